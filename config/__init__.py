@@ -1,0 +1,1 @@
+"""What the operator decides: ``dreambot.toml``, the presets, and their loader."""

@@ -1,0 +1,70 @@
+"""Writes ``dreambot.toml`` from the settings' fields: ``python -m config.document``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import annotated_types
+import tomlkit
+from pydantic.fields import FieldInfo
+
+from config.loader import FOLDER, Config, Section
+
+HEADER = """\
+Dreambot's settings. Every one is here with its default, its type and its range.
+
+Edit this file, or copy it and say where with DREAMBOT_CONFIG=/path/to/dreambot.toml. A variable of the
+environment goes before the file: DREAMBOT_FARM__WORKERS=2 sets workers in [farm]. Secrets never stand here:
+the bot's token is in DISCORD_TOKEN, or in a file that [discord] token_file names.
+"""
+
+
+def document() -> str:
+    """Return the text of a ``dreambot.toml`` that sets everything to its default and explains it."""
+    lines = [*_comment(HEADER)]
+    tables = []
+    for name, field in Config.model_fields.items():
+        if isinstance(field.default, Section):
+            tables += ["", "", f"[{name}]", *_comment(type(field.default).__doc__ or "")]
+            for key, setting in type(field.default).model_fields.items():
+                tables += ["", *_setting(key, setting, getattr(field.default, key))]
+        else:
+            lines += ["", *_setting(name, field, field.default)]
+    return "\n".join([*lines, *tables]) + "\n"
+
+
+def _setting(key: str, field: FieldInfo, default: Any) -> Iterator[str]:
+    value = "" if default is None else list(default) if isinstance(default, tuple) else default
+    yield from _comment(field.description or "")
+    yield from _comment(f"Type: {_kind(field)}.")
+    yield f"{key} = {tomlkit.item(value).as_string()}"
+
+
+def _kind(field: FieldInfo) -> str:
+    """Say a setting's type and range in words."""
+    annotation = str(field.annotation)
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation is int:
+        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), None)
+        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
+        return f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+    if "Literal" in annotation:
+        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
+    if "tuple" in annotation:
+        return "a list of whole numbers"
+    return "a path" if "Path" in annotation else "text"
+
+
+def _comment(text: str) -> Iterator[str]:
+    for paragraph in text.strip().split("\n\n"):
+        if paragraph != text.strip().split("\n\n")[0]:
+            yield "#"
+        yield from textwrap.wrap(paragraph, 108, initial_indent="# ", subsequent_indent="# ")
+
+
+if __name__ == "__main__":
+    Path(FOLDER / "dreambot.toml").write_text(document(), "utf-8")
