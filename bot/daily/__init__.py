@@ -1,0 +1,1 @@
+"""The daily dream: a random picture, dreamt ahead of time and posted on its minute, once."""
