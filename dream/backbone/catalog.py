@@ -1,0 +1,67 @@
+"""Which networks there are, which layers one can dream of, and what stands in for InceptionV3.
+
+Pure data, so that the bot can know every layer's name without loading a network.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+NetworkName = Literal["efficientnet_lite0", "squeezenet", "inception_v3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network one can dream with: `layers` maps each layer, shallow to deep, to its number of channels."""
+
+    name: NetworkName
+    title: str
+    layers: MappingProxyType[str, int]
+
+
+def _network(name: NetworkName, title: str, prefix: str, first: int, channels: tuple[int, ...]) -> Network:
+    layers = {f"{prefix}{first + i}": count for i, count in enumerate(channels)}
+    return Network(name, title, MappingProxyType(layers))
+
+
+_NETWORKS = (
+    _network(
+        "efficientnet_lite0",
+        "EfficientNet-Lite0",
+        "block",
+        0,
+        (16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320),
+    ),
+    _network("squeezenet", "SqueezeNet 1.1", "fire", 2, (128, 128, 256, 256, 384, 384, 512, 512)),
+    _network(
+        "inception_v3",
+        "InceptionV3",
+        "mixed",
+        0,
+        (256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048),
+    ),
+)
+
+NETWORKS: MappingProxyType[NetworkName, Network] = MappingProxyType({n.name: n for n in _NETWORKS})
+
+LAYERS: MappingProxyType[str, Network] = MappingProxyType(
+    {layer: network for network in _NETWORKS for layer in network.layers}
+)
+"""Every layer of every network, and the network it belongs to."""
+
+STAND_INS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "mixed0": "block2",
+        "mixed1": "block4",
+        "mixed2": "block5",
+        "mixed3": "block7",
+        "mixed4": "block8",
+        "mixed5": "block9",
+        "mixed6": "block10",
+        "mixed7": "block11",
+        "mixed8": "block12",
+        "mixed9": "block14",
+        "mixed10": "block15",
+    }
+)
+"""The bundled layer that dreams most like each layer of InceptionV3, for when its weights are absent."""

@@ -1,0 +1,56 @@
+"""The sizes a dream grows through, and how many steps each gets: pure arithmetic, shared with whoever must
+foretell how long a dream will take."""
+
+from dataclasses import dataclass
+
+from dream.recipe import Recipe
+
+DEFAULT_SIZE = 768
+"""A picture whose recipe names no size is dreamt at its own size, but with no longer side than this."""
+
+SMALLEST = 75
+"""No octave's shorter side is below this: the networks see nothing in less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Octave:
+    """One size of the dream, in pixels, and the gradient steps taken at it."""
+
+    width: int
+    height: int
+    steps: int
+
+
+def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
+    """The promised (width, height) in pixels of a dream of a picture of this size."""
+    longer = recipe.size or min(max(width, height), DEFAULT_SIZE)
+    return _scaled(width, height, longer / max(width, height))
+
+
+def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
+    """The octaves, smallest first, of a dream of a picture of `width` × `height` pixels.
+
+    The last is the dream's final size, except that `quality=rich` and pictures too small for a network are
+    dreamt larger and brought down. Small octaves get more of the steps than large ones, which cost the most:
+    together they take `recipe.steps` on each octave on average.
+    """
+    recipe = recipe.settled()
+    assert recipe.steps and recipe.octaves and recipe.scale
+    width, height = final_size(recipe, width, height)
+    top = 1.5 if recipe.quality == "rich" and max(width, height) <= 2048 else 1.0
+    top = max(top, 2 * SMALLEST / max(width, height))
+    scales = [top / recipe.scale**i for i in reversed(range(recipe.octaves))]
+    smallest = min(top, SMALLEST / min(width, height))
+    sizes = [_scaled(width, height, s) for s in scales if s >= smallest] or [_scaled(width, height, top)]
+    shares = [recipe.scale ** (0.5 * (len(sizes) - 1 - i)) for i in range(len(sizes))]
+    unit = recipe.steps * len(sizes) / sum(shares)
+    return tuple(Octave(w, h, max(1, round(unit * s))) for (w, h), s in zip(sizes, shares, strict=True))
+
+
+def work(recipe: Recipe, width: int, height: int) -> float:
+    """Pixels times steps over all octaves: what the time of a dream is proportional to on one network."""
+    return float(sum(o.width * o.height * o.steps for o in octaves(recipe, width, height)))
+
+
+def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    return max(1, round(width * scale)), max(1, round(height * scale))
