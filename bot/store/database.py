@@ -1,0 +1,152 @@
+"""The bot's one database: SQLite in a file by default, PostgreSQL by URL, migrated when it is opened."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.types import TypeDecorator
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+}
+_MIGRATION_LOCK: Final = 0x647265616D  # "dream": PostgreSQL's advisory locks are numbers
+
+
+class StoreError(Exception):
+    """The database cannot be used; the sentence tells an operator which setting to look at."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware in Python, always; UTC in the database, whichever it is."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a moment without a time zone is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone to be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware again: SQLite keeps no time zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table of the bot; whole numbers are 64 bits wide, as Discord's ids are."""
+
+    type_annotation_map = {int: BigInteger, datetime: UtcDateTime}  # noqa: RUF012
+
+
+class Database:
+    """Opens, migrates and hands out sessions.
+
+    Use it as `async with database.session() as session, session.begin(): ...`, keep each such block short,
+    and await nothing but the session inside it: SQLite has one connection and every block waits its turn for
+    it, so no transaction ever fails for being "locked".
+
+    `url` is "sqlite:///path/to/file.db" or "postgresql://user:password@host/name".
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _async_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = create_async_engine(
+                self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, pool_timeout=30
+            )
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_immediate)
+        else:
+            self.engine = create_async_engine(self.url, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
+            self.engine, expire_on_commit=False
+        )
+
+    async def open(self) -> None:
+        """Bring the schema up to date; several processes may do so at once. Raises StoreError."""
+        try:
+            if self.is_sqlite and self.url.database and self.url.database != ":memory:":
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            async with self.engine.begin() as connection:
+                await _migrate(connection)
+        except (OSError, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            where = self.url.render_as_string(hide_password=True)
+            raise StoreError(f"store.url: the database {where} cannot be opened: {cause}") from error
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.engine.dispose()
+
+
+def _async_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            "store.url is not a database URL; try sqlite:///dreambot.db or postgresql://user@host/name"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise StoreError(f"store.url: {backend!r} is not supported; use sqlite:/// or postgresql://")
+    return parsed.set(drivername=_DRIVERS[backend])
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by its own rules
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 30000", "secure_delete = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail when another process wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    revisions = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    current = await connection.run_sync(_current_revision)
+    if current == revisions[-1]:
+        return
+    if current is not None and current not in revisions:
+        raise StoreError(
+            f"store.url: this database is at revision {current}, which this version of dreambot does not "
+            "know; start the newer version, or restore a backup"
+        )
+    await connection.run_sync(_upgrade)
+
+
+def _current_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return current
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # a third of a second that only a new schema should cost
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the migrations on the connection that `bot.store.database` hands over.
+
+To write a new one, see docs/development.md; its file is named NNNN_what.py and NNNN is its revision.
+"""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,88 @@
+"""The database opens, migrates itself, and keeps moments and rows as they were."""
+
+import asyncio
+import importlib
+import pkgutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from bot import store
+from bot.store import jobs
+from bot.store.database import Base, Database, StoreError
+
+# Every table there is: each module of the store declares its own.
+for module in pkgutil.iter_modules(store.__path__):
+    importlib.import_module(f"bot.store.{module.name}")
+
+
+async def test_tables_made_by_migrations_are_the_ones_the_code_declares(database: Database) -> None:
+    def columns(connection) -> dict[str, set[str]]:
+        inspector = inspect(connection)
+        return {
+            name: {c["name"] for c in inspector.get_columns(name)} for name in inspector.get_table_names()
+        }
+
+    async with database.engine.connect() as connection:
+        made = await connection.run_sync(columns)
+    declared = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
+    assert {name: made.get(name) for name in declared} == declared
+
+
+async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
+    first, second = Database(database_url), Database(database_url)
+    await asyncio.gather(first.open(), second.open())
+    async with second.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+    await first.close()
+    await second.close()
+
+
+async def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
+    noon_in_india = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    async with database.session() as session, session.begin():
+        session.add(jobs.ProcessRow(id="one", alive_until=noon_in_india))
+    async with database.session() as session, session.begin():
+        row = await session.get_one(jobs.ProcessRow, "one")
+    assert row.alive_until == noon_in_india
+    assert row.alive_until.tzinfo is UTC
+
+
+async def test_a_picture_cannot_outlive_its_job(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.session() as session, session.begin():
+            session.add(jobs.PictureRow(job_id="nobody", role="source", size=1, data=b"x"))
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer version"):
+        await database.open()
+
+
+@pytest.mark.parametrize("url", ["", "mysql://root@localhost/dreams", "not a url"])
+def test_a_wrong_url_names_the_setting(url: str) -> None:
+    with pytest.raises(StoreError, match=r"store\.url"):
+        Database(url)
+
+
+async def test_an_unreachable_file_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"store\.url"):
+        await Database(f"sqlite:///{tmp_path}/file/dreambot.db").open()
+
+
+def test_an_up_to_date_database_opens_without_alembic(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from bot.store.database import Database\n"
+        f"asyncio.run(Database('sqlite:///{tmp_path}/x.db').open()); print('alembic' in sys.modules)"
+    )
+    run = [sys.executable, "-c", code]
+    printed = [subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() for _ in "12"]
+    assert printed == ["True", "False"]
