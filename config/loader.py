@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
 
 import platformdirs
@@ -23,22 +23,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from dream.backbone.catalog import NetworkName
+from dream.recipe import Recipe, RecipeError
+
 FOLDER = Path(__file__).parent
 """Where the shipped ``dreambot.toml`` and ``presets.toml`` lie."""
 
 ENV_PREFIX = "DREAMBOT_"
 ENV_CONFIG = "DREAMBOT_CONFIG"
-
-DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
-"""How a database is addressed, and the driver that it is then reached by."""
-
-Network = Literal["efficientnet_lite0", "squeezenet", "inception_v3"]
 
 
 class Problem(NamedTuple):
@@ -83,13 +75,9 @@ def _scheduler(value: str) -> str:
 
 
 def _database(value: str) -> str:
-    """Give a database's address the driver that works asynchronously."""
-    if not value:
-        return value
-    scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in DRIVERS:
+    if value and urlsplit(value).scheme.partition("+")[0] not in {"sqlite", "postgres", "postgresql"}:
         raise ValueError("should start with sqlite:/// or postgresql://")
-    return f"{DRIVERS[scheme]}://{rest}"
+    return value
 
 
 OptionalPath = Annotated[Path | None, BeforeValidator(_path)]
@@ -132,13 +120,13 @@ class Dream(Section):
 
     recipe: Annotated[str, Field(min_length=1, max_length=300)] = "block8+block11"
     """The recipe, or the name of a preset, of a dream asked for without one."""
-    size: Annotated[int, Field(ge=64, le=8192)] = 768
+    size: Annotated[int, Field(ge=64, le=4096)] = 768
     """The longer side in pixels of a dream whose recipe names no size; no picture is enlarged to it."""
-    max_size: Annotated[int, Field(ge=64, le=8192)] = 2048
+    max_size: Annotated[int, Field(ge=64, le=4096)] = 2048
     """The longest side, in pixels, that anyone may ask for."""
-    max_steps: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_steps: Annotated[int, Field(ge=1, le=200)] = 100
     """The most steps an octave may have."""
-    networks: Annotated[tuple[Network, ...], Field(min_length=1)] = get_args(Network)
+    networks: Annotated[tuple[NetworkName, ...], Field(min_length=1)] = get_args(NetworkName)
     """The networks that may dream."""
     previews: bool = True
     """Whether a small picture shows a dream on its way."""
@@ -298,10 +286,10 @@ class Config(BaseSettings):
 
     @cached_property
     def database_url(self) -> str:
-        """The database's address with its asynchronous driver and, where a file holds one, its password."""
+        """The database's address, with its password where a file holds one."""
         url = self.store.url
         if not url:
-            return f"sqlite+aiosqlite:///{self.folder / 'dreambot.db'}"
+            return f"sqlite:///{self.folder / 'dreambot.db'}"
         if self.store.password_file and "@" in url:
             user, host = url.rsplit("@", 1)
             password = quote(_secret(self.store.password_file, "store", "password_file"), safe="")
@@ -334,7 +322,7 @@ def load_config(path: Path | str | None = None) -> Config:
     except SettingsError as error:
         problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
     else:
-        problems += _contradictions(config, file)
+        problems += _contradictions(config, load_presets(), file)
     if problems:
         raise ConfigError(*problems)
     return config
@@ -348,6 +336,9 @@ def load_presets(path: Path | str | None = None) -> dict[str, Preset]:
     for name, values in _read_toml(file).items():
         try:
             presets[name] = Preset.model_validate(values)
+            Recipe.parse(presets[name].recipe)
+        except RecipeError as error:
+            problems.append(Problem(str(file), name, "recipe", str(error)))
         except ValidationError as error:
             problems += [
                 Problem(str(file), name, ".".join(map(str, detail["loc"])), detail["msg"])
@@ -436,8 +427,15 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
             return Problem(where, section, key, detail["msg"][:1].lower() + detail["msg"][1:])
 
 
-def _contradictions(config: Config, file: Path) -> Iterator[Problem]:
+def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
     """Find values that are right alone and wrong together."""
+    try:
+        recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
+    except RecipeError as error:
+        yield Problem(str(file), "dream", "recipe", str(error))
+    else:
+        if recipe.network not in config.dream.networks:
+            yield Problem(str(file), "dream", "recipe", f"needs {recipe.network} in networks")
     if config.dream.size > config.dream.max_size:
         yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")
     if config.queue.member_seconds > config.queue.server_seconds:

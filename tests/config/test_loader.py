@@ -78,6 +78,8 @@ def test_an_unknown_section_is_answered_with_the_nearest(tmp_path: Path) -> None
         ("[dream]\nsize = 4000\nmax_size = 512\n", "[dream] size"),
         ("[dream]\nnetworks = ['vgg16']\n", "[dream] networks"),
         ("[dream]\nnetworks = []\n", "[dream] networks"),
+        ("[dream]\nrecipe = 'blok8'\n", "[dream] recipe"),
+        ("[dream]\nnetworks = ['squeezenet']\n", "[dream] recipe"),
         ("[farm]\nscheduler = '10.0.0.5'\n", "[farm] scheduler"),
         ("[farm]\nmemory_limit = 'lots'\n", "[farm] memory_limit"),
         ("[store]\nurl = 'mysql://host/db'\n", "[store] url"),
@@ -149,7 +151,7 @@ def test_secrets_come_from_files_or_the_environment(tmp_path: Path, monkeypatch:
     )
     config = load_config(file)
     assert config.token and config.token.get_secret_value() == "from-a-file"
-    assert config.database_url == "postgresql+asyncpg://me:p%40ss%2Fword@host/db"
+    assert config.database_url == "postgresql://me:p%40ss%2Fword@host/db"
     assert "from-a-file" not in repr(config)
     monkeypatch.setenv("DISCORD_TOKEN", "from-the-environment")
     assert load_config(file).token.get_secret_value() == "from-the-environment"  # type: ignore[union-attr]
@@ -157,7 +159,7 @@ def test_secrets_come_from_files_or_the_environment(tmp_path: Path, monkeypatch:
 
 def test_the_database_lies_in_the_data_folder(tmp_path: Path) -> None:
     config = load_config()
-    assert config.database_url == f"sqlite+aiosqlite:///{tmp_path}/data/dreambot.db"
+    assert config.database_url == f"sqlite:///{tmp_path}/data/dreambot.db"
     assert config.folder.is_dir()
 
 
@@ -172,6 +174,12 @@ def test_the_shipped_presets_are_complete() -> None:
     assert presets
     for name, preset in presets.items():
         assert name == name.lower() and preset.title and preset.description
+
+
+def test_a_preset_of_an_unknown_layer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "presets.toml").write_text("[fog]\nrecipe = 'mixde5'\ntitle = 'Fog'\ndescription = 'Grey.'\n")
+    with pytest.raises(ConfigError, match=r"\[fog\] recipe: .*mixed5"):
+        load_presets(tmp_path / "presets.toml")
 
 
 def test_a_preset_without_a_recipe_is_named(tmp_path: Path) -> None:
