@@ -107,6 +107,9 @@ class Discord(Section):
     """Where Discord's HTTP interface is; change it only for a Discord-compatible server."""
     prefix: Annotated[str, Field(min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
     """What starts a text command; admins may choose another for their server."""
+    message_content: bool = True
+    """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent, switched
+    on at the developer portal; without it, slash commands and mentions work."""
     operators: Ids = ()
     """User ids that count as operators, besides the owner (or team) of the Discord application."""
     shard_count: Annotated[int, Field(ge=0)] = 0

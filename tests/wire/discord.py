@@ -88,7 +88,7 @@ def compressor(kind: str | None) -> Any:
         stream = zlib.compressobj()
         return lambda raw: stream.compress(raw) + stream.flush(zlib.Z_SYNC_FLUSH)
     if kind == "zstd-stream":
-        import zstandard  # type: ignore[import-not-found, unused-ignore]
+        import zstandard  # type: ignore[import-not-found]
 
         zstd = zstandard.ZstdCompressor().compressobj()
         return lambda raw: zstd.compress(raw) + zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
@@ -728,7 +728,7 @@ class Discord:
             ("PATCH", hook + "/messages/{message}", self.original),
             ("DELETE", hook + "/messages/{message}", self.original),
         ]:
-            server.router.add_route(method, api + path, handler)  # type: ignore[arg-type]
+            server.router.add_route(method, api + path, handler)
         server.router.add_get("/gateway", self.gateway)
         server.router.add_get("/gateway/", self.gateway)
         server.router.add_get("/cdn/{path:.*}", self.cdn)
