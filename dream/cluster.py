@@ -1,0 +1,257 @@
+"""The processes of a farm: Dask's scheduler and nannied workers, with the settings that dreaming needs."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import dask
+from distributed import Nanny, Scheduler, rpc
+from distributed.security import Security
+
+from dream.worker import Dreaming
+
+log = logging.getLogger(__name__)
+
+ENGINE = version("dreambot")
+"""What must be equal on all machines of a farm: they send each other Python objects."""
+
+PATIENCE = 15.0
+"""Seconds that a cancelled dream may go on before its worker is restarted."""
+
+ABSENCE = 120.0
+"""Seconds that a cluster goes on dreaming for a bot that has gone, in case it comes back."""
+
+dask.config.set(
+    {
+        # A worker's allocator must not give memory back between steps: with Dask's default of 64 KiB
+        # TensorFlow's steps take 1.5 times as long.
+        "distributed.nanny.pre-spawn-environ": {
+            "MALLOC_TRIM_THRESHOLD_": 2**34,
+            "MALLOC_MMAP_THRESHOLD_": 2**34,
+            "TF_CPP_MIN_LOG_LEVEL": 3,
+        },
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.scheduler.allowed-failures": 2,
+        "distributed.scheduler.work-stealing": False,
+        "distributed.scheduler.active-memory-manager.start": False,
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        "distributed.worker.profile.enabled": False,
+        # The nanny restarts a worker that is over its limit; a worker must neither write pictures to disk
+        # before, nor pause for good because TensorFlow keeps its memory.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        # Sources and previews are megabytes, and each event topic keeps its last ones.
+        "distributed.admin.large-graph-warning-threshold": "1GiB",
+        "distributed.admin.log-length": 100,
+        "distributed.admin.system-monitor.gil.enabled": False,
+    }
+)
+
+
+logging.getLogger("distributed").setLevel(logging.ERROR)
+
+
+class EngineMismatch(Exception):  # noqa: N818
+    """A scheduler of another Dreambot version. Its text is one sentence for the operator."""
+
+
+class DreamScheduler(Scheduler):  # type: ignore[misc]
+    """Dask's scheduler with two habits: dreams wait here, and they outlive their bot for a while."""
+
+    def __init__(self, *, absence: float = ABSENCE, **options: Any) -> None:
+        super().__init__(dashboard=False, dashboard_address="127.0.0.1:0", **options)
+        self._absence = absence
+        self.set_metadata(keys=["dreambot"], value=ENGINE)
+
+    def is_rootish(self, ts: Any) -> bool:
+        """Every dream waits in the scheduler until a worker is free.
+
+        By default Dask hands the first few tasks to busy workers ahead of time, where a dream that kills
+        its worker would be counted against them too.
+        """
+        return True
+
+    def remove_client(self, client: str, stimulus_id: str | None = None) -> None:
+        """Keep what a bot that has gone was dreaming, until it is back or `absence` seconds are over."""
+        if gone := self.clients.get(client):
+            holder = f"absent-{client}"
+            if keys := [task.key for task in gone.wants_what]:
+                self.client_desires_keys(keys, holder)
+                self.loop.call_later(self._absence, self._forget, holder)
+        super().remove_client(client, stimulus_id)
+
+    def _forget(self, holder: str) -> None:
+        absent = self.clients.pop(holder)
+        self.clients[holder] = absent
+        self.client_releases_keys([task.key for task in absent.wants_what], holder)
+        del self.clients[holder]
+
+
+async def check_engine(address: str, security: Security) -> None:
+    """Raise EngineMismatch where the scheduler at `address` belongs to another version of Dreambot."""
+    async with rpc(address, connection_args=security.get_connection_args("client")) as scheduler:
+        theirs = await scheduler.get_metadata(keys=["dreambot"], default=None)
+    if theirs not in (None, ENGINE):
+        raise EngineMismatch(
+            f"The scheduler at {address} runs Dreambot {theirs} and this is {ENGINE}: "
+            "install the same version on both."
+        )
+
+
+def gpus() -> list[str]:
+    """The GPUs of this machine, as CUDA_VISIBLE_DEVICES names them."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name for name in visible.split(",") if name not in ("", "-1")]
+    if not (tool := shutil.which("nvidia-smi")):
+        return []
+    listing = [tool, "--query-gpu=index", "--format=csv,noheader"]
+    return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
+
+
+def worker_environments(workers: int, threads: int) -> list[dict[str, str]]:
+    """The environment of each worker of this machine: `workers` of them, or with 0 one per GPU, or one.
+
+    `threads` of the CPU are TensorFlow's in each; 0 gives it an even share.
+    """
+    devices = gpus()
+    workers = workers or len(devices) or 1
+    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+    environment = {"TF_NUM_INTRAOP_THREADS": str(threads or max(1, (cores or 1) // workers))}
+    if not devices:
+        return [environment] * workers
+    return [environment | {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]} for i in range(workers)]
+
+
+async def keep_worker(
+    address: str,
+    environment: dict[str, str],
+    *,
+    warm: Callable[[], None],
+    memory_limit: str | float,
+    security: Security,
+    patience: float = PATIENCE,
+    host: str | None = None,
+) -> None:
+    """Keep one worker process alive at the scheduler `address` until cancelled.
+
+    Its nanny restarts it when it dies; this starts over when the nanny gives up, as it does when the worker
+    dies while starting or when the scheduler goes away. Raises EngineMismatch.
+    """
+    while True:
+        try:
+            await check_engine(address, security)
+            nanny = Nanny(
+                address,
+                nthreads=1,
+                memory_limit=memory_limit,
+                host=host,
+                security=security,
+                env=environment,
+                silence_logs=logging.ERROR,
+                dashboard=False,
+                plugins=(Dreaming(warm, patience),),
+            )
+        except OSError as error:
+            log.warning("No scheduler answers at %s (%s); trying again.", address, error)
+            await asyncio.sleep(2)
+            continue
+        try:
+            await nanny
+            await nanny.finished()
+            log.warning("The worker at %s ended; starting another.", address)
+        except Exception:
+            log.exception("A worker did not start; trying again.")
+        finally:
+            await _end(nanny)
+        await asyncio.sleep(1)
+
+
+async def _end(nanny: Nanny) -> None:
+    """Close `nanny` at once, whatever its worker is doing."""
+    nanny.close_gracefully()
+    if nanny.process and nanny.process.process:
+        await nanny.process.process.kill()
+    await nanny.close()
+
+
+@asynccontextmanager
+async def workers(
+    address: str, *, workers: int, threads: int, memory_limit: str, **options: Any
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Keep this machine's workers alive within the block; yields the tasks that do so."""
+    environments = worker_environments(workers, threads)
+    limit = 0.9 / len(environments) if memory_limit == "auto" else memory_limit
+    tasks = [
+        asyncio.create_task(keep_worker(address, environment, memory_limit=limit, **options))
+        for environment in environments
+    ]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run_scheduler(host: str = "", port: int = 8786, absence: float = ABSENCE) -> int:
+    """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
+
+    TLS comes from Dask's own settings.
+    """
+
+    async def serve() -> None:
+        security = Security()
+        protocol = "tls" if security.require_encryption else "tcp"
+        async with DreamScheduler(
+            absence=absence, host=host or None, port=port, protocol=protocol, security=security
+        ) as scheduler:
+            print(f"Scheduler of Dreambot {ENGINE} at {scheduler.address}", flush=True)
+            await asyncio.Event().wait()
+
+    return _run(serve())
+
+
+def run_workers(address: str, *, workers: int = 0, threads: int = 0, memory_limit: str = "auto") -> int:
+    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT. 1: they were refused."""
+    from dream.render import warm
+
+    async def serve() -> None:
+        async with globals()["workers"](
+            address,
+            workers=workers,
+            threads=threads,
+            memory_limit=memory_limit,
+            warm=warm,
+            security=Security(),
+        ) as tasks:
+            await asyncio.gather(*tasks)
+
+    return _run(serve())
+
+
+def _run(serve: Coroutine[Any, Any, None]) -> int:
+    """Run `serve` until a signal asks it to stop."""
+
+    async def main() -> int:
+        task = asyncio.create_task(serve)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except EngineMismatch as error:
+            print(error, flush=True)
+            return 1
+        except asyncio.CancelledError:
+            pass
+        return 0
+
+    return asyncio.run(main())

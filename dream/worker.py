@@ -1,0 +1,96 @@
+"""What runs inside a worker process: one dream at a time, and a look at a picture beside it."""
+
+import asyncio
+import logging
+import os
+import pickle
+import time
+from collections.abc import Callable
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+from dream.picture import Limits, PictureError, Probe
+from dream.picture import probe as probe_picture
+from dream.render import Progress, Rendered, Work
+
+log = logging.getLogger(__name__)
+
+TOPIC = "dreams"
+"""Dask's event topic on which every dream tells its progress."""
+
+Render = Callable[[Work, Callable[[Progress], None], Callable[[], bool]], Rendered]
+Key = tuple[str, str]
+
+
+def key_of(job: str) -> Key:
+    """The Dask key of a job's dream. Equal keys are one task, so asking again finds what still runs."""
+    return ("dream", job)
+
+
+class Dreaming(WorkerPlugin):  # type: ignore[misc]
+    """Makes a Dask worker a dream worker: warm before it takes work, and free again after a cancel.
+
+    A cancelled dream stops itself before its next gradient. One that has not within `patience` seconds hangs
+    in something, so the worker ends itself and its nanny starts another.
+    """
+
+    name = "dreaming"
+
+    def __init__(self, warm: Callable[[], None], patience: float) -> None:
+        self._warm = warm
+        self._patience = patience
+
+    async def setup(self, worker: Worker) -> None:
+        """Warm up; the worker joins its scheduler only after this."""
+        self._worker = worker
+        await asyncio.to_thread(self._warm)
+
+    def transition(self, key: Key, start: str, finish: str, **kwargs: object) -> None:
+        """Give a cancelled dream its time to stop."""
+        if finish == "cancelled":
+            self._worker.loop.call_later(self._patience, self._leave_if_stuck, key)
+
+    def _leave_if_stuck(self, key: Key) -> None:
+        if is_cancelled(self._worker, key):
+            log.error(
+                "Dream %s did not stop %g s after it was cancelled; restarting.", key[1], self._patience
+            )
+            os._exit(1)
+
+
+def is_cancelled(worker: Worker, key: Key) -> bool:
+    """Whether nobody wants the task `key` any more, while it still runs on `worker`.
+
+    Dask has no public question for this: a worker cannot stop a thread, it only notes that its result will
+    be dropped. That note is read here, from whichever thread asks.
+    """
+    task = worker.state.tasks.get(key)
+    return task is not None and task.state == "cancelled"
+
+
+def dream(render: Render, job: str, work: Work) -> Rendered:
+    """The task of one dream: `render` it, telling progress as events."""
+    worker = get_worker()
+    told = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if progress.preview or now - told >= 0.25:
+            told = now
+            worker.log_event(TOPIC, {"job": job, "progress": pickle.dumps(progress)})
+
+    return render(work, tell, lambda: is_cancelled(worker, key_of(job)))
+
+
+_probes = asyncio.Semaphore(2)
+
+
+async def probe(data: bytes, limits: Limits) -> Probe | PictureError:
+    """Look at a picture beside whatever dream is running. A bad picture is answered, not raised: Dask logs
+    what raises together with its arguments, here a whole file."""
+    async with _probes:
+        try:
+            return await asyncio.to_thread(probe_picture, data, limits)
+        except PictureError as error:
+            return error
