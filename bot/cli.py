@@ -1,15 +1,19 @@
-"""The `dreambot` command: one subcommand a job, each importing only what it needs, so that `--help` is instant."""
+"""The `dreambot` command: one subcommand a job, each importing only what it needs, so `--help` is instant."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from config.loader import Config
+    from dream.dreamer import Progress
 
 app = typer.Typer(
     name="dreambot",
@@ -47,8 +51,97 @@ def read_config(path: Path | None) -> Config:
 
 
 @app.command()
+def dream(
+    photo: Annotated[
+        str,
+        typer.Argument(metavar="PHOTO", help="A picture file, or `sky` for generated clouds."),
+    ],
+    recipe: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECIPE ...]", help="What to dream of; else the setting dream.recipe."),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png, .jpg or .webp."),
+    ] = Path("dream.png"),
+    guide: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
+    ] = None,
+    report: Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Dream one picture, without Discord or a database.
+
+    A recipe is a layer (`block8`), several (`block8+block11`, `mixed3*0.5+mixed5`), some channels
+    (`block8:12,40`) or a preset (`puppyslug`), with options such as `steps=20 octaves=4 size=1024 seed=7`.
+
+    `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
+    """
+    settings = read_config(config)
+    limits = settings.picture
+    formats: dict[str, Literal["png", "jpg", "webp"]] = {
+        ".png": "png",
+        ".jpg": "jpg",
+        ".jpeg": "jpg",
+        ".webp": "webp",
+    }
+    if out.suffix.lower() not in formats:
+        stop(f"{out}: name it .png, .jpg or .webp.", 2)
+    if not out.parent.is_dir():
+        stop(f"{out}: there is no folder {out.parent}.", 2)
+    picture = None if photo == "sky" else read_picture(Path(photo))
+
+    from dataclasses import asdict
+
+    import dream
+    from dream.picture import Limits, PictureError, encode
+
+    try:
+        parsed = dream.Recipe.parse(" ".join(recipe or []), preset_recipes(), default=settings.dream.recipe)
+        with dream_bar(quiet=report) as on_progress:
+            result = dream.dream(
+                picture,
+                parsed,
+                guide=guide.read_bytes() if guide else None,
+                inception_v3=settings.weights.inception_v3,
+                limits=Limits(limits.max_bytes, limits.max_pixels, limits.max_frames),
+                on_progress=on_progress,
+            )
+    except (dream.RecipeError, PictureError) as error:
+        stop(str(error), 2)
+    data, _ = encode(result.pixels, recipe=result.report.recipe, format=formats[out.suffix.lower()])
+    out.write_bytes(data)
+    if report:
+        typer.echo(json.dumps(asdict(result.report), ensure_ascii=False))
+        return
+    done = result.report
+    typer.echo(f"{out}: {done.width} × {done.height}, {done.recipe}, {done.model}, {done.seconds:.1f} s")
+    if done.fallback:
+        typer.echo(
+            f"InceptionV3's weights are not here, so {'+'.join(done.layers)} stood in for {done.fallback}. "
+            "`dreambot weights fetch` gets the real ones."
+        )
+
+
+@app.command()
+def layers() -> None:
+    """List every layer one can dream of, shallow to deep, with its number of channels."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dream.backbone.catalog import NETWORKS
+
+    table = Table("network", "layer", "channels", box=None, pad_edge=False)
+    for network in NETWORKS.values():
+        for layer, channels in network.layers.items():
+            table.add_row(network.title, layer, str(channels))
+    Console().print(table)
+
+
+@app.command()
 def run(config: ConfigFile = None) -> None:
-    """Run the bot. Its token is read from `DISCORD_TOKEN`, or from the file that `discord.token_file` names."""
+    """Run the bot. Its token is read from `DISCORD_TOKEN` or from the file named by `discord.token_file`."""
     from bot.run import run
 
     raise typer.Exit(run(read_config(config)))
@@ -60,7 +153,8 @@ def sandbox(
         str | None, typer.Option(metavar="TEXT", help="Say one thing, print the bot's final answer, leave.")
     ] = None,
     attach: Annotated[
-        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A picture to say it with.")
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A picture to attach."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="OUT", dir_okay=False, help="Where to write the answer's picture.")
@@ -71,8 +165,8 @@ def sandbox(
 ) -> None:
     """Try the bot without a Discord account: a simulated server with the real bot in it.
 
-    Alone it serves a page of #dreams to chat in. With `--say` it says one thing and leaves with 0, with 1 if the bot
-    answered with an error, or with 2 if no answer came in time:
+    Alone it serves a page of #dreams to chat in. With `--say` it says one thing and leaves with 0, with 1 if
+    the bot answered with an error, or with 2 if no answer came in time:
 
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
@@ -87,6 +181,72 @@ def sandbox(
             stop("--attach and --save go with --say.", 2)
         raise typer.Exit(bot.sandbox.serve(read_config(config), port))
     raise typer.Exit(bot.sandbox.say(read_config(config), say, attach, save, timeout))
+
+
+@app.command()
+def scheduler(
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The address to listen on; else all of them.")
+    ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8786,
+) -> None:
+    """Start a cluster's Dask scheduler, with the settings that dreams need.
+
+    Point the bot at it with `farm.scheduler = "tcp://HOST:8786"` and join boxes with `dreambot worker`.
+    """
+    from dream.cluster import run_scheduler
+
+    raise typer.Exit(run_scheduler(host, port))
+
+
+@app.command()
+def worker(
+    address: Annotated[str, typer.Argument(metavar="SCHEDULER", help="Such as tcp://10.0.0.5:8786.")],
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a GPU.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of each; 0: an even share.")] = 0,
+    memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="Its memory, at most.")] = "auto",
+) -> None:
+    """Join this box to a cluster: one dream worker per GPU, or one on a box without."""
+    from dream.cluster import run_workers
+
+    raise typer.Exit(run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit))
+
+
+def read_picture(path: Path) -> bytes:
+    """The file's bytes, or an exit that says why it could not be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        stop(f"{path}: {error.strerror}.", 2)
+
+
+def preset_recipes() -> dict[str, str]:
+    """The shipped presets, by name."""
+    from config.loader import load_presets
+
+    return {name: preset.recipe for name, preset in load_presets().items()}
+
+
+@contextmanager
+def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on standard error; yields what to call at each step."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("waking up", total=None)
+
+        def show(progress: Progress) -> None:
+            bar.update(
+                task,
+                description=f"octave {progress.octave} of {progress.octaves}",
+                completed=progress.step,
+                total=progress.steps,
+            )
+
+        yield show
 
 
 def main() -> None:
