@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-import annotated_types
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from config.loader import FOLDER, Config, Section
+from config.loader import FOLDER, Config, Section, whole_number
 
 HEADER = """\
 Dreambot's settings. Every one is here with its default, its type and its range.
@@ -49,9 +48,7 @@ def _kind(field: FieldInfo) -> str:
     if field.annotation is bool:
         return "true or false"
     if field.annotation is int:
-        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), None)
-        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
-        return f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+        return whole_number(field)
     if "Literal" in annotation:
         return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
     if "tuple" in annotation:

@@ -12,14 +12,16 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
 
+import annotated_types
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -80,9 +82,17 @@ def _database(value: str) -> str:
     return value
 
 
+def _size(value: int) -> int:
+    if 0 < value < 64:
+        raise ValueError("should be 0, or at least 64")
+    return value
+
+
 OptionalPath = Annotated[Path | None, BeforeValidator(_path)]
 """A path; ``~`` is expanded and an empty text means none."""
 Url = Annotated[str, AfterValidator(_url)]
+Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
+"""A dream's longer side in pixels, where 0 leaves it to the picture."""
 Ids = tuple[Annotated[int, Field(ge=1)], ...]
 
 
@@ -108,8 +118,8 @@ class Discord(Section):
     prefix: Annotated[str, Field(min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
     """What starts a text command; admins may choose another for their server."""
     message_content: bool = True
-    """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent, switched
-    on at the developer portal; without it, slash commands and mentions work."""
+    """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
+    the developer portal; without it, slash commands and mentions work."""
     operators: Ids = ()
     """User ids that count as operators, besides the owner (or team) of the Discord application."""
     shard_count: Annotated[int, Field(ge=0)] = 0
@@ -123,8 +133,8 @@ class Dream(Section):
 
     recipe: Annotated[str, Field(min_length=1, max_length=300)] = "block8+block11"
     """The recipe, or the name of a preset, of a dream asked for without one."""
-    size: Annotated[int, Field(ge=64, le=4096)] = 768
-    """The longer side in pixels of a dream whose recipe names no size; no picture is enlarged to it."""
+    size: Size = 0
+    """The longer side in pixels of a dream whose recipe names no size; 0 keeps a picture's own, up to 768."""
     max_size: Annotated[int, Field(ge=64, le=4096)] = 2048
     """The longest side, in pixels, that anyone may ask for."""
     max_steps: Annotated[int, Field(ge=1, le=200)] = 100
@@ -352,10 +362,18 @@ def load_presets(path: Path | str | None = None) -> dict[str, Preset]:
     return presets
 
 
-def nearest(word: str, known: Mapping[str, Any] | list[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """Return what to say about an unknown word: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+
+
+def whole_number(field: FieldInfo) -> str:
+    """Say a whole number's range in words."""
+    low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
+    high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
+    return f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
