@@ -1,0 +1,213 @@
+"""Which value holds: any sequence of changes over scopes, against the rule said in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.settings import (
+    CHANNEL_SETTINGS,
+    SETTINGS,
+    Scope,
+    Server,
+    SettingError,
+    Values,
+    effective,
+    expected,
+    read,
+    shown,
+)
+from config.loader import load_presets
+from dream.recipe import Recipe, RecipeError
+
+CHANNELS = (0, 11, 12)
+PRESETS = {name: preset.recipe for name, preset in load_presets().items()}
+
+IDS = st.lists(st.integers(1, 2**63), max_size=25, unique=True).map(tuple)
+GOOD: dict[str, st.SearchStrategy[Any]] = {
+    "recipe": st.sampled_from(["block8", "block3*0.5+block9", "fire7 steps=5", "mixed5 size=200", *PRESETS]),
+    "networks": st.lists(
+        st.sampled_from(["efficientnet_lite0", "squeezenet", "inception_v3"]), min_size=1, unique=True
+    ).map(tuple),
+    "layers": st.lists(st.sampled_from(["block3", "block8", "block9", "fire7", "mixed5"]), unique=True).map(
+        tuple
+    ),
+    "size": st.integers(64, 4096) | st.just(0),
+    "max_size": st.integers(64, 4096),
+    "max_steps": st.integers(1, 200),
+    "previews": st.booleans(),
+    "spoiler": st.booleans(),
+    "member_seconds": st.integers(1, 10_000),
+    "server_seconds": st.integers(1, 10_000),
+    "prefix": st.text("!?.$abc", min_size=1, max_size=5),
+    "channels": IDS,
+    "forbidden_channels": IDS,
+    "roles": IDS,
+    "blocked_roles": IDS,
+    "members": IDS,
+    "admin_role": st.integers(0, 2**63),
+    "report_channel": st.integers(0, 2**63),
+}
+BAD: dict[str, list[object]] = {
+    "recipe": ["", "x" * 301],
+    "networks": ["vgg16", "none", []],
+    "layers": ["blok8", "block99"],
+    "size": ["big", 5000, -1, 30, 7.5],
+    "max_size": ["0", 63, 4097],
+    "max_steps": [0, 201, "ten"],
+    "previews": ["perhaps", 7, None],
+    "spoiler": ["", "2"],
+    "member_seconds": [0, -5],
+    "server_seconds": ["none"],
+    "prefix": ["", "a b", "toolong"],
+    "channels": ["general", [0], list(range(1, 30))],
+    "forbidden_channels": ["#general"],
+    "roles": ["@everyone", {"a": 1}],
+    "blocked_roles": ["admins"],
+    "members": ["alice"],
+    "admin_role": ["<@&1> <@&2>", -1],
+    "report_channel": ["here"],
+}
+assert GOOD.keys() == BAD.keys() == SETTINGS.keys(), "a setting is missing from this test"
+
+OPERATORS = st.builds(
+    Values,
+    size=st.just(0),
+    max_size=GOOD["max_size"],
+    max_steps=GOOD["max_steps"],
+    networks=GOOD["networks"],
+    spoiler=st.booleans(),
+    member_seconds=GOOD["member_seconds"],
+)
+CHANGES = st.lists(
+    st.sampled_from(sorted(SETTINGS)).flatmap(
+        lambda name: st.tuples(
+            st.just(name),
+            GOOD[name] | st.none(),
+            st.sampled_from(CHANNELS if name in CHANNEL_SETTINGS else (0,)),
+        )
+    ),
+    max_size=30,
+)
+
+
+def rule(name: str, operator: Values, server: dict[str, Any], channel: dict[str, Any]) -> tuple[Any, Scope]:
+    """The value that holds and whose it is, by the words of the documentation."""
+    if name in channel:
+        value, scope = channel[name], Scope.CHANNEL
+    elif name in server:
+        value, scope = server[name], Scope.SERVER
+    else:
+        value = getattr(operator, name)
+        scope = Scope.BUILT_IN if value == getattr(Values(), name) else Scope.OPERATOR
+    return value, scope
+
+
+@given(OPERATORS, CHANGES)
+def test_any_sequence_of_changes_gives_what_the_precedence_says(
+    operator: Values, changes: list[tuple[str, Any, int]]
+) -> None:
+    server = Server()
+    chosen: dict[int, dict[str, Any]] = {channel: {} for channel in CHANNELS}
+    for name, value, channel_id in changes:
+        server = server.choosing(name, value, channel_id)
+        chosen[channel_id].pop(name, None)
+        if value is not None:
+            chosen[channel_id][name] = value
+    for channel_id in CHANNELS:
+        here = server.effective(operator, channel_id)
+        for name in SETTINGS:
+            value, scope = rule(name, operator, chosen[0], chosen[channel_id] if channel_id else {})
+            if name in ("max_size", "max_steps", "member_seconds", "server_seconds"):
+                assert getattr(here, name) == min(value, getattr(operator, name))
+            elif name == "networks":
+                allowed = tuple(network for network in value if network in operator.networks)
+                assert here.networks == (allowed or operator.networks)
+            elif name == "size":
+                assert here.size == min(value, here.max_size)
+            else:
+                assert (getattr(here, name), here.origins[name]) == (value, scope)
+    assert all(server.choices.values()), "a scope that chose nothing is not kept"
+
+
+@given(st.data())
+def test_a_valid_value_is_read_from_itself_and_from_the_text_that_shows_it(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(SETTINGS)))
+    value = data.draw(GOOD[name])
+    assert read(name, value) == value
+    assert read(name, list(value) if isinstance(value, tuple) else value) == value
+    if (name, value) != ("size", 0):
+        assert read(name, shown(name, value).strip("`")) == value
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
+    for bad in BAD[name]:
+        with pytest.raises(SettingError) as caught:
+            read(name, bad)
+        assert name in str(caught.value)
+        assert expected(name) in str(caught.value) or "did you mean" in str(caught.value) or name == "layers"
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest() -> None:
+    with pytest.raises(SettingError, match=r"did you mean max_size\?"):
+        read("maxsize", 5)
+
+
+def test_what_is_typed_goes_before_every_default_but_not_over_a_limit() -> None:
+    operator = Values(max_steps=50)
+    here = effective(operator, {"recipe": "block3 steps=9", "size": 300, "max_size": 600}, {"spoiler": True})
+    assert str(here.read("", PRESETS)) == "block3 steps=9 size=300"
+    assert str(here.read("steps=4", PRESETS)) == "block3 steps=4 size=300"
+    assert str(here.read("fire7 size=200", PRESETS)) == "fire7 size=200"
+    with pytest.raises(RecipeError, match="size=600"):
+        here.read("size=601", PRESETS)
+    with pytest.raises(RecipeError, match="steps=50"):
+        here.read("steps=51", PRESETS)
+
+
+def test_only_allowed_networks_and_layers_dream() -> None:
+    here = effective(Values(), {"networks": ("squeezenet",), "recipe": "fire7"}, {"layers": ("fire7", "fire8")})
+    assert here.read("fire8", PRESETS).layers == ("fire8",)
+    with pytest.raises(RecipeError, match="fire7, fire8"):
+        here.read("fire9", PRESETS)
+    with pytest.raises(RecipeError, match="efficientnet_lite0, which may not dream here"):
+        here.read("block8", PRESETS)
+
+
+def test_a_recipes_own_thoroughness_keeps_to_the_steps_allowed() -> None:
+    here = effective(Values(max_steps=10), {}, {})
+    assert here.read("block8 quality=rich", PRESETS).steps == 10
+
+
+def test_a_small_largest_size_holds_for_recipes_that_name_none() -> None:
+    assert effective(Values(max_size=256), {}, {}).read("block8", PRESETS).size == 256
+    assert effective(Values(), {}, {}).read("block8", PRESETS).size is None
+
+
+@pytest.mark.parametrize(
+    ("server", "asking", "refused"),
+    [
+        ({}, (11, 1, []), False),
+        ({"channels": (11,)}, (11, 1, []), False),
+        ({"channels": (11,)}, (12, 1, []), True),
+        ({"forbidden_channels": (11,)}, (11, 1, []), True),
+        ({"roles": (5,)}, (11, 1, [4, 5]), False),
+        ({"roles": (5,)}, (11, 1, [4]), True),
+        ({"roles": (5,), "members": (1,)}, (11, 1, []), False),
+        ({"members": (1,)}, (11, 2, [5]), True),
+        ({"blocked_roles": (6,), "members": (1,)}, (11, 1, [6]), True),
+    ],
+)
+def test_who_may_ask_where(server: dict[str, Any], asking: tuple[int, int, list[int]], refused: bool) -> None:
+    assert bool(effective(Values(), server, {}).refusal(*asking)) is refused
+
+
+def test_recipes_that_cannot_work_are_found_wherever_they_hold() -> None:
+    server = Server({0: {"recipe": "fire7"}, 11: {"networks": ("efficientnet_lite0",)}})
+    (fault,) = server.faults(Values(), PRESETS)
+    assert "<#11>" in fault and "fire7" in fault
+    assert isinstance(Recipe.parse(Values().recipe), Recipe)
