@@ -213,6 +213,8 @@ class Daily(Section):
     """Hours after its time that a missed daily dream is still posted."""
     remember_days: Annotated[int, Field(ge=0, le=3650)] = 60
     """Days before a picture may be dreamt again while others are left."""
+    posts_per_second: Annotated[int, Field(ge=1, le=50)] = 40
+    """The most daily dreams that this process posts in a second; Discord allows a bot 50 requests in all."""
 
 
 class Privacy(Section):
