@@ -26,10 +26,10 @@ class Schedule:
         self._running: set[asyncio.Task[object]] = set()
 
     def every(self, minutes: int, chore: Chore) -> None:
-        """Run a chore at second 0 of every so many minutes, counted from the full hour."""
+        """Run a chore at second 0 of every so many minutes, counted from the full hour; at most 60."""
         self._scheduler.add_job(
             self._run,
-            CronTrigger(minute=f"*/{minutes}", second=0, timezone="UTC"),
+            CronTrigger(minute=",".join(map(str, range(0, 60, minutes))), second=0, timezone="UTC"),
             args=(chore,),
             coalesce=True,
             max_instances=1,

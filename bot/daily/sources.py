@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import discord
 
@@ -25,6 +25,8 @@ HISTORY: Final = 500
 """Messages that are looked through in each channel, the newest first."""
 
 Read = Callable[[], Awaitable[bytes]]
+Messageable = discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
+"""The channels of a server that hold messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,7 @@ def folder_pictures(kind: str, folder: Path | None) -> list[Source]:
     ]
 
 
-async def member_pictures(
-    channels: Sequence[discord.abc.MessageableChannel], after: datetime, max_bytes: int
-) -> list[Source]:
+async def member_pictures(channels: Iterable[object], after: datetime, max_bytes: int) -> list[Source]:
     """The pictures that members posted in these channels since a moment.
 
     Passed over are spoilers, age-restricted channels, bots' and webhooks' messages, files that are no
@@ -93,13 +93,9 @@ def is_picture(attachment: discord.Attachment) -> bool:
     return (kind or Path(attachment.filename).suffix.lower() in SUFFIXES) and not attachment.is_spoiler()
 
 
-def readable(channel: object) -> bool:
+def readable(channel: object) -> TypeGuard[Messageable]:
     """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
-    if not isinstance(
-        channel, discord.TextChannel | discord.Thread | discord.VoiceChannel | discord.StageChannel
-    ):
-        return False
-    if channel.is_nsfw():
+    if not isinstance(channel, Messageable) or channel.is_nsfw():
         return False
     permissions = channel.permissions_for(channel.guild.me)
     return permissions.read_messages and permissions.read_message_history

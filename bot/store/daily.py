@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.daily.slots import Schedule, parse_days, parse_times
 from bot.store.database import Base, Database
+from bot.store.jobs import Job, State
 
 LEASE: Final = timedelta(minutes=5)
 """How long a process may work on a post before another takes it for dead."""
@@ -171,13 +172,31 @@ class DailyStore:
             return None
         return row
 
-    async def open_posts(self, until: datetime) -> Sequence[PostRow]:
-        """The open posts due no later than a moment, the earliest first."""
+    async def undreamt(self, now: datetime) -> Sequence[PostRow]:
+        """The planned posts that nobody works on and that have no dream, or one that came to nothing."""
         query = (
-            select(PostRow).where(PostRow.state.in_(OPEN), PostRow.due_at <= until).order_by(PostRow.due_at)
+            select(PostRow)
+            .outerjoin(Job, Job.id == PostRow.job_id)
+            .where(
+                PostRow.state == PostState.PLANNED,
+                PostRow.claimed_at.is_(None) | (PostRow.claimed_at <= now - LEASE),
+                Job.id.is_(None) | Job.state.in_((State.FAILED, State.CANCELLED)),
+            )
+            .order_by(PostRow.due_at)
         )
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
+
+    async def due(self, now: datetime) -> Sequence[tuple[PostRow, bool]]:
+        """The open posts whose time has come, the earliest first, and whether their dream is ready."""
+        query = (
+            select(PostRow, Job.state == State.DONE)
+            .outerjoin(Job, Job.id == PostRow.job_id)
+            .where(PostRow.state.in_(OPEN), PostRow.due_at <= now)
+            .order_by(PostRow.due_at)
+        )
+        async with self._database.session() as session:
+            return [(post, bool(ready)) for post, ready in await session.execute(query)]
 
     async def claim(self, post: PostRow, now: datetime, state: PostState | None = None) -> bool:
         """Make an open post this caller's own for the length of a lease, if nobody else holds it.

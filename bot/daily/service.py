@@ -1,0 +1,495 @@
+"""Takes the slots of daily dreams on, has them dreamt ahead of time, and posts each on its minute, once.
+
+A slot's life is one row. Whoever inserts it first has it, for it is unique; whoever claims it next does the
+next thing for it. So any number of processes, restarts and clock steps come to one post.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+
+import dream
+from bot.clock import Clock
+from bot.daily import ahead
+from bot.daily.slots import Schedule, Slot
+from bot.daily.sources import Messageable, Source, folder_pictures, member_pictures, pick, sky, walk
+from bot.pseudonyms import pseudonyms
+from bot.queue.jobs import Ask
+from bot.queue.queue import Queue
+from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, PostRow, PostState
+from bot.store.database import Database
+from bot.store.jobs import Job, Kind
+from bot.ui import daily as ui
+from config.loader import Config
+from dream.picture import PictureError
+from dream.recipe import Recipe, RecipeError
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+    from bot.settings import Effective, Settings
+
+log = logging.getLogger(__name__)
+
+SAMPLES: Final = Path(dream.__file__).parent / "samples"
+TRIES: Final = 3
+"""Dreams that may come to nothing before a slot is given up."""
+PICTURES: Final = 8
+"""Pictures that are tried for one dream before it is made from a sky."""
+AT_ONCE: Final = 8
+"""Dreams that are prepared at a time."""
+VOTED_ON: Final = timedelta(days=3)
+"""Posts no older than this have their reactions counted again when the next is prepared."""
+NEEDED: Final = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "embed_links": "Embed Links",
+    "attach_files": "Attach Files",
+}
+
+
+class PostError(Exception):
+    """The server's channel or permissions stand in the way; `str()` is one sentence for its admins."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a dream is to be made of."""
+
+    source: Source
+    data: bytes | None
+    recipe: Recipe
+    preset: str | None
+
+    @property
+    def digest(self) -> str | None:
+        """A hash that knows the picture again under another name."""
+        return _digest(self.data) if self.data else None
+
+
+class Daily:
+    """Everything the bot does for daily dreams. `prepare` and `post_due` are to be called each minute."""
+
+    def __init__(
+        self, database: Database, queue: Queue, settings: Settings, clock: Clock, config: Config
+    ) -> None:
+        self.store = DailyStore(database)
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._config = config.daily
+        self._max_bytes = config.picture.max_bytes
+        self._pseudonym = pseudonyms(config)
+        self._bot: DreamBot | None = None
+        self._adorning: set[asyncio.Task[None]] = set()
+
+    def attach(self, bot: DreamBot) -> None:
+        """Hand over the bot; nothing is prepared or posted before."""
+        self._bot = bot
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        for task in self._adorning:
+            task.cancel()
+        await asyncio.gather(*self._adorning, return_exceptions=True)
+
+    # Taking on and preparing
+
+    async def prepare(self) -> None:
+        """Take on the slots whose time to begin has come, and see that each has a dream on the way."""
+        if self._bot is None or not self._bot.is_ready():
+            return
+        now = self._clock.now()
+        wishes = {row.guild_id: row for row in await self.store.enabled()}
+        for guild_id, slot in await self._to_begin(wishes.values(), now):
+            await self.store.take(guild_id, slot.name, slot.due, channel_id=wishes[guild_id].channel_id)
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(post: PostRow) -> None:
+            async with gate:
+                await self._prepare(post)
+
+        async with asyncio.TaskGroup() as group:
+            for post in await self.store.undreamt(now):
+                group.create_task(one(post))
+
+    async def _to_begin(self, wishes: Iterable[DailyRow], now: datetime) -> list[tuple[int, Slot]]:
+        """The slots whose time to begin has come, and of those missed within the grace the last."""
+        grace, most = timedelta(hours=self._config.grace), timedelta(hours=self._config.lead)
+        alike: dict[Schedule, list[DailyRow]] = defaultdict(list)
+        for row in wishes:
+            alike[row.schedule].append(row)
+        found = {schedule: list(schedule.between(now - grace, now + most)) for schedule in alike}
+        coming = sum(len(rows) * sum(slot.due > now for slot in found[key]) for key, rows in alike.items())
+        usual = (await self._settings.effective(None, None)).read("", await self._settings.presets(None))
+        lead = ahead.lead(coming * self._queue.seconds(usual, 1024, 768), self._queue.farm.capacity, most)
+        taken = await self.store.taken(now - grace)
+        begin: list[tuple[int, Slot]] = []
+        for schedule, rows in alike.items():
+            for row in rows:
+                wanted = [slot for slot in found[schedule] if slot.due > row.since]
+                missed = [slot for slot in wanted if slot.due <= now][-1:]
+                coming_up = [slot for slot in wanted if slot.due > now]
+                begin += [
+                    (row.guild_id, slot)
+                    for slot in missed + coming_up
+                    if ahead.begin(slot.due, row.guild_id, lead) <= now
+                    and (row.guild_id, slot.name) not in taken
+                ]
+            await asyncio.sleep(0)
+        return begin
+
+    async def _prepare(self, post: PostRow) -> None:
+        """Choose a picture and a recipe for a post, and ask the queue for the dream."""
+        guild = self._guild(post.guild_id)
+        wishes = await self.store.wishes(post.guild_id)
+        if guild is None or wishes is None or not await self.store.claim(post, self._clock.now()):
+            return
+        if post.job_id and (job := await self._queue.get(post.job_id)):
+            post.tries += 1
+            post.reason = job.reason
+        if post.tries >= TRIES:
+            await self.store.settle(post, state=PostState.FAILED, reason=post.reason or "The dreams failed.")
+            return
+        try:
+            await self._count_votes(guild)
+            rng = random.Random(f"{post.guild_id} {post.slot} {post.tries}")
+            chosen, job = await self._begin(guild, wishes, rng, post.due_at)
+        except RecipeError as error:
+            reason = f"The recipe cannot be dreamt: {error} Choose one with `daily recipe`."
+            await self.store.settle(post, state=PostState.FAILED, reason=reason)
+            await self._failed(guild, wishes, reason)
+        except Exception as error:
+            log.exception("the daily dream of server %s could not be prepared", post.guild_id)
+            await self.store.settle(post, tries=post.tries + 1, reason=f"It could not be prepared: {error}")
+        else:
+            await self.store.settle(
+                post,
+                tries=post.tries,
+                job_id=job.id,
+                recipe=job.recipe,
+                preset=chosen.preset,
+                kind=chosen.source.kind,
+                source=chosen.source.name,
+                digest=chosen.digest,
+                author_id=chosen.source.author_id,
+                source_channel_id=chosen.source.channel_id,
+                source_message_id=chosen.source.message_id,
+            )
+
+    async def _begin(
+        self, guild: discord.Guild, wishes: DailyRow, rng: random.Random, due_at: datetime
+    ) -> tuple[Chosen, Job]:
+        """Choose until the queue takes the picture, then a sky. Raises RecipeError."""
+        effective = await self._settings.effective(guild.id, wishes.channel_id)
+        recipe, preset = await self._recipe(wishes, effective, rng)
+        candidates = await self.candidates(guild, wishes, rng)
+        since = self._clock.now() - timedelta(days=self._config.remember_days)
+        used = await self.store.used(guild.id, since)
+        barred = await self.store.removed(guild.id)
+        for _ in range(PICTURES):
+            source = pick(candidates, used, barred, rng)
+            if source is None or source.read is None:
+                break
+            barred.add(source.name)
+            try:
+                data = await source.read()
+            except (OSError, discord.DiscordException) as error:
+                log.info("%s cannot be read for a daily dream: %s", source.name, error)
+                continue
+            digest = _digest(data)
+            if digest in barred or (digest in used and source.name not in used):
+                continue
+            try:
+                chosen = Chosen(source, data, recipe, preset)
+                return chosen, await self._ask(chosen, guild, wishes, effective, due_at)
+            except PictureError as error:
+                log.info("%s cannot be dreamt: %s", source.name, error)
+        source = sky(rng)
+        seeded = dataclasses.replace(recipe, seed=int(source.name.rpartition("/")[2]))
+        chosen = Chosen(source, None, seeded, preset)
+        return chosen, await self._ask(chosen, guild, wishes, effective, due_at)
+
+    async def _ask(
+        self, chosen: Chosen, guild: discord.Guild, wishes: DailyRow, effective: Effective, due_at: datetime
+    ) -> Job:
+        return await self._queue.submit(
+            Ask(
+                kind=Kind.DAILY,
+                recipe=str(chosen.recipe),
+                source=chosen.data,
+                guild_id=guild.id,
+                channel_id=wishes.channel_id,
+                due_at=due_at,
+                previews=False,
+                spoiler=effective.spoiler,
+                max_bytes=guild.filesize_limit,
+            )
+        )
+
+    async def _recipe(
+        self, wishes: DailyRow, effective: Effective, rng: random.Random
+    ) -> tuple[Recipe, str | None]:
+        """The recipe asked for, or the next of the walk over the presets. Raises RecipeError."""
+        presets = await self._settings.presets(wishes.guild_id)
+        text, preset = wishes.recipe, None
+        if text is None:
+            allowed = [name for name in presets if _allowed(effective, name, presets)]
+            if allowed:
+                text = preset = walk(await self.store.votes(wishes.guild_id), allowed, rng)
+        recipe = effective.read(text or "", presets)
+        return dataclasses.replace(recipe, seed=recipe.seed or rng.randrange(1, 1_000_000)), preset
+
+    async def candidates(
+        self, guild: discord.Guild, wishes: DailyRow, rng: random.Random
+    ) -> dict[str, list[Source]]:
+        """The pictures that a server's next dream could be made of, by their kind."""
+        found: dict[str, list[Source]] = {}
+        if wishes.channels:
+            channels = [one for id in wishes.channels if (one := guild.get_channel_or_thread(id))]
+            after = self._clock.now() - timedelta(days=wishes.recent_days)
+            pictures = await member_pictures(channels, after, self._max_bytes)
+            names = {one.author_id: self._pseudonym(one.author_id) for one in pictures if one.author_id}
+            forgotten = await self.store.forgotten(names.values())
+            found["members"] = [
+                one for one in pictures if one.author_id and names[one.author_id] not in forgotten
+            ]
+        for kind, folder in (("folder", self._config.folder), ("samples", SAMPLES)):
+            if kind in wishes.kinds:
+                found[kind] = await asyncio.to_thread(folder_pictures, kind, folder)
+        if "sky" in wishes.kinds:
+            found["sky"] = [sky(rng)]
+        return {kind: sources for kind, sources in found.items() if sources}
+
+    async def _count_votes(self, guild: discord.Guild) -> None:
+        """Read the reactions under a server's last posts."""
+        since = self._clock.now() - VOTED_ON
+        for post in await self.store.history(guild.id, limit=3):
+            channel = guild.get_channel_or_thread(post.channel_id or 0)
+            if post.state != PostState.POSTED or post.due_at < since or not isinstance(channel, Messageable):
+                continue
+            try:
+                message = await channel.fetch_message(post.message_id or 0)
+            except discord.HTTPException:
+                continue
+            votes = sum(
+                (reaction.count - reaction.me) * (-1 if str(reaction.emoji) == ui.DISLIKE else 1)
+                for reaction in message.reactions
+            )
+            if votes != post.votes:
+                await self.store.settle(post, votes=votes)
+
+    # Posting
+
+    async def post_due(self) -> None:
+        """Post what is due and ready; let go of what is too late, or older than the newest that is ready."""
+        if self._bot is None or not self._bot.is_ready():
+            return
+        now = self._clock.now()
+        late = now - timedelta(hours=self._config.grace)
+        newest: dict[int, PostRow] = {}
+        old: list[PostRow] = []
+        for post, ready in reversed(await self.store.due(now)):
+            if self._guild(post.guild_id) is None:
+                continue
+            if post.due_at < late or post.guild_id in newest:
+                old.append(post)
+            elif ready:
+                newest[post.guild_id] = post
+        for post in old:
+            if await self.store.claim(post, now):
+                await self._let_go(post)
+        sent: list[asyncio.Task[discord.Message | None]] = []
+        for post in reversed(newest.values()):
+            if sent:
+                await asyncio.sleep(1 / self._config.posts_per_second)
+            sent.append(asyncio.create_task(self._post(post)))
+        if messages := [message for message in await asyncio.gather(*sent) if message]:
+            adorning = asyncio.create_task(self._adorn(messages))
+            self._adorning.add(adorning)
+            adorning.add_done_callback(self._adorning.discard)
+
+    async def _post(self, post: PostRow) -> discord.Message | None:
+        """Post one dream that is ready; None if that is not to be done, or not by this process."""
+        guild = self._guild(post.guild_id)
+        wishes = await self.store.wishes(post.guild_id)
+        interrupted, before = post.state == PostState.POSTING, post.claimed_at
+        if (
+            guild is None
+            or wishes is None
+            or not await self.store.claim(post, self._clock.now(), PostState.POSTING)
+        ):
+            return None
+        message = None
+        try:
+            channel = self.channel(guild, wishes)
+            if interrupted and before:
+                message = await self._sent_before(channel, post, before)
+            if message is None:
+                message = await self._send(channel, post)
+        except (PostError, discord.Forbidden, discord.NotFound) as error:
+            reason = (
+                str(error) if isinstance(error, PostError) else f"Discord refused the post: {error.text}."
+            )
+            await self.store.settle(post, state=PostState.FAILED, reason=reason)
+            await self._failed(guild, wishes, reason)
+        except (TimeoutError, OSError, discord.DiscordServerError) as error:
+            log.warning("the daily dream of server %s was not posted, it is tried again: %s", guild.id, error)
+        except Exception as error:
+            log.exception("the daily dream of server %s could not be posted", guild.id)
+            await self.store.settle(post, state=PostState.FAILED, reason=f"It could not be posted: {error}")
+        else:
+            now = self._clock.now()
+            await self.store.settle(
+                post, state=PostState.POSTED, channel_id=channel.id, message_id=message.id, posted_at=now
+            )
+            if wishes.failures:
+                await self.store.succeeded(guild.id)
+        return message
+
+    async def _send(self, channel: discord.TextChannel, post: PostRow) -> discord.Message:
+        """Send the post. Raises LookupError if its dream is not kept any more."""
+        job = await self._queue.get(post.job_id or "")
+        picture = await self._queue.result(post.job_id or "")
+        if job is None or picture is None:
+            raise LookupError("its picture is gone")
+        # The nonce makes a repeated request within minutes the same message; _sent_before sees to the rest.
+        async with asyncio.timeout(LEASE.total_seconds() / 2):
+            return await channel.send(nonce=post.id, **ui.post(post, job, picture, channel.guild))
+
+    async def _sent_before(
+        self, channel: discord.TextChannel, post: PostRow, claimed: datetime
+    ) -> discord.Message | None:
+        """The message of a process that stopped between sending it and saying so. Raises PostError."""
+        if not channel.permissions_for(channel.guild.me).read_message_history:
+            raise PostError(
+                "I was stopped while posting, and cannot see without Read Message History if I had."
+            )
+        async for message in channel.history(limit=None, after=claimed - LEASE, before=claimed + LEASE):
+            if message.author == channel.guild.me and any(
+                post.id in one.filename for one in message.attachments
+            ):
+                return message
+        return None
+
+    async def _adorn(self, messages: Iterable[discord.Message]) -> None:
+        """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
+        for message in messages:
+            assert message.guild is not None
+            wishes = await self.store.wishes(message.guild.id)
+            try:
+                for emoji in (ui.LIKE, ui.DISLIKE):
+                    await message.add_reaction(emoji)
+                if wishes and wishes.thread:
+                    await message.create_thread(name=message.embeds[0].title or "Daily dream")
+            except discord.HTTPException as error:
+                log.info("the post in channel %s has no votes or thread: %s", message.channel.id, error)
+
+    async def _let_go(self, post: PostRow) -> None:
+        """Give up a claimed post that is too late."""
+        await self.store.settle(post, state=PostState.MISSED, reason="It was too late to post it.")
+        if post.job_id:
+            await self._queue.cancel(post.job_id)
+
+    def channel(self, guild: discord.Guild, wishes: DailyRow) -> discord.TextChannel:
+        """Where a server's dream goes. Raises PostError if it is gone or the bot may not post there."""
+        channel = guild.get_channel(wishes.channel_id or 0)
+        if not isinstance(channel, discord.TextChannel):
+            raise PostError("The channel of the daily dream is gone; choose one with `daily on`.")
+        may = channel.permissions_for(guild.me)
+        if missing := [name for right, name in NEEDED.items() if not getattr(may, right)]:
+            raise PostError(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
+        return channel
+
+    # Telling the admins
+
+    async def _failed(self, guild: discord.Guild, wishes: DailyRow, reason: str) -> None:
+        """Count a failure of the server's making; its admins are told of the first of a row."""
+        if await self.store.failed(guild.id, reason) != 1:
+            return
+        text = (
+            f"🌧️ The daily dream of **{discord.utils.escape_markdown(guild.name)}** could not be posted. "
+            f"{reason} "
+            f"I try again at its next times, {PAUSE_AFTER} times in all, then it pauses; "
+            "`daily status` shows how it stands."
+        )
+        if not await self._tell(guild, wishes, text):
+            log.warning("no admin of server %s could be told: %s", guild.id, reason)
+
+    async def _tell(self, guild: discord.Guild, wishes: DailyRow, text: str) -> bool:
+        """Say something where admins read it: their updates channel, a direct message, a public channel."""
+        assert self._bot is not None
+        for channel in (guild.public_updates_channel, wishes.admin_id, guild.owner_id, guild.system_channel):
+            try:
+                if isinstance(channel, int):
+                    await (await self._bot.create_dm(discord.Object(channel))).send(text)
+                elif channel is not None:
+                    await channel.send(text)
+                else:
+                    continue
+            except discord.HTTPException:
+                continue
+            return True
+        return False
+
+    # What members and moderators do
+
+    async def change(self, guild_id: int, **changes: Any) -> DailyRow:
+        """Change what a server wants; a dream that was prepared otherwise is prepared anew."""
+        row = await self.store.wish(guild_id, self._clock.now(), **changes)
+        await self._drop(await self.store.withdraw(guild_id))
+        return row
+
+    async def remove(self, post: PostRow) -> None:
+        """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
+        await self.store.remove(post)
+        if post.job_id:
+            await self._queue.erase(post.job_id)
+
+    async def forget(self, member_id: int) -> None:
+        """Never use a member's pictures again; dreams of them that are not posted yet are dropped."""
+        await self._drop(await self.store.forget(self._pseudonym(member_id), member_id))
+
+    async def remember(self, member_id: int) -> bool:
+        """Take back `forget`; False if there was nothing to take back."""
+        return await self.store.remember(self._pseudonym(member_id))
+
+    async def source_deleted(self, message_ids: Iterable[int]) -> None:
+        """Drop dreams of pictures that are gone."""
+        await self._drop(await self.store.source_deleted(message_ids))
+
+    async def purge(self) -> None:
+        """Forget posts that nothing depends on any more."""
+        days = max(self._config.remember_days, 30)
+        await self.store.purge(self._clock.now() - timedelta(days=days))
+
+    async def _drop(self, jobs: Iterable[str]) -> None:
+        for job_id in jobs:
+            await self._queue.erase(job_id)
+
+    def _guild(self, guild_id: int) -> discord.Guild | None:
+        """A server that this process serves, and that Discord has not lost for the moment."""
+        guild = self._bot.get_guild(guild_id) if self._bot else None
+        return None if guild is None or guild.unavailable else guild
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _allowed(effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
+    try:
+        effective.read(preset, presets)
+    except RecipeError:
+        return False
+    return True

@@ -1,0 +1,156 @@
+"""What members see of the daily dream: the post and its buttons."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+import discord
+
+from bot.errors import Refused, explain
+from bot.ui.buttons import whisper
+from bot.ui.status import fallback
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+    from bot.store.daily import PostRow
+    from bot.store.jobs import Job
+
+LIKE: Final = "💜"
+DISLIKE: Final = "👎"
+COLOUR: Final = discord.Colour(0x7B4FD1)
+
+
+def post(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
+    """The message of a daily dream, as keyword arguments for `channel.send`."""
+    report = job.report or {}
+    recipe = str(report.get("recipe", job.recipe))
+    # The post's id in the file's name finds the message again after a crash.
+    name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
+    alt = f"The daily dream: {credit(post, None)}, dreamt by a neural network with the recipe {recipe}."
+    file = discord.File(io.BytesIO(picture), name, description=alt[:1024], spoiler=job.spoiler)
+    embed = discord.Embed(title=title(post), description=credit(post, guild), colour=COLOUR)
+    embed.set_image(url=f"attachment://{file.filename}")
+    lines = [f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"]
+    if report.get("fallback"):
+        lines.append(f"🪞 {fallback(report)}")
+    embed.add_field(name="Dreamt with", value="\n".join(lines)[:1024])
+    embed.set_footer(text=f"{LIKE} or {DISLIKE}: your votes lead the next dreams")
+    view = discord.ui.View(timeout=None)
+    if post.kind != "sky":
+        view.add_item(Before(post.id))
+    view.add_item(Remove(post.id))
+    return {"embed": embed, "file": file, "view": view}
+
+
+def title(post: PostRow) -> str:
+    """A post's title: the local day that it is for."""
+    day = re.match(r"(\d{4})-(\d\d)-(\d\d)T", post.slot)
+    if day is None:
+        return "A dream in between"
+    date = discord.utils.parse_time(f"{day[0]}00:00")
+    return f"The dream of {date:%A}, {date.day} {date:%B}"
+
+
+def credit(post: PostRow, guild: discord.Guild | None) -> str:
+    """What a post was made from and by whom; with links where `guild` is given."""
+    match post.kind:
+        case "members" if guild is None:
+            return "a picture by a member of this server"
+        case "members" if post.author_id is None:
+            return "From a picture by a member of this server."
+        case "members":
+            assert guild is not None
+            link = (
+                f"https://discord.com/channels/{guild.id}/{post.source_channel_id}/{post.source_message_id}"
+            )
+            return f"From [a picture]({link}) by <@{post.author_id}>."
+        case "sky":
+            return "From a sky that nobody has seen." if guild else "a generated sky"
+        case _:
+            named = PurePath(post.source or "").stem.replace("_", " ").replace("-", " ")
+            return f"From the picture “{named}”." if guild else f"the picture “{named}”"
+
+
+class PostButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"daily:none"):
+    """A button that does one thing to one post, also after a restart."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    emoji: ClassVar[str]
+
+    def __init__(self, post_id: str) -> None:
+        self.post_id = post_id
+        super().__init__(
+            discord.ui.Button(label=self.label, emoji=self.emoji, custom_id=f"daily-{self.name}:{post_id}")
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button again from what Discord kept of it."""
+        return cls(match["post"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Find the post and do what the button is for; whatever is wrong is told to the presser alone."""
+        try:
+            post = await interaction.client.daily.store.post(self.post_id)
+            if post is None or post.guild_id != interaction.guild_id:
+                raise Refused("I don't know this dream any more: it is too long ago.")
+            await self.press(interaction, post)
+        except Exception as error:
+            await whisper(interaction, explain(error))
+
+    async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
+        """Do it. Raises Refused."""
+        raise NotImplementedError
+
+
+class Before(PostButton, template=r"daily-before:(?P<post>\w+)"):
+    """Show the picture that was dreamt of, beside the dream, to the presser alone."""
+
+    name, label, emoji = "before", "Before", "🖼️"
+
+    async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
+        """Send the picture as it was."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        source = await interaction.client.queue.source(post.job_id or "")
+        if source is None:
+            raise Refused("The picture from before is not kept any more.")
+        file = discord.File(
+            io.BytesIO(source), _name(post, source), description=f"Before: {credit(post, None)}."
+        )
+        await interaction.followup.send(
+            f"Before it was dreamt. {credit(post, interaction.guild)}", file=file, ephemeral=True
+        )
+
+
+class Remove(PostButton, template=r"daily-remove:(?P<post>\w+)"):
+    """A moderator takes a post away and keeps its picture from ever being used again."""
+
+    name, label, emoji = "remove", "Remove", "🗑️"
+
+    async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
+        """Delete the post, its dream and its picture."""
+        if not interaction.permissions.manage_messages:
+            raise Refused("Only a moderator (Manage Messages) can remove the daily dream.")
+        await interaction.response.defer(ephemeral=True)
+        await interaction.client.daily.remove(post)
+        if interaction.message is not None:
+            await interaction.message.delete()
+        await interaction.followup.send(
+            "Removed. Its picture will not be dreamt of here again.", ephemeral=True
+        )
+
+
+BUTTONS: Final = (Before, Remove)
+
+
+def _name(post: PostRow, source: bytes) -> str:
+    """A file name that lets Discord show the picture, told from its first bytes."""
+    kinds = {b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp", b"\xff\xd8\xff": "jpg"}
+    suffix = next((kind for start, kind in kinds.items() if source.startswith(start)), "bin")
+    return f"before-{post.id}.{suffix}"
