@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
+from bot.pseudonyms import pseudonyms
 from bot.store.database import Database
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.loader import Config, Ids, Preset, Size, nearest, whole_number
@@ -398,6 +399,7 @@ class Settings:
         self, database: Database, config: Config, clock: Clock, presets: Mapping[str, Preset] | None = None
     ) -> None:
         self.operator = operators(config)
+        self.pseudonym = pseudonyms(config)
         self.shipped = {name: preset.recipe for name, preset in (presets or {}).items()}
         self._database = database
         self._clock = clock
@@ -414,6 +416,10 @@ class Settings:
         """What holds in a channel, on a server, or (without a server) in direct messages."""
         server = await self.server(guild_id) if guild_id else Server()
         return server.effective(self.operator, channel_id)
+
+    async def prefix(self, guild_id: int | None) -> str:
+        """What starts a text command here."""
+        return (await self.effective(guild_id)).prefix
 
     async def presets(self, guild_id: int | None) -> dict[str, str]:
         """The recipes with names that can be asked for here: the shipped ones and the server's own."""
@@ -529,20 +535,21 @@ class Settings:
 
         await self._change(guild_id, without, by=by, action="delete preset")
 
-    async def forget_member(self, member_id: int, stand_in: str) -> None:
-        """Take a member out of every setting, and put `stand_in` in their place in the audit."""
+    async def log(self, guild_id: int, limit: int) -> Sequence[AuditRow]:
+        """What was decided on a server, newest first."""
+        query = (
+            select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.id.desc()).limit(limit)
+        )
+        async with self._database.session() as session:
+            return (await session.scalars(query)).all()
+
+    async def forget_member(self, member_id: int) -> None:
+        """Take a member out of every setting that names them."""
         async with self._database.session() as session, session.begin():
             for row in await session.scalars(select(SettingRow).where(SettingRow.name == "members")):
-                row.value = [other for other in row.value if other != member_id]
-            for entry in await session.scalars(select(AuditRow)):
-                if entry.actor == str(member_id):
-                    entry.actor = stand_in
-                if entry.subject == str(member_id):
-                    entry.subject = stand_in
-                if entry.subject == "members":
-                    entry.before = _without(entry.before, member_id, stand_in)
-                    entry.after = _without(entry.after, member_id, stand_in)
-        self._servers.clear()
+                if member_id in row.value:
+                    row.value = [other for other in row.value if other != member_id]
+                    self._servers.pop(row.guild_id, None)
 
     async def leave(self, guild_id: int) -> None:
         """Delete everything that a server chose."""
@@ -663,10 +670,6 @@ def _plain(choices: Choices) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in sorted(choices.items())
     }
-
-
-def _without(value: Any, member_id: int, stand_in: str) -> Any:
-    return [stand_in if other == member_id else other for other in value] if value else value
 
 
 def _unknown(name: str) -> SettingError:

@@ -224,6 +224,8 @@ class Privacy(Section):
     """Days that sources and results are kept after a dream is delivered."""
     server_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
     """The most bytes of pictures kept for one server; the oldest go first. 0 means no limit."""
+    audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days that the log of changed settings, blocks and removed dreams is kept."""
     leave_days: Annotated[int, Field(ge=0, le=365)] = 14
     """Days after the bot leaves a server that its data is deleted."""
     key_file: OptionalPath = None

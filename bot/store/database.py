@@ -89,6 +89,14 @@ class Database:
             where = self.url.render_as_string(hide_password=True)
             raise StoreError(f"store.url: the database {where} cannot be opened: {cause}") from error
 
+    async def scrub(self) -> None:
+        """Leave nothing of deleted rows on disk: SQLite's write-ahead log holds them until it is emptied."""
+        if self.is_sqlite:
+            async with self.engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                assert raw.driver_connection is not None
+                await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         """Let go of every connection."""
         await self.engine.dispose()

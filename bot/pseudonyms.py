@@ -1,0 +1,39 @@
+"""Keyed hashes that stand for members whose ids are not to be kept.
+
+A block, or a wish never to be dreamt of, must outlive `forget-me`. HMAC-SHA-256 with a key that lies outside
+the database knows the member again when they come, and tells nobody who reads the database who they were.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from config.loader import Config, ConfigError, Problem
+
+Pseudonym = Callable[[int], str]
+"""From a member's id to the 34 characters that stand for it, always the same ones."""
+
+
+def pseudonyms(config: Config) -> Pseudonym:
+    """The pseudonyms of this installation, whose key is made at the first start. Raises ConfigError."""
+    file = config.privacy.key_file or config.folder / "privacy.key"
+    key = _key(file)
+
+    def pseudonym(member_id: int) -> str:
+        return "m-" + hmac.digest(key, str(member_id).encode(), "sha256").hex()[:32]
+
+    return pseudonym
+
+
+def _key(file: Path) -> bytes:
+    try:
+        if not file.exists():
+            file.touch(mode=0o600, exist_ok=False)
+            file.write_bytes(secrets.token_bytes(32))
+        key = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "privacy", "key_file", f"{error.strerror}")) from None
+    if len(key) < 16:
+        raise ConfigError(Problem(str(file), "privacy", "key_file", "holds fewer than 16 bytes"))
+    return key
