@@ -1,33 +1,80 @@
 """The queue's tables: jobs, their pictures, and what several bot processes must agree on."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.database import Base
 
-UNFINISHED = ("queued", "dreaming", "delivering")
+
+class State(StrEnum):
+    """Where a job stands; every change is a committed row."""
+
+    QUEUED = "queued"
+    DREAMING = "dreaming"
+    DELIVERING = "delivering"
+    """Rendered and stored; the member's message does not show it yet."""
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self not in UNFINISHED
 
 
-class JobRow(Base):
-    """One dream that was asked for. `bot.queue.jobs` says what the states mean."""
+UNFINISHED = (State.QUEUED, State.DREAMING, State.DELIVERING)
+
+
+class Kind(StrEnum):
+    """What a job is for, which decides how soon its turn comes and how it is delivered."""
+
+    DREAM = "dream"
+    """A member waits for it: its status message becomes the dream."""
+    DAILY = "daily"
+    """Rendered ahead of `due_at`; it has no message, the daily dream posts its result."""
+    ZOOM = "zoom"
+    """A video; delivered as a dream is, but its turn comes last."""
+
+
+def _text(choices: type[StrEnum]) -> Choice:
+    return Choice(choices, native_enum=False, length=10, values_callable=lambda members: [*members])
+
+
+class Job(Base):
+    """One dream that was asked for.
+
+    `request_message_id` is the message it was asked in (none for slash commands and buttons),
+    `status_message_id` the one message of ours that tells how it goes. `width` and `height` are the source's,
+    in pixels. `cost` is the seconds of one worker that it was reckoned to take. `reason` is one sentence: why
+    it failed or was cancelled. `report` holds the fields of `dream.Report`.
+    """
 
     __tablename__ = "jobs"
 
     id: Mapped[str] = mapped_column(String(25), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(8))
-    state: Mapped[str] = mapped_column(String(10))
+    kind: Mapped[Kind] = mapped_column(_text(Kind))
+    state: Mapped[State] = mapped_column(_text(State))
     guild_id: Mapped[int | None]
     channel_id: Mapped[int | None]
     member_id: Mapped[int | None]
     request_message_id: Mapped[int | None] = mapped_column(unique=True)
     status_message_id: Mapped[int | None] = mapped_column(index=True)
     interaction_token: Mapped[str | None] = mapped_column(Text)
+    parent: Mapped[str | None] = mapped_column(String(25))
     recipe: Mapped[str] = mapped_column(Text)
-    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    has_source: Mapped[bool]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
     cost: Mapped[float]
+    previews: Mapped[bool]
+    spoiler: Mapped[bool]
+    max_bytes: Mapped[int]
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
@@ -45,8 +92,8 @@ class JobRow(Base):
     )
 
 
-class PictureRow(Base):
-    """The bytes that belong to a job; `role` is "source" or "result"."""
+class Picture(Base):
+    """The bytes that belong to a job; `role` is "source", "guide" or "result"."""
 
     __tablename__ = "pictures"
 
@@ -56,7 +103,7 @@ class PictureRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class ProcessRow(Base):
+class Process(Base):
     """A bot process that shares this database; jobs of one that is no longer alive go to another."""
 
     __tablename__ = "processes"
@@ -65,7 +112,7 @@ class ProcessRow(Base):
     alive_until: Mapped[datetime]
 
 
-class ChannelRow(Base):
+class Channel(Base):
     """A channel where the bot was used, and the newest message it has seen there."""
 
     __tablename__ = "channels"
@@ -75,7 +122,7 @@ class ChannelRow(Base):
     last_message_id: Mapped[int]
 
 
-class PaceRow(Base):
+class Pace(Base):
     """How long dreams of one kind really took on this farm; `bot.queue.estimates` keeps it."""
 
     __tablename__ = "paces"

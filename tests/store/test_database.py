@@ -46,9 +46,9 @@ async def test_two_processes_may_open_a_new_database_at_once(database_url: str) 
 async def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
     noon_in_india = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     async with database.session() as session, session.begin():
-        session.add(jobs.ProcessRow(id="one", alive_until=noon_in_india))
+        session.add(jobs.Process(id="one", alive_until=noon_in_india))
     async with database.session() as session, session.begin():
-        row = await session.get_one(jobs.ProcessRow, "one")
+        row = await session.get_one(jobs.Process, "one")
     assert row.alive_until == noon_in_india
     assert row.alive_until.tzinfo is UTC
 
@@ -56,7 +56,7 @@ async def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
 async def test_a_picture_cannot_outlive_its_job(database: Database) -> None:
     with pytest.raises(IntegrityError):
         async with database.session() as session, session.begin():
-            session.add(jobs.PictureRow(job_id="nobody", role="source", size=1, data=b"x"))
+            session.add(jobs.Picture(job_id="nobody", role="source", size=1, data=b"x"))
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:

@@ -1,0 +1,192 @@
+"""The member's side of a job: one status message that is sent once, edited as the dream goes, and becomes it.
+
+The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
+minutes with the first message; after that it is looked for in the channel's history. Every later change is an
+edit, so doing one twice changes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+
+from bot.clock import Clock
+from bot.store.jobs import Job
+from dream.render import Progress
+
+if TYPE_CHECKING:
+    from discord.ext import commands
+
+log = logging.getLogger(__name__)
+
+CHANNEL_PAUSE: Final = 2.0
+"""Seconds between two progress edits in one channel: Discord allows five edits in five seconds."""
+PROGRESS_PER_SECOND: Final = 15
+"""Progress edits over all channels: Discord allows fifty calls a second, and answers go first."""
+NONCE_TRUSTED: Final = timedelta(minutes=1)
+"""Discord remembers a nonce for a few minutes; older messages of ours are looked for."""
+MESSAGE_GONE: Final = "The status message or its channel was deleted."
+NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
+TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
+
+
+class Undeliverable(Exception):  # noqa: N818
+    """Discord will never take this message. Its text is the reason to store with the job."""
+
+
+class Delivery:
+    """Sends and edits status messages through the bot, once there is one that is logged in."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._bot: commands.Bot | None = None
+        self._attached = asyncio.Event()
+        self._next: dict[int, float] = {}
+        self._next_any = 0.0
+        self._edits: dict[str, asyncio.Task[None]] = {}
+        self._sendings: dict[str, asyncio.Task[int]] = {}
+
+    def attach(self, bot: "commands.Bot") -> None:
+        """Hand over the bot; it must be logged in. Whatever waited to be sent goes out now."""
+        self._bot = bot
+        self._attached.set()
+
+    async def announce(self, job: Job, **details: Any) -> int:
+        """Send the status message of a job that has none yet; its id. Raises Undeliverable.
+
+        Asked for twice at once, it is sent once.
+        """
+        earlier = self._sendings.get(job.id)
+        if earlier is None or (earlier.done() and (earlier.cancelled() or earlier.exception())):
+            self._sendings[job.id] = asyncio.create_task(self._send(job, **details))
+        return await asyncio.shield(self._sendings[job.id])
+
+    def forget(self, id: str) -> None:
+        """Nothing more will be shown of this job."""
+        self._sendings.pop(id, None)
+
+    def progress(self, job: Job, progress: Progress | None, **details: Any) -> None:
+        """Show how far a dream is, unless its channel, or Discord as a whole, was written to just now."""
+        now = time.monotonic()
+        channel_id = job.channel_id or 0
+        if now < self._next.get(channel_id, 0.0) or now < self._next_any or job.id in self._edits:
+            return
+        if self._bot is None or self._message_id(job) is None:
+            return
+        self._next_any = now + 1 / PROGRESS_PER_SECOND
+        self._next[channel_id] = now + CHANNEL_PAUSE
+        if len(self._next) > 1000:
+            self._next = {id: at for id, at in self._next.items() if at > now}
+        self._edits[job.id] = task = asyncio.create_task(self._show(job, progress=progress, **details))
+        task.add_done_callback(lambda _: self._edits.pop(job.id, None))
+
+    async def finish(self, job: Job, picture: bytes | None = None) -> None:
+        """Show a job's last state, after whatever is being shown just now; tries until Discord takes it.
+
+        Raises Undeliverable.
+        """
+        from bot.ui.status import status
+
+        message_id = self._message_id(job)
+        if message_id is None:
+            return
+        if running := self._edits.get(job.id):
+            await asyncio.wait([running])
+        message = (await self._channel(job)).get_partial_message(message_id)
+        pause = 1.0
+        while True:
+            try:
+                await message.edit(**status(job, picture=picture).editing())
+            except (discord.DiscordServerError, OSError, TimeoutError) as error:
+                log.warning("job %s is not delivered yet: %s", job.id, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 60.0)
+            except discord.HTTPException as error:
+                raise _translated(error) from error
+            else:
+                return
+
+    async def _show(self, job: Job, **details: Any) -> None:
+        from bot.ui.status import status
+
+        message_id = self._message_id(job)
+        assert message_id
+        message = (await self._channel(job)).get_partial_message(message_id)
+        try:
+            await message.edit(**status(job, **details).editing())
+        except (discord.HTTPException, OSError, TimeoutError) as error:
+            log.debug("progress of %s is not shown: %s", job.id, error)
+
+    async def _send(self, job: Job, **details: Any) -> int:
+        from bot.ui.status import status
+
+        channel = await self._channel(job)
+        if self.clock.now() - job.created_at > NONCE_TRUSTED and (found := await self._find(job)):
+            return found
+        reference = discord.utils.MISSING
+        if job.request_message_id:
+            reference = discord.MessageReference(
+                message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
+            )
+        shown = status(job, **details).sending()
+        try:
+            message = await channel.send(
+                **shown, nonce=job.id, reference=reference, mention_author=False, silent=True
+            )
+        except discord.HTTPException as error:
+            raise _translated(error) from error
+        return message.id
+
+    def _message_id(self, job: Job) -> int | None:
+        sending = self._sendings.get(job.id)
+        if job.status_message_id is None and sending and sending.done() and not sending.exception():
+            return sending.result()
+        return job.status_message_id
+
+    async def _find(self, job: Job) -> int | None:
+        """The status message that an earlier run has sent and did not live to remember."""
+        channel = await self._channel(job)
+        assert self._bot and self._bot.user
+        me = self._bot.user.id
+        after = discord.Object(discord.utils.time_snowflake(job.created_at - timedelta(seconds=30)))
+        try:
+            async for message in channel.history(limit=200, after=after, oldest_first=True):
+                if message.author.id == me and _belongs(message, job):
+                    return message.id
+        except discord.HTTPException as error:
+            log.debug("no history to find the message of %s in: %s", job.id, error)
+        return None
+
+    async def _channel(self, job: Job) -> discord.PartialMessageable:
+        await self._attached.wait()
+        assert self._bot and job.channel_id
+        return self._bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+
+
+def _belongs(message: discord.Message, job: Job) -> bool:
+    if message.nonce == job.id:
+        return True
+    replies = message.reference is not None and message.reference.message_id == job.request_message_id
+    pressed = any(
+        job.id in (getattr(item, "custom_id", None) or "")
+        for row in message.components
+        for item in getattr(row, "children", ())
+    )
+    return pressed or (replies and job.request_message_id is not None)
+
+
+def _translated(error: discord.HTTPException) -> Exception:
+    """What an answer of Discord's means for the job; the error itself where trying again may help."""
+    if isinstance(error, discord.NotFound):
+        return Undeliverable(MESSAGE_GONE)
+    if isinstance(error, discord.Forbidden):
+        return Undeliverable(NOT_ALLOWED)
+    if error.status == 413 or error.code == 40005:
+        return Undeliverable(TOO_LARGE)
+    if error.status == 400:
+        log.error("Discord refuses a status message", exc_info=error)
+        return Undeliverable(f"Discord refused the message: {error.text}")
+    return error
