@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy.sql.elements import ColumnElement
+
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.queue.delivery import Delivery, Undeliverable
@@ -33,7 +35,6 @@ log = logging.getLogger(__name__)
 
 PROBE_PATIENCE: Final = 2.0
 """Seconds in which a picture is looked at before its job is taken in; then the dream itself will tell."""
-PURGE_EVERY: Final = timedelta(hours=1)
 FARM_GONE: Final = 5.0
 """Seconds before a dream is tried again after the farm dropped it unasked."""
 WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
@@ -88,7 +89,6 @@ class Queue:
             for step, pause in (
                 (self._dispatch, 0.0),
                 (self._look_around, 1.0 if self._is_sqlite else LEASE.total_seconds() / 5),
-                (self._purge_now, PURGE_EVERY.total_seconds()),
             )
         ]
 
@@ -156,19 +156,13 @@ class Queue:
         await self.cancel(id)
         await self.ledger.erase(id)
 
-    async def forget(self, *, member_id: int | None = None, guild_id: int | None = None) -> None:
-        """Stop and delete every job of a member (who may be forgotten on one server alone) or of a server."""
-        whose = []
-        if member_id is not None:
-            whose.append(Job.member_id == member_id)
-        if guild_id is not None:
-            whose.append(Job.guild_id == guild_id)
-        if not whose:
-            raise ValueError("say whose jobs to forget")
-        for job in await self.ledger.unfinished(*whose):
-            await self.cancel(job.id)
-        for id in await self.ledger.forget(*whose):
-            self._let_go(id)
+    async def forget_member(self, member_id: int) -> None:
+        """Stop and delete every job of a member, with its pictures."""
+        await self._forget(Job.member_id == member_id)
+
+    async def leave(self, guild_id: int) -> None:
+        """Stop and delete every job of a server, with its pictures."""
+        await self._forget(Job.guild_id == guild_id)
 
     async def purge(self) -> int:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""
@@ -225,8 +219,13 @@ class Queue:
         if ahead is None:
             return None
         before = ahead.cost + sum(running.left for running in self._running.values())
-        wait = before / max(self.farm.capacity, 1) if len(self._running) >= self.farm.capacity else 0.0
+        wait = before / self.capacity if len(self._running) >= self.farm.capacity else 0.0
         return self.clock.now() + timedelta(seconds=wait + self.line.jobs[id].cost)
+
+    @property
+    def capacity(self) -> int:
+        """How many dreams the farm runs at once; 1 until it is known."""
+        return max(self.farm.capacity, 1)
 
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream on a picture of this size is likely to take one worker."""
@@ -251,7 +250,7 @@ class Queue:
         if over is None:
             return
         # All that waits is worked off evenly, so this one's share of it shrinks as the whole does.
-        seconds = over.excess * self.limits.sum / over.held / max(self.farm.capacity, 1)
+        seconds = over.excess * self.limits.sum / over.held / self.capacity
         when = self.clock.now() + timedelta(seconds=seconds)
         raise LimitReached(
             f"{over.whose} as many dreams in line as fit; "
@@ -403,6 +402,12 @@ class Queue:
         except Undeliverable as error:
             log.info("the end of job %s is not shown: %s", job.id, error)
 
+    async def _forget(self, whose: ColumnElement[bool]) -> None:
+        for job in await self.ledger.unfinished(whose):
+            await self.cancel(job.id)
+        for id in await self.ledger.forget(whose):
+            self._let_go(id)
+
     def _let_go(self, id: str) -> None:
         self.line.remove(id)
         self.limits.release(id)
@@ -419,9 +424,6 @@ class Queue:
         await self._adopt()
         for id in await self.ledger.ended_elsewhere([*self._running]):
             await self.farm.cancel(id)
-
-    async def _purge_now(self) -> None:
-        await self.purge()
 
     async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
         while True:
