@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import discord
 from discord.ext import commands
@@ -11,6 +12,8 @@ from bot.errors import Refused
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
+
+T = TypeVar("T")
 
 NOT_A_MANAGER = "Only members with Manage Server, or the role that the admins chose for it, can do that."
 NOT_A_MODERATOR = "Only moderators (Manage Messages) can do that."
@@ -37,7 +40,7 @@ async def is_operator(bot: DreamBot, user: discord.abc.User) -> bool:
     return user.id in bot.config.discord.operators or await bot.is_owner(user)
 
 
-def manager_only() -> Any:
+def manager_only() -> Callable[[T], T]:
     """Let only managers of the server use a command. Raises Refused."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
@@ -50,7 +53,7 @@ def manager_only() -> Any:
     return commands.check(check)
 
 
-def moderator_only() -> Any:
+def moderator_only() -> Callable[[T], T]:
     """Let only moderators of the server use a command. Raises Refused."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
@@ -63,7 +66,7 @@ def moderator_only() -> Any:
     return commands.check(check)
 
 
-def operator_only() -> Any:
+def operator_only() -> Callable[[T], T]:
     """Let only operators use a command. Raises Refused."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:

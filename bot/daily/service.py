@@ -50,6 +50,8 @@ AT_ONCE: Final = 8
 """Dreams that are prepared at a time."""
 VOTED_ON: Final = timedelta(days=3)
 """Posts no older than this have their reactions counted again when the next is prepared."""
+NOW: Final = "now "
+"""What the slot of a post in between begins with."""
 NEEDED: Final = {
     "view_channel": "View Channel",
     "send_messages": "Send Messages",
@@ -71,10 +73,17 @@ class Chosen:
     recipe: Recipe
     preset: str | None
 
-    @property
-    def digest(self) -> str | None:
-        """A hash that knows the picture again under another name."""
-        return _digest(self.data) if self.data else None
+    def columns(self) -> dict[str, Any]:
+        """What a post's row says of it."""
+        return {
+            "preset": self.preset,
+            "kind": self.source.kind,
+            "source": self.source.name,
+            "digest": _digest(self.data) if self.data else None,
+            "author_id": self.source.author_id,
+            "source_channel_id": self.source.channel_id,
+            "source_message_id": self.source.message_id,
+        }
 
 
 class Daily:
@@ -174,17 +183,7 @@ class Daily:
             await self.store.settle(post, tries=post.tries + 1, reason=f"It could not be prepared: {error}")
         else:
             await self.store.settle(
-                post,
-                tries=post.tries,
-                job_id=job.id,
-                recipe=job.recipe,
-                preset=chosen.preset,
-                kind=chosen.source.kind,
-                source=chosen.source.name,
-                digest=chosen.digest,
-                author_id=chosen.source.author_id,
-                source_channel_id=chosen.source.channel_id,
-                source_message_id=chosen.source.message_id,
+                post, tries=post.tries, job_id=job.id, recipe=job.recipe, **chosen.columns()
             )
 
     async def _begin(
@@ -411,6 +410,18 @@ class Daily:
             raise PostError(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
         return channel
 
+    def trouble(self, guild: discord.Guild, wishes: DailyRow) -> str | None:
+        """Why a server's dream could not be posted as things are."""
+        try:
+            self.channel(guild, wishes)
+        except PostError as error:
+            return str(error)
+        return None
+
+    def upcoming(self, wishes: DailyRow) -> datetime | None:
+        """When a server's next dream is due, if it is on."""
+        return wishes.schedule.next(self._clock.now()).due if wishes.enabled and not wishes.paused else None
+
     # Telling the admins
 
     async def _failed(self, guild: discord.Guild, wishes: DailyRow, reason: str) -> None:
@@ -444,11 +455,66 @@ class Daily:
 
     # What members and moderators do
 
+    async def wishes(self, guild_id: int) -> DailyRow:
+        """What a server wants, or what it would get."""
+        return await self.store.wishes(guild_id) or DailyRow(
+            guild_id=guild_id,
+            enabled=False,
+            channel_id=None,
+            times="09:00",
+            zone="UTC",
+            days="daily",
+            since=self._clock.now(),
+            recipe=None,
+            thread=False,
+            kinds=["samples", "sky"] + ["folder"] * (self._config.folder is not None),
+            channels=[],
+            recent_days=14,
+            failures=0,
+        )
+
     async def change(self, guild_id: int, **changes: Any) -> DailyRow:
         """Change what a server wants; a dream that was prepared otherwise is prepared anew."""
-        row = await self.store.wish(guild_id, self._clock.now(), **changes)
+        row = await self.wishes(guild_id)
+        if {"channel_id", "times", "zone", "days", "enabled"} & changes.keys():
+            changes |= {"since": self._clock.now(), "failures": 0, "reason": None}
+        for name, value in changes.items():
+            setattr(row, name, value)
+        await self.store.wish(row)
         await self._drop(await self.store.withdraw(guild_id))
         return row
+
+    async def now(self, guild: discord.Guild, name: str) -> PostRow:
+        """Dream and post one in between; `name` tells it from others. Returns what became of it.
+
+        Raises PostError.
+        """
+        wishes = await self.wishes(guild.id)
+        self.channel(guild, wishes)
+        post = await self.store.take(
+            guild.id, f"{NOW}{name}", self._clock.now(), channel_id=wishes.channel_id
+        )
+        if post is None:
+            raise PostError("That one is on its way already.")
+        await self._prepare(post)
+        if post.job_id:
+            await self._queue.finished(post.job_id)
+            await self._post(post)
+        return await self.store.post(post.id) or post
+
+    async def preview(self, guild: discord.Guild) -> dict[str, Any]:
+        """Dream what the next post could be, for an admin's eyes only: a message to send."""
+        wishes = await self.wishes(guild.id)
+        chosen, job = await self._begin(guild, wishes, random.Random(), self._clock.now())
+        try:
+            ended = await self._queue.finished(job.id)
+            picture = await self._queue.result(job.id)
+            if ended is None or picture is None:
+                raise PostError((ended and ended.reason) or "The preview was stopped; please try again.")
+            shown = ui.post(PostRow(id=job.id, slot=NOW, **chosen.columns()), ended, picture, guild)
+        finally:
+            await self._queue.erase(job.id)
+        return {part: shown[part] for part in ("embed", "file")}
 
     async def remove(self, post: PostRow) -> None:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""

@@ -137,18 +137,10 @@ class DailyStore:
         async with self._database.session() as session:
             return await session.get(DailyRow, guild_id)
 
-    async def wish(self, guild_id: int, now: datetime, **changes: Any) -> DailyRow:
-        """Change what a server wants; `since` and the failures start anew where channel or times change."""
+    async def wish(self, row: DailyRow) -> None:
+        """Keep what a server wants."""
         async with self._database.session() as session, session.begin():
-            row = await session.get(DailyRow, guild_id, with_for_update=True)
-            if row is None:
-                row = DailyRow(guild_id=guild_id, since=now, kinds=[], channels=[])
-                session.add(row)
-            if {"channel_id", "times", "zone", "days", "enabled"} & changes.keys():
-                changes |= {"since": now, "failures": 0, "reason": None}
-            for name, value in changes.items():
-                setattr(row, name, value)
-        return row
+            await session.merge(row)
 
     async def enabled(self) -> Sequence[DailyRow]:
         """The servers whose daily dream is on and not paused."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -15,7 +16,7 @@ from bot.ui.status import fallback
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
-    from bot.store.daily import PostRow
+    from bot.store.daily import DailyRow, PostRow
     from bot.store.jobs import Job
 
 LIKE: Final = "💜"
@@ -72,6 +73,53 @@ def credit(post: PostRow, guild: discord.Guild | None) -> str:
         case _:
             named = PurePath(post.source or "").stem.replace("_", " ").replace("-", " ")
             return f"From the picture “{named}”." if guild else f"the picture “{named}”"
+
+
+def line(post: PostRow) -> str:
+    """One post in a list: when, what of, how it was liked or why there is none."""
+    when = discord.utils.format_dt(post.due_at, "d")
+    if post.state != "posted":
+        return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
+    link = f"https://discord.com/channels/{post.guild_id}/{post.channel_id}/{post.message_id}"
+    return f"{when} · [{credit(post, None)}]({link}) · `{post.preset or post.recipe}` · {post.votes:+} votes"
+
+
+def standing(
+    wishes: DailyRow,
+    *,
+    upcoming: datetime | None,
+    prepared: PostRow | None,
+    last: PostRow | None,
+    trouble: str | None,
+    example: str,
+) -> discord.Embed:
+    """How a server's daily dream stands.
+
+    `upcoming` is when it is due next, `prepared` the post that is being made ready, `last` the one before,
+    `trouble` why it could not be posted as things are, `example` the command that turns it on.
+    """
+    embed = discord.Embed(title="The daily dream", colour=COLOUR)
+    if wishes.paused:
+        embed.description = (
+            f"⏸️ **Paused** after {wishes.failures} failures. {wishes.reason} `{example}` resumes it."
+        )
+    elif not wishes.enabled:
+        embed.description = f"It is **off**. `{example}` turns it on."
+    else:
+        embed.description = f"It is **on**: {wishes.schedule}, in <#{wishes.channel_id}>."
+        if trouble:
+            embed.add_field(name="⚠️ In the way", value=trouble, inline=False)
+    if upcoming:
+        when = f"{discord.utils.format_dt(upcoming, 'F')} ({discord.utils.format_dt(upcoming, 'R')})"
+        embed.add_field(name="Next", value=when, inline=False)
+    if prepared and prepared.job_id:
+        embed.add_field(
+            name="It will be", value=f"{credit(prepared, None)}, `{prepared.recipe}`", inline=False
+        )
+    made = f"`{wishes.recipe}`" if wishes.recipe else "a walk over the presets, led by your votes"
+    embed.add_field(name="Dreamt with", value=made, inline=False)
+    embed.add_field(name="Last", value=line(last) if last else "There was none yet.", inline=False)
+    return embed
 
 
 class PostButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"daily:none"):
