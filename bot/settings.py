@@ -110,7 +110,7 @@ def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 IdList = Annotated[
     Ids, BeforeValidator(_ids, json_schema_input_type=Any), AfterValidator(_each_once), Field(max_length=25)
 ]
-OneId = Annotated[int, BeforeValidator(_one_id), Field(ge=0)]
+OneId = Annotated[int, BeforeValidator(_one_id), Field(ge=0, lt=2**63)]
 
 
 class Values(BaseModel):
@@ -369,13 +369,11 @@ class Server:
             where = f" in <#{channel_id}>" if channel_id else ""
             size = self.choices.get(channel_id, {}).get("size", 0)
             if size > here.max_size:
-                found.append(
-                    f"size{where} would be {size}, but max_size is {here.max_size}; change that first."
-                )
+                found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
             try:
                 here.read("", {**presets, **self.presets})
             except RecipeError as error:
-                found.append(f"The recipe{where} would be “{here.recipe}”, which does not work: {error}")
+                found.append(f"First choose another recipe{where}, which is now “{here.recipe}”: {error}")
         return found
 
 

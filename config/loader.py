@@ -93,7 +93,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 """A dream's longer side in pixels, where 0 leaves it to the picture."""
-Ids = tuple[Annotated[int, Field(ge=1)], ...]
+Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
 class Section(BaseModel):

@@ -26,7 +26,7 @@ from dream.recipe import Recipe, RecipeError
 CHANNELS = (0, 11, 12)
 PRESETS = {name: preset.recipe for name, preset in load_presets().items()}
 
-IDS = st.lists(st.integers(1, 2**63), max_size=25, unique=True).map(tuple)
+IDS = st.lists(st.integers(1, 2**63 - 1), max_size=25, unique=True).map(tuple)
 GOOD: dict[str, st.SearchStrategy[Any]] = {
     "recipe": st.sampled_from(["block8", "block3*0.5+block9", "fire7 steps=5", "mixed5 size=200", *PRESETS]),
     "networks": st.lists(
@@ -48,8 +48,8 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "roles": IDS,
     "blocked_roles": IDS,
     "members": IDS,
-    "admin_role": st.integers(0, 2**63),
-    "report_channel": st.integers(0, 2**63),
+    "admin_role": st.integers(0, 2**63 - 1),
+    "report_channel": st.integers(0, 2**63 - 1),
 }
 BAD: dict[str, list[object]] = {
     "recipe": ["", "x" * 301],
@@ -67,8 +67,8 @@ BAD: dict[str, list[object]] = {
     "forbidden_channels": ["#general"],
     "roles": ["@everyone", {"a": 1}],
     "blocked_roles": ["admins"],
-    "members": ["alice"],
-    "admin_role": ["<@&1> <@&2>", -1],
+    "members": ["alice", [2**64]],
+    "admin_role": [2**63, "<@&1> <@&2>", -1],
     "report_channel": ["here"],
 }
 assert GOOD.keys() == BAD.keys() == SETTINGS.keys(), "a setting is missing from this test"
@@ -170,7 +170,9 @@ def test_what_is_typed_goes_before_every_default_but_not_over_a_limit() -> None:
 
 
 def test_only_allowed_networks_and_layers_dream() -> None:
-    here = effective(Values(), {"networks": ("squeezenet",), "recipe": "fire7"}, {"layers": ("fire7", "fire8")})
+    here = effective(
+        Values(), {"networks": ("squeezenet",), "recipe": "fire7"}, {"layers": ("fire7", "fire8")}
+    )
     assert here.read("fire8", PRESETS).layers == ("fire8",)
     with pytest.raises(RecipeError, match="fire7, fire8"):
         here.read("fire9", PRESETS)
