@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,6 +16,7 @@ import dask
 from distributed import Nanny, Scheduler, rpc
 from distributed.security import Security
 
+from dream.render import warm
 from dream.worker import Dreaming
 
 log = logging.getLogger(__name__)
@@ -90,9 +92,7 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
         super().remove_client(client, stimulus_id)
 
     def _forget(self, holder: str) -> None:
-        absent = self.clients.pop(holder)
-        self.clients[holder] = absent
-        self.client_releases_keys([task.key for task in absent.wants_what], holder)
+        self.client_releases_keys([task.key for task in self.clients[holder].wants_what], holder)
         del self.clients[holder]
 
 
@@ -184,11 +184,11 @@ async def _end(nanny: Nanny) -> None:
 
 
 @asynccontextmanager
-async def workers(
+async def crew(
     address: str, *, workers: int, threads: int, memory_limit: str, **options: Any
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Keep this machine's workers alive within the block; yields the tasks that do so."""
-    environments = worker_environments(workers, threads)
+    """Keep this machine's workers alive within the block; yields one task for each."""
+    environments = await asyncio.to_thread(worker_environments, workers, threads)
     limit = 0.9 / len(environments) if memory_limit == "auto" else memory_limit
     tasks = [
         asyncio.create_task(keep_worker(address, environment, memory_limit=limit, **options))
@@ -202,44 +202,64 @@ async def workers(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run_scheduler(host: str = "", port: int = 8786, absence: float = ABSENCE) -> int:
-    """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
+@asynccontextmanager
+async def local(**options: Any) -> AsyncIterator[tuple[DreamScheduler, list[asyncio.Task[None]]]]:
+    """A scheduler and workers of this machine that nobody outside it can reach."""
+    host, security = "127.0.0.1", Security(require_encryption=False)
+    async with (
+        DreamScheduler(protocol="tcp", host=host, port=0, security=security) as scheduler,
+        crew(scheduler.address, host=host, security=security, **options) as tasks,
+    ):
+        yield scheduler, tasks
 
-    TLS comes from Dask's own settings.
-    """
+
+def cluster_security() -> Security:
+    """TLS as Dask's own settings say (`distributed.comm.tls`, or DASK_DISTRIBUTED__COMM__TLS__…)."""
+    return Security()
+
+
+def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
+    """What is not as dreams need it at a scheduler, as sentences; runs in the scheduler."""
+    if isinstance(dask_scheduler, DreamScheduler):
+        return ()
+    return ("The cluster's scheduler is a plain Dask one: start it with `dreambot scheduler`.",)
+
+
+def run_scheduler(host: str = "", port: int = 8786, absence: float = ABSENCE) -> int:
+    """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status."""
 
     async def serve() -> None:
-        security = Security()
+        security = cluster_security()
         protocol = "tls" if security.require_encryption else "tcp"
         async with DreamScheduler(
             absence=absence, host=host or None, port=port, protocol=protocol, security=security
         ) as scheduler:
-            print(f"Scheduler of Dreambot {ENGINE} at {scheduler.address}", flush=True)
+            print(f"Dreambot {ENGINE}: scheduler at {scheduler.address}", flush=True)
             await asyncio.Event().wait()
 
     return _run(serve())
 
 
-def run_workers(address: str, *, workers: int = 0, threads: int = 0, memory_limit: str = "auto") -> int:
-    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT. 1: they were refused."""
-    from dream.render import warm
+def run_workers(
+    address: str,
+    *,
+    workers: int = 0,
+    threads: int = 0,
+    memory_limit: str = "auto",
+    warm: Callable[[], None] = warm,
+) -> int:
+    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status."""
+    options: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit, "warm": warm}
 
     async def serve() -> None:
-        async with globals()["workers"](
-            address,
-            workers=workers,
-            threads=threads,
-            memory_limit=memory_limit,
-            warm=warm,
-            security=Security(),
-        ) as tasks:
+        async with crew(address, workers=workers, security=cluster_security(), **options) as tasks:
             await asyncio.gather(*tasks)
 
     return _run(serve())
 
 
 def _run(serve: Coroutine[Any, Any, None]) -> int:
-    """Run `serve` until a signal asks it to stop."""
+    """Run `serve` until it is refused (1) or a signal asks it to stop (0)."""
 
     async def main() -> int:
         task = asyncio.create_task(serve)
@@ -248,7 +268,7 @@ def _run(serve: Coroutine[Any, Any, None]) -> int:
         try:
             await task
         except EngineMismatch as error:
-            print(error, flush=True)
+            print(error, file=sys.stderr)
             return 1
         except asyncio.CancelledError:
             pass

@@ -1,7 +1,6 @@
 """The farm: where dreams are dreamt, on this machine's worker processes or on a cluster's.
 
-The bot holds one `Farm` and never dreams, nor opens a picture, itself. Dask is imported when the farm starts;
-importing this module costs nothing.
+The bot holds one `Farm` and never dreams, nor opens a picture, itself. Dask is imported when the farm starts.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
 from dream.picture import Limits, PictureError, Probe
@@ -30,13 +29,23 @@ log = logging.getLogger(__name__)
 
 
 class FarmError(Exception):
-    """A dream or the farm itself failed. The text is one sentence."""
+    """A dream broke, or the farm itself. The text is one sentence."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the farm is. `workers` of `capacity` are up; `warnings` are sentences for the operator."""
+
+    scheduler: str
+    workers: int
+    capacity: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
 class _Dream:
     on_progress: Callable[[Progress], None]
-    future: Future | None = None
+    future: Future
     cancelled: bool = False
 
 
@@ -44,9 +53,10 @@ class Farm:
     """Dreams on Dask workers.
 
     `scheduler` is a cluster's address, such as "tcp://10.0.0.5:8786"; empty means worker processes of this
-    machine: `workers` of them, or with 0 one per GPU or one. `threads` and `memory_limit` are each worker's;
-    with 0 and "auto" they are its share of the machine. `render` and `warm` are importable functions that
-    workers run; benches pass others.
+    machine: `workers` of them, or with 0 one per GPU, or one. `threads` of the CPU and `memory_limit` are for
+    each worker; with 0 and "auto" it gets its share of the machine. A cancelled dream that does not stop
+    within `patience` seconds is ended together with its worker. `render` and `warm` are what workers run:
+    functions of a module that they can import.
     """
 
     def __init__(
@@ -56,110 +66,170 @@ class Farm:
         workers: int = 0,
         threads: int = 0,
         memory_limit: str = "auto",
+        patience: float = 15,
         render: Render = render,
         warm: Callable[[], None] = warm,
     ) -> None:
-        self._address = scheduler
-        self._workers = workers
-        self._threads = threads
-        self._memory_limit = memory_limit
-        self._render = render
-        self._warm = warm
-        self._client: Client | None = None
-        self._dreams: dict[str, _Dream] = {}
-        self._stack = AsyncExitStack()
         self.capacity = 0
         """How many dreams the farm runs at once."""
+        self._address = scheduler
+        self._local = {
+            "workers": workers,
+            "threads": threads,
+            "memory_limit": memory_limit,
+            "patience": patience,
+            "warm": warm,
+        }
+        self._render = render
+        self._dreams: dict[str, _Dream] = {}
+        self._client: Client
+        self._parts = AsyncExitStack()
 
     async def start(self) -> None:
-        """Start the scheduler and the workers, or join the cluster. Does not wait for workers to be ready.
+        """Start the scheduler and the workers, or join the cluster. Does not wait for workers to be warm.
 
-        Raises FarmError where no scheduler answers or one of another version does.
+        Raises FarmError where no scheduler answers, or one of another version.
         """
         await asyncio.to_thread(import_module, "dream.cluster")
         from distributed import Client
-        from distributed.security import Security
 
         from dream import cluster
 
-        address, security = self._address, Security()
-        if not address:
-            security = Security(require_encryption=False)
-            scheduler = await self._stack.enter_async_context(
-                cluster.DreamScheduler(protocol="tcp", host="127.0.0.1", port=0, security=security)
-            )
-            address = scheduler.address
-            keepers = await self._stack.enter_async_context(
-                cluster.workers(
-                    address,
-                    workers=self._workers,
-                    threads=self._threads,
-                    memory_limit=self._memory_limit,
-                    warm=self._warm,
-                    security=security,
-                    host="127.0.0.1",
-                )
-            )
-            self.capacity = len(keepers)
-        client = Client(address, asynchronous=True, security=security, set_as_default=False)
-        self._client = await self._stack.enter_async_context(client)
-        client.subscribe_topic("dreams", self._heard)
+        if self._address:
+            security = cluster.cluster_security()
+            try:
+                await asyncio.wait_for(cluster.check_engine(self._address, security), 10)
+            except cluster.EngineMismatch as error:
+                raise FarmError(str(error)) from None
+            except OSError as error:
+                raise FarmError(
+                    f"No scheduler answers at {self._address} (farm.scheduler): start one there with "
+                    f"`dreambot scheduler`, or leave the setting empty to dream on this machine. ({error})"
+                ) from None
+        else:
+            scheduler, tasks = await self._parts.enter_async_context(cluster.local(**self._local))
+            self._address, security = scheduler.address, scheduler.security
+            self.capacity = len(tasks)
+        # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
+        client = Client(
+            self._address, asynchronous=True, security=security, set_as_default=False, timeout=10**8
+        )
+        self._client = await self._parts.enter_async_context(client)
+        if not self.capacity:
+            self.capacity = await self._count()
+            watching = asyncio.create_task(self._watch())
+            self._parts.callback(watching.cancel)
 
     async def close(self) -> None:
-        """Stop everything that `start` started; a cluster's workers go on without this bot."""
-        await self._stack.aclose()
+        """Stop what `start` started, dreams included; a cluster's workers stay."""
+        await self._parts.aclose()
 
-    async def probe(self, data: bytes, limits: Limits) -> Probe:
-        """Look at a picture in a worker, also while that worker dreams. Raises PictureError."""
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
+        """Look at a picture in a worker, also while that worker dreams. Waits while no worker is up.
+
+        Raises PictureError.
+        """
         from dream import worker
 
-        assert self._client
-        while not (workers := await self._client.nthreads()):
-            await asyncio.sleep(0.1)  # noqa: ASYNC110 (the workers are in other processes)
-        address = random.choice(list(workers))
-        answers = await self._client.run(worker.probe, data, limits, workers=[address])
-        found: Probe | PictureError = answers[address]
-        if isinstance(found, PictureError):
-            raise found
-        return found
+        for _ in range(2):
+            address = await self._some_worker()
+            asked = self._client.run(worker.probe, data, limits, workers=[address])
+            try:
+                found: Probe | PictureError = (await asyncio.wait_for(asked, 20))[address]
+            except OSError as error:
+                log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
+                continue
+            if isinstance(found, PictureError):
+                raise found
+            return found
+        raise PictureError("That picture could not be opened; please save it as a PNG or JPEG and resend it.")
 
     async def dream(
         self, key: str, work: Work, on_progress: Callable[[Progress], None] = lambda progress: None
     ) -> Rendered:
         """Dream `work`, or take over the dream of the same `key` that still runs on the cluster.
 
-        Raises PictureError, RecipeError, Cancelled, or FarmError with a sentence for the member.
+        Cancelling this call stops the dream. Raises PictureError, RecipeError, Cancelled, or FarmError with a
+        sentence for the member.
         """
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
         from dream import worker
 
-        assert self._client
-        mine = self._dreams[key] = _Dream(on_progress)
-        try:
-            mine.future = self._client.submit(worker.dream, self._render, key, work, key=worker.key_of(key))
-            rendered: Rendered = await mine.future
-            return rendered
-        except (PictureError, RecipeError, Cancelled):
-            raise
-        except FutureCancelledError:
-            raise Cancelled from None
-        except KilledWorker as error:
-            raise FarmError(
-                "This dream stopped its worker three times, so I gave it up; a smaller size may work."
-            ) from error
-        finally:
-            del self._dreams[key]
-            if mine.future:
-                mine.future.release()
+        while True:
+            self._client.subscribe_topic(worker.TOPIC, self._heard)
+            future = self._client.submit(worker.dream, self._render, key, work, key=worker.key_of(key))
+            mine = self._dreams[key] = _Dream(on_progress, future)
+            try:
+                rendered: Rendered = await future
+                return rendered
+            except asyncio.CancelledError:
+                await self.cancel(key)
+                raise
+            except (FutureCancelledError, Cancelled) as error:
+                if mine.cancelled:
+                    raise Cancelled from None
+                log.warning("Dream %s is asked for again: %s", key, error)
+            except (PictureError, RecipeError):
+                raise
+            except KilledWorker:
+                raise FarmError(
+                    "This dream stopped its worker three times, so I gave it up; a smaller size may work."
+                ) from None
+            except MemoryError:
+                raise FarmError(
+                    "This dream needs more memory than there is; please try a smaller size."
+                ) from None
+            except Exception as error:
+                log.exception("Dream %s broke.", key)
+                raise FarmError(
+                    "This dream broke in a way I did not expect; the operator's log says how."
+                ) from error
+            finally:
+                self._dreams.pop(key, None)
+                future.release()
+            await asyncio.sleep(0.5)
 
     async def cancel(self, key: str) -> None:
         """Stop the dream `key`: its `dream` call raises Cancelled now, its worker is free a moment later."""
-        mine = self._dreams.get(key)
-        if mine and mine.future and self._client:
+        if mine := self._dreams.get(key):
             mine.cancelled = True
             await self._client.cancel([mine.future], force=True)
+
+    async def status(self) -> Status:
+        """How the farm is now, for `doctor` and `!about`."""
+        from dream import cluster
+
+        workers = await self._count()
+        warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
+        return Status(self._address, workers, self.capacity, warnings)
+
+    async def _some_worker(self) -> str:
+        while True:
+            await self._client.wait_for_workers(1)
+            workers: dict[str, int] = await self._client.nthreads()
+            if workers:
+                return random.choice(list(workers))
+
+    async def _count(self) -> int:
+        return sum((await self._client.nthreads()).values())
+
+    async def _watch(self) -> None:
+        """Follow how many workers the cluster has."""
+        while True:
+            await asyncio.sleep(2)
+            try:
+                self.capacity = await self._count()
+            except OSError:
+                self.capacity = 0
 
     def _heard(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]

@@ -47,7 +47,7 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
 
     def transition(self, key: Key, start: str, finish: str, **kwargs: object) -> None:
         """Give a cancelled dream its time to stop."""
-        if finish == "cancelled":
+        if start == "executing" and is_cancelled(self._worker, key):
             self._worker.loop.call_later(self._patience, self._leave_if_stuck, key)
 
     def _leave_if_stuck(self, key: Key) -> None:
