@@ -1,11 +1,26 @@
-"""The whole dream: from a picture and a recipe to the dreamt picture."""
+"""The whole dream: from a picture and a recipe to the dreamt picture.
 
+It grows through octaves: dreamt small first, then enlarged onto the photograph's own detail at the next size and
+dreamt further (google/deepdream's notebook, 2015). TensorFlow is imported when the first dream begins.
+"""
+
+import dataclasses
+import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dream.picture import Limits, Pixels
+import numpy as np
+
+from dream.octaves import final_size, octaves
+from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
 from dream.recipe import Recipe
+from dream.sky import sky
+
+if TYPE_CHECKING:
+    pass
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -14,7 +29,8 @@ class Cancelled(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dream has come. `step` of `steps` counts over all octaves; `preview` is what it looks like."""
+    """How far a dream has come. `step` of `steps` counts over all octaves; `preview()` is
+    what it looks like."""
 
     step: int
     steps: int
@@ -45,6 +61,16 @@ class Report:
     objective_before: float
     objective_after: float
 
+    @property
+    def note(self) -> str | None:
+        """One honest line for people if another network dreamt than the one asked for."""
+        if self.fallback is None:
+            return None
+        return (
+            f"InceptionV3's weights aren't here, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt in place "
+            f"of {self.fallback}; whoever runs this bot gets them with `dreambot weights fetch`."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Dream:
@@ -59,10 +85,104 @@ def dream(
     recipe: Recipe | str,
     *,
     guide: bytes | Pixels | None = None,
-    inception_v3: Path | None = None,
-    limits: Limits = Limits(),  # noqa: B008
+    inception_v3: Path | str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Dream:
-    """Dream of `recipe` on `picture`, or on a generated sky if it is None."""
-    raise NotImplementedError
+    """Dream of `recipe` on `picture`: a file's bytes, pixels, or None for a generated sky.
+
+    `guide` is a second picture that says what to look for. `inception_v3` names a weights file for that network
+    instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before every gradient.
+    The same picture, recipe, seed and weights give the same pixels on the same machine.
+
+    Raises RecipeError, PictureError, Cancelled.
+    """
+    from dream.ascent import Ascent, palette
+    from dream.backbone.loading import load
+    from dream.objective import objective
+
+    def stop_if_cancelled() -> None:
+        if cancelled():
+            raise Cancelled
+
+    started = time.perf_counter()
+    recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+    if recipe.seed is None:
+        recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
+    backbone, actual, fallback = load(recipe, Path(inception_v3) if inception_v3 else None)
+    settled = actual.settled()
+    assert settled.seed is not None and settled.strength and settled.smooth is not None
+
+    source, (width, height) = _source(picture, settled, limits)
+    plan = octaves(settled, width, height)
+    final = final_size(settled, width, height)
+    steps = sum(octave.steps for octave in plan)
+    leader = decode(guide, limits) if isinstance(guide, bytes) else guide
+    ascent = Ascent(
+        backbone,
+        objective(settled, backbone, source, leader),
+        colors=palette(source),
+        smooth=settled.smooth,
+        before_tile=stop_if_cancelled,
+    )
+    photograph = resize(source, *final)
+    before = ascent.measure(photograph)
+
+    random = np.random.default_rng(settled.seed)
+    base = pixels = np.zeros((1, 1, 3), np.float32)
+    done = 0
+    for number, octave in enumerate(plan, 1):
+        detail = resize(pixels - base, octave.width, octave.height)
+        base = resize(source, octave.width, octave.height)
+        pixels = np.clip(base + detail, 0, 1)
+        for _ in range(octave.steps):
+            climbed = ascent.step(pixels, settled.strength, random)
+            done += 1
+            on_progress(Progress(done, steps, number, len(plan), climbed, pixels.copy))
+
+    pixels = np.clip(resize(pixels, *final), 0, 1)
+    pixels = _finished(pixels, photograph, settled)
+    report = Report(
+        recipe=str(recipe),
+        model=backbone.name,
+        layers=actual.layers,
+        weights=backbone.weights,
+        fallback=fallback,
+        width=final[0],
+        height=final[1],
+        steps=steps,
+        seconds=round(time.perf_counter() - started, 3),
+        objective_before=before,
+        objective_after=ascent.measure(pixels),
+    )
+    return Dream(pixels, report)
+
+
+def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
+    """The picture's pixels, no larger than the dream needs them, and its own (width, height)."""
+    if picture is None:
+        longer = recipe.size or 640
+        shape = (longer, round(longer * 0.75))
+        return sky(*shape, seed=recipe.seed or 0), shape
+    if isinstance(picture, bytes):
+        found = probe(picture, limits)
+        largest = octaves(recipe, found.width, found.height)[-1]
+        return decode(picture, limits, (largest.width, largest.height)), (found.width, found.height)
+    pixels = np.asarray(picture, np.float32)
+    return pixels, (pixels.shape[1], pixels.shape[0])
+
+
+def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
+    """The dream with the photograph's colour kept and the photograph blended in, where the recipe asks so."""
+    if recipe.keep == "color":
+        pixels = photograph + (pixels - photograph) @ _LUMA
+        pixels += (photograph - pixels).mean(axis=(0, 1))
+        pixels = np.clip(pixels, 0, 1)
+    if recipe.blend is not None and recipe.blend < 1:
+        pixels = photograph + np.float32(recipe.blend) * (pixels - photograph)
+    return pixels
+
+
+_LUMA = np.repeat(np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=1)
+"""Takes a difference of two pixels to the difference in brightness alone."""

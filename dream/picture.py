@@ -36,6 +36,9 @@ class Limits:
     frames: int = 1000
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a file turned out to be, its size in pixels as people see it."""
@@ -46,7 +49,7 @@ class Probe:
     animated: bool
 
 
-def probe(data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
+def probe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Probe:
     """Make sure that `data` is a picture within `limits`. Raises PictureError."""
     with _opened(data, limits) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
@@ -57,7 +60,7 @@ def probe(data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (froze
     return found
 
 
-def decode(data: bytes, limits: Limits = Limits(), within: tuple[int, int] | None = None) -> Pixels:  # noqa: B008
+def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, within: tuple[int, int] | None = None) -> Pixels:
     """The picture in `data`, upright, on white where it is transparent, its first frame if it is animated.
 
     With `within`, a (width, height), a larger picture is brought down to fit it. Raises PictureError.
@@ -91,7 +94,9 @@ def encode(
     data = _written(image, recipe, format, quality)
     while max_bytes and len(data) > max_bytes:
         if format == "jpg" and quality <= 20:
-            image = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS)
+            image = image.resize(
+                (max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS
+            )
         elif format == "jpg":
             quality -= 10
         if image.size == (1, 1):
@@ -152,7 +157,9 @@ def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
             "That file is no picture I can read; please send a JPEG, PNG, WebP, GIF, AVIF or HEIC."
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, OverflowError, IndexError, KeyError):
-        raise PictureError("That picture is damaged or cut short; please save it again and resend it.") from None
+        raise PictureError(
+            "That picture is damaged or cut short; please save it again and resend it."
+        ) from None
 
 
 def _check(image: Image.Image, limits: Limits) -> None:
@@ -164,7 +171,9 @@ def _check(image: Image.Image, limits: Limits) -> None:
 
 def _too_large(limits: Limits, width: int = 0, height: int = 0) -> PictureError:
     size = f"is {width} × {height} pixels" if width else "has too many pixels"
-    return PictureError(f"That picture {size}; please send one of at most {limits.pixels / 1e6:g} megapixels.")
+    return PictureError(
+        f"That picture {size}; please send one of at most {limits.pixels / 1e6:g} megapixels."
+    )
 
 
 @cache
@@ -190,7 +199,9 @@ def _srgb(image: Image.Image) -> Image.Image:
     if profile and image.mode in ("RGB", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
             if converted is not None:
                 converted.info.pop("icc_profile", None)
                 return _srgb(converted)

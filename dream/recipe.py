@@ -78,7 +78,9 @@ OPTIONS: Mapping[str, Option] = {
         Option("keep", "what stays as in the photograph", choices=KEEPS),
         Option("blend", "how much of the result is dream, the rest is the photograph", 0, 1),
         Option("smooth", "how soft the dream's strokes are: 0 crisp, 1 normal, 2 soft", 0, 4),
-        Option("objective", "what is climbed: the activations' mean square or their mean", choices=OBJECTIVES),
+        Option(
+            "objective", "what is climbed: the activations' mean square or their mean", choices=OBJECTIVES
+        ),
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "how much a dream video zooms in from frame to frame", 1, 1.2),
         Option("rotate", "how many degrees a dream video turns from frame to frame", -10, 10),
@@ -198,7 +200,9 @@ class Recipe:
         return cls(tuple(terms), **options)
 
     def __str__(self) -> str:
-        terms = "".join(("-" if t.weight < 0 else "+" if i else "") + str(t) for i, t in enumerate(self.terms))
+        terms = "".join(
+            ("-" if t.weight < 0 else "+" if i else "") + str(t) for i, t in enumerate(self.terms)
+        )
         given = ((name, getattr(self, name)) for name in OPTIONS)
         return " ".join([terms, *(f"{name}={_number(value)}" for name, value in given if value is not None)])
 

@@ -1,10 +1,15 @@
 """What a worker runs: bytes in, bytes out, everything picklable, TensorFlow imported only when it dreams."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dream import dreamer
 from dream.dreamer import Report
-from dream.picture import Limits
+from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
+
+PREVIEW_SECONDS = 1.0
+"""At least this long passes between two previews of one dream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Work:
     source: bytes | None
     recipe: str
     guide: bytes | None = None
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
     max_bytes: int = 10_000_000
@@ -56,9 +61,44 @@ def render(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Rendered:
-    """Dream `work`. Raises PictureError, RecipeError, Cancelled."""
-    raise NotImplementedError
+    """Dream `work`. `on_progress` gets every step, with a preview now and then.
+
+    Raises PictureError, RecipeError, Cancelled.
+    """
+    shown = time.monotonic()
+
+    def report(progress: dreamer.Progress) -> None:
+        nonlocal shown
+        preview = None
+        if work.preview_size and time.monotonic() - shown >= PREVIEW_SECONDS:
+            preview = _small(progress.preview(), work.preview_size)
+            shown = time.monotonic()
+        on_progress(
+            Progress(
+                progress.step, progress.steps, progress.octave, progress.octaves, progress.objective, preview
+            )
+        )
+
+    result = dreamer.dream(
+        work.source,
+        work.recipe,
+        guide=work.guide,
+        inception_v3=work.inception_v3,
+        limits=work.limits,
+        on_progress=report,
+        cancelled=cancelled,
+    )
+    data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
+    return Rendered(data, f"dream.{extension}", result.report)
 
 
 def warm() -> None:
     """Load the default network and dream a few pixels, so that the first dream of this process is quick."""
+    dreamer.dream(None, "block8+block11 octaves=1 steps=1 size=96 seed=0")
+
+
+def _small(pixels: Pixels, longer: int) -> bytes:
+    height, width = pixels.shape[:2]
+    scale = min(1, longer / max(height, width))
+    small = resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    return encode(small, format="jpg", quality=80)[0]
