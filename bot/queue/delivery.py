@@ -100,12 +100,12 @@ class Delivery:
         while True:
             try:
                 await message.edit(**status(job, picture=picture).editing())
-            except (discord.DiscordServerError, OSError, TimeoutError) as error:
+            except (discord.HTTPException, OSError, TimeoutError) as error:
+                if reason := _refusal(error):
+                    raise Undeliverable(reason) from error
                 log.warning("job %s is not delivered yet: %s", job.id, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 60.0)
-            except discord.HTTPException as error:
-                raise _translated(error) from error
             else:
                 return
 
@@ -137,7 +137,9 @@ class Delivery:
                 **shown, nonce=job.id, reference=reference, mention_author=False, silent=True
             )
         except discord.HTTPException as error:
-            raise _translated(error) from error
+            if reason := _refusal(error):
+                raise Undeliverable(reason) from error
+            raise
         return message.id
 
     def _message_id(self, job: Job) -> int | None:
@@ -178,15 +180,16 @@ def _belongs(message: discord.Message, job: Job) -> bool:
     return pressed or (replies and job.request_message_id is not None)
 
 
-def _translated(error: discord.HTTPException) -> Exception:
-    """What an answer of Discord's means for the job; the error itself where trying again may help."""
-    if isinstance(error, discord.NotFound):
-        return Undeliverable(MESSAGE_GONE)
-    if isinstance(error, discord.Forbidden):
-        return Undeliverable(NOT_ALLOWED)
-    if error.status == 413 or error.code == 40005:
-        return Undeliverable(TOO_LARGE)
-    if error.status == 400:
-        log.error("Discord refuses a status message", exc_info=error)
-        return Undeliverable(f"Discord refused the message: {error.text}")
-    return error
+def _refusal(error: Exception) -> str | None:
+    """Why Discord will never take a message, as far as this answer says so."""
+    match error:
+        case discord.NotFound():
+            return MESSAGE_GONE
+        case discord.Forbidden():
+            return NOT_ALLOWED
+        case discord.HTTPException(status=413) | discord.HTTPException(code=40005):
+            return TOO_LARGE
+        case discord.HTTPException(status=400):
+            log.error("Discord refuses a status message", exc_info=error)
+            return f"Discord refused the message: {error.text}"
+    return None

@@ -140,7 +140,7 @@ class Queue:
         if job is None:
             return False
         log.info("job %s cancelled by %s", id, by)
-        await self.farm.cancel(id)
+        self._stop(id)
         await self._show_end(job)
         self._let_go(id)
         return True
@@ -274,7 +274,7 @@ class Queue:
             )
         except Undeliverable as error:
             await self._end(job, State.FAILED, str(error))
-            await self.farm.cancel(job.id)
+            self._stop(job.id)
         except (
             Exception
         ) as error:  # Discord is in trouble: the dream goes on and is announced when it is ready
@@ -317,7 +317,8 @@ class Queue:
         except Cancelled:
             await self._again(job)
         except asyncio.CancelledError:
-            await self.ledger.hand_back(job.id)
+            if await self.ledger.hand_back(job.id) is None:
+                self._let_go(job.id)
             raise
         except Exception:
             log.exception("job %s failed", job.id)
@@ -327,6 +328,10 @@ class Queue:
             await self._rendered(job, rendered, time.monotonic() - began)
         finally:
             self._free(job)
+
+    def _stop(self, id: str) -> None:
+        if running := self._running.get(id):
+            running.task.cancel()
 
     def _free(self, job: Job) -> None:
         if self._running.pop(job.id, None):
@@ -423,7 +428,7 @@ class Queue:
             return
         await self._adopt()
         for id in await self.ledger.ended_elsewhere([*self._running]):
-            await self.farm.cancel(id)
+            self._stop(id)
 
     async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
         while True:

@@ -96,9 +96,7 @@ def test_scheduled_dreams_go_in_the_order_they_are_due_when_nobody_waits() -> No
 
 
 jobs = st.lists(
-    st.tuples(
-        st.sampled_from(Kind), st.integers(0, 3), st.integers(0, 3), st.floats(0, 100), st.booleans()
-    ),
+    st.tuples(st.sampled_from(Kind), st.integers(0, 3), st.integers(0, 3), st.floats(0, 100), st.booleans()),
     max_size=40,
 )
 

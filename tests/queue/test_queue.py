@@ -1,0 +1,256 @@
+"""A dream's whole way: asked for, stored, dreamt on a real farm, and answered in a simulated Discord."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import discord
+import pytest
+import pytest_asyncio
+import queue_dreams
+import simcord
+from discord.ext import commands
+
+from bot.clock import Clock
+from bot.errors import Refused
+from bot.queue.jobs import Ask
+from bot.queue.limits import LimitReached
+from bot.queue.queue import Queue
+from bot.store.database import Database
+from bot.store.jobs import Job, Kind, State
+from config.loader import Config
+from dream.farm import Farm
+from dream.picture import PictureError
+
+CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
+QUICK, SLOW = "block8 steps=1", "block8 steps=100"
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def farm() -> AsyncIterator[Farm]:
+    farm = Farm(workers=1, memory_limit="0", render=queue_dreams.render, warm=queue_dreams.warm)
+    await farm.start()
+    yield farm
+    await farm.close()
+
+
+class World:
+    """A simulated Discord with one channel and alice in it, and a queue that can be stopped and started."""
+
+    def __init__(self, farm: Farm, config: Config, env: simcord.Env) -> None:
+        self.farm, self.config, self.env = farm, config, env
+        self.server = env.create_guild()
+        self.channel = self.server.create_text_channel("dreams")
+        self.alice = self.server.add_member(env.create_user("alice"))
+        self.open = AsyncExitStack()
+
+    async def start(self, *, attach: bool = True) -> None:
+        """Start the queue as a new process would: from the database alone."""
+        database = Database(self.config.database_url)
+        self.open.push_async_callback(database.close)
+        await database.open()
+        self.queue = Queue(database, self.farm, Clock(), self.config)
+        self.open.push_async_callback(self.queue.close)
+        await self.queue.open()
+        if attach:
+            self.queue.attach(self.env.bot)
+
+    async def stop(self) -> None:
+        await self.open.aclose()
+
+    async def ask(self, recipe: str = QUICK, **more) -> Job:
+        asked = await self.alice.send(self.channel, f"dream of {recipe}")
+        place = {"guild_id": self.server.id, "channel_id": self.channel.id, "member_id": self.alice.id}
+        ask = Ask(**{"recipe": recipe, "source": CAT, "request_message_id": asked.id} | place | more)
+        return await self.queue.submit(ask)
+
+    def answers(self) -> list[discord.Message]:
+        return [message for message in self.channel.history() if message.author.id == self.env.bot.user.id]
+
+    async def ended(self, job: Job) -> Job:
+        async with asyncio.timeout(20):
+            ended = await self.queue.finished(job.id)
+        assert ended
+        return ended
+
+    async def until(self, true: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not true():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def dreaming(self, job: Job) -> None:
+        await self.until(lambda: job.id in self.queue._running)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(farm: Farm, tmp_path: Path) -> AsyncIterator[World]:
+    bot = commands.Bot("!", intents=discord.Intents.default())
+    env = simcord.Env(bot)
+    await env.start()
+    world = World(farm, Config(data=tmp_path), env)
+    await world.start()
+    yield world
+    await world.stop()
+    await env.shutdown()
+
+
+async def test_a_dream_becomes_its_one_status_message(world: World) -> None:
+    job = await world.ask()
+    [status] = world.answers()
+    assert status.id == job.status_message_id
+    assert status.reference.message_id == job.request_message_id
+    assert (await world.ended(job)).state is State.DONE
+    [status] = world.answers()
+    assert [file.filename for file in status.attachments] == ["dream.png"]
+    assert await world.queue.result(job.id) == b"dreamt " + CAT
+    assert (await world.queue.get(job.id)).report["model"] == "efficientnet_lite0"
+
+
+async def test_a_message_asks_only_once(world: World) -> None:
+    first = await world.ask(SLOW)
+    second = await world.ask(SLOW, request_message_id=first.request_message_id)
+    assert second.id == first.id
+    assert len(world.answers()) == 1
+
+
+async def test_what_is_no_picture_is_refused_and_nothing_is_left(world: World) -> None:
+    with pytest.raises(PictureError):
+        await world.ask(source=b"hello")
+    assert not await world.queue.waiting(world.server.id)
+    assert not world.answers()
+
+
+async def test_an_error_is_one_sentence_in_the_status_message(world: World) -> None:
+    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.IS_NO_PICTURE}"))
+    assert job.state is State.FAILED
+    [status] = world.answers()
+    assert job.reason in status.content
+    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.BREAKS}"))
+    assert job.state is State.FAILED
+    assert job.reason in world.answers()[-1].content
+
+
+async def test_a_dream_that_kills_its_worker_fails_alone(world: World) -> None:
+    bad = await world.ask(f"block8 seed={queue_dreams.KILLS_ITS_WORKER}")
+    good = [await world.ask() for _ in range(3)]
+    assert [(await world.ended(job)).state for job in good] == [State.DONE] * 3
+    assert (await world.ended(bad)).state is State.FAILED
+
+
+async def test_a_restart_continues_what_waited_what_ran_and_what_was_not_yet_delivered(world: World) -> None:
+    delivered = await world.ended(await world.ask())
+    running = await world.ask("block8 steps=10")
+    queued = await world.ask()
+    await world.dreaming(running)
+    await world.stop()
+
+    database = Database(world.config.database_url)
+    async with database.session() as session, session.begin():
+        rendered = await session.get_one(Job, delivered.id)
+        rendered.state, rendered.finished_at = State.DELIVERING, None
+        assert (await session.get_one(Job, running.id)).state is State.QUEUED
+    await database.close()
+
+    await world.start()
+    ended = [await world.ended(job) for job in (delivered, running, queued)]
+    assert [job.state for job in ended] == [State.DONE] * 3
+    assert len(world.answers()) == 3
+    assert all(message.attachments for message in world.answers())
+
+
+async def test_a_crash_before_the_status_message_was_remembered_makes_no_second_one(world: World) -> None:
+    job = await world.ask(SLOW)
+    await world.stop()
+    database = Database(world.config.database_url)
+    async with database.session() as session, session.begin():
+        row = await session.get_one(Job, job.id)
+        row.status_message_id, row.recipe = None, QUICK
+        row.created_at = row.created_at.replace(year=row.created_at.year - 1)  # no nonce is that old
+    await database.close()
+    await world.start()
+    assert (await world.ended(job)).state is State.DONE
+    assert [message.id for message in world.answers()] == [job.status_message_id]
+
+
+async def test_cancel_stops_a_dream_and_says_so(world: World) -> None:
+    job = await world.ask(SLOW)
+    await world.dreaming(job)
+    assert await world.queue.cancel(job.id, by=world.alice.id)
+    assert "cancelled" in world.answers()[0].content
+    after = await world.ask()
+    assert (await world.ended(after)).state is State.DONE
+    assert (await world.queue.get(job.id)).state is State.CANCELLED
+    assert not await world.queue.cancel(job.id)
+
+
+async def test_cancel_of_one_that_waits(world: World) -> None:
+    running, waiting = await world.ask(SLOW), await world.ask(SLOW)
+    await world.dreaming(running)
+    assert world.queue.place(waiting.id) == 1
+    await world.queue.message_deleted(waiting.request_message_id)
+    assert world.queue.place(waiting.id) is None
+    assert (await world.queue.get(waiting.id)).state is State.CANCELLED
+    await world.queue.cancel(running.id)
+
+
+async def test_a_deleted_status_message_ends_the_job_quietly(world: World) -> None:
+    job = await world.ask("block8 steps=5")
+    [status] = world.answers()
+    await status.delete()
+    ended = await world.ended(job)
+    assert (ended.state, ended.reason) == (State.FAILED, "The status message or its channel was deleted.")
+    assert not world.answers()
+
+
+async def test_where_the_bot_may_not_post_the_job_ends_with_the_reason(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+    job = await world.ask()
+    assert job.state is State.FAILED
+    assert "allowed" in job.reason
+    assert not await world.queue.waiting(world.server.id)
+
+
+async def test_delivery_goes_on_through_discords_troubles(world: World) -> None:
+    job = await world.ask("block8 steps=2")
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=2)
+    assert (await world.ended(job)).state is State.DONE
+    assert len(world.answers()) == 1
+
+
+async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> None:
+    world.queue.limits.member = 10
+    jobs = []
+    with pytest.raises(LimitReached, match=r"come back <t:\d+:R>"):
+        for _ in range(100):
+            jobs.append(await world.ask("block8 steps=50"))  # noqa: PERF401
+    assert jobs
+    await world.queue.forget_member(world.alice.id)
+    await world.queue.cancel((await world.ask("block8 steps=50")).id)
+
+
+async def test_a_scheduled_dream_has_no_message_and_keeps_its_result(world: World) -> None:
+    job = await world.ask(kind=Kind.DAILY, member_id=None, due_at=Clock().now())
+    assert (await world.ended(job)).state is State.DONE
+    assert not world.answers()
+    assert await world.queue.result(job.id)
+
+
+async def test_draining_takes_nothing_more_and_finishes_what_runs(world: World) -> None:
+    job = await world.ask("block8 steps=5")
+    await world.dreaming(job)
+    await world.queue.drain(grace=20)
+    assert (await world.queue.get(job.id)).state is State.DONE
+    with pytest.raises(Refused, match="ask again"):
+        await world.ask()
+
+
+async def test_forgetting_a_member_leaves_no_job_and_no_picture(world: World) -> None:
+    done, running = await world.ended(await world.ask()), await world.ask(SLOW)
+    await world.queue.forget_member(world.alice.id)
+    for job in (done, running):
+        assert await world.queue.get(job.id) is None
+        assert await world.queue.source(job.id) is None
+    assert (await world.ended(await world.ask())).state is State.DONE
