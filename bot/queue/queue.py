@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.queue.catchup import CatchUp
 from bot.queue.delivery import Delivery, Undeliverable
 from bot.queue.estimates import Estimates
 from bot.queue.fairness import Line, Waiting
@@ -63,6 +64,7 @@ class Queue:
         self.farm, self.clock, self.config = farm, clock, config
         self.ledger = Ledger(database, clock)
         self.delivery = Delivery(clock)
+        self.catch_up = CatchUp(database, clock)
         self.estimates = Estimates(database)
         self.line = Line()
         limits = config.queue
