@@ -345,7 +345,7 @@ class Daily(commands.Cog, name="Daily dream"):
                 else "Your pictures may be dreamt of anyway."
             )
         else:
-            await self.service.forget(context.author.id)
+            await self.service.forget_member(context.author.id)
             text = (
                 "Your pictures will not be used for the daily dream any more, on any server. "
                 f"`{context.clean_prefix}daily forget undo` takes that back."

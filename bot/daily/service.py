@@ -522,13 +522,17 @@ class Daily:
         if post.job_id:
             await self._queue.erase(post.job_id)
 
-    async def forget(self, member_id: int) -> None:
+    async def forget_member(self, member_id: int) -> None:
         """Never use a member's pictures again; dreams of them that are not posted yet are dropped."""
         await self._drop(await self.store.forget(self._pseudonym(member_id), member_id))
 
     async def remember(self, member_id: int) -> bool:
         """Take back `forget`; False if there was nothing to take back."""
         return await self.store.remember(self._pseudonym(member_id))
+
+    async def leave(self, guild_id: int) -> None:
+        """Delete what a server wanted, and its posts."""
+        await self.store.leave(guild_id)
 
     async def source_deleted(self, message_ids: Iterable[int]) -> None:
         """Drop dreams of pictures that are gone."""
