@@ -54,14 +54,16 @@ def palette(picture: Pixels) -> NDArray[np.float32]:
     parts = (np.cov(colors, rowvar=False), _NATURAL_COLORS @ _NATURAL_COLORS.T, PLAIN_COLORS)
     shares = (0.5, 0.2, 0.3)
     units = (part / (np.linalg.norm(part) + 1e-9) for part in parts)
-    return sum(share * unit for share, unit in zip(shares, units, strict=True)).astype(np.float32)
+    mixed = np.sum([share * unit for share, unit in zip(shares, units, strict=True)], axis=0)
+    return np.asarray(mixed, np.float32)
 
 
 class Ascent:
     """Climbs an objective of a network on pictures of any size.
 
-    `colors` is a (3, 3) matrix that every gradient's colours are multiplied by, see `palette`. `smooth` scales the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before every gradient
-    and may raise to stop.
+    `colors` is a (3, 3) matrix that the colours of every gradient are multiplied by, see `palette`. `smooth`
+    scales the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before every gradient and
+    may raise to stop.
     """
 
     def __init__(
@@ -79,18 +81,20 @@ class Ascent:
         self._smooth = smooth
         self._before_tile = before_tile
         self._look, self._climb = compiled(backbone, objective.layers, objective.measure)
-        self._sizes: NDArray[np.float32] | None = None
+        self._sizes: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def measure(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
         return self._objective.value(self._survey(picture)[0])
 
     def step(self, picture: Pixels, strength: float, random: np.random.Generator) -> float:
-        """Move `picture`, in place, by `strength` (a share of the range) up the objective, which is returned as
-        it was before."""
+        """Move `picture`, in place, by `strength` (a share of the range) up the objective.
+
+        Returns the objective as it was before.
+        """
         shift = tuple(random.integers(GRID, size=2))
         turn = tuple(random.integers(1 << 16, size=2) * GRID)
-        if self._sizes is None:
+        if not self._sizes.size:
             self._sizes = self._survey(picture)[1]
         while True:
             try:
@@ -98,7 +102,7 @@ class Ascent:
                 gradient, values = self._gradient(np.roll(picture, moved, (0, 1)))
                 break
             except tf.errors.ResourceExhaustedError:
-                tile = min(self.tile, max(picture.shape)) // 2
+                tile = min(self.tile, *picture.shape[:2]) // 2
                 if tile < SMALLEST_TILE:
                     raise
                 self.tile = tile
@@ -113,7 +117,7 @@ class Ascent:
         return self._objective.value(values)
 
     def _fits(self, picture: Pixels) -> bool:
-        return max(picture.shape) <= self.tile
+        return bool(max(picture.shape[:2]) <= self.tile)
 
     def _gradient(self, picture: Pixels) -> tuple[Pixels, NDArray[np.float32]]:
         """The smoothed gradient on `picture` and the terms' values. Raises ResourceExhaustedError."""
@@ -184,29 +188,20 @@ def _response(shape: tuple[int, int], smooth: float) -> tf.Tensor:
 def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> tuple[Any, Any]:
     """The functions that look at and climb `layers`, each traced once for pictures of every size."""
     trunk = Trunk(backbone.model, layers)
-    count = len(layers)
     channels = [backbone.model.output[layer].shape[-1] for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
-    weights = tf.TensorSpec((count,))
+    weights = tf.TensorSpec((len(layers),))
     masks = tuple(tf.TensorSpec((c,)) for c in channels)
     guides = tuple(tf.TensorSpec((c, None)) for c in channels) if measure == "guided" else ()
 
     @tf.function(input_signature=(picture, masks, guides), autograph=False)
-    def look(picture: tf.Tensor, masks: Any, guides: Any) -> Any:
+    def look(picture: Any, masks: Any, guides: Any) -> Any:
         return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
 
-    @tf.function(
-        input_signature=(picture, weights, masks, guides, tf.TensorSpec((3, 3)), tf.TensorSpec((None, None))),
-        autograph=False,
-    )
-    def climb(
-        picture: tf.Tensor,
-        weights: tf.Tensor,
-        masks: Any,
-        guides: Any,
-        colors: tf.Tensor,
-        response: tf.Tensor,
-    ) -> Any:
+    colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((None, None))
+
+    @tf.function(input_signature=(picture, weights, masks, guides, colors, response), autograph=False)
+    def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, response: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
             values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)

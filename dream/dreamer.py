@@ -1,7 +1,7 @@
 """The whole dream: from a picture and a recipe to the dreamt picture.
 
-It grows through octaves: dreamt small first, then enlarged onto the photograph's own detail at the next size and
-dreamt further (google/deepdream's notebook, 2015). TensorFlow is imported when the first dream begins.
+It grows through octaves: dreamt small first, then enlarged onto the photograph's own detail at the next size
+and dreamt further (google/deepdream's notebook, 2015). TensorFlow is imported when the first dream begins.
 """
 
 import dataclasses
@@ -67,8 +67,8 @@ class Report:
         if self.fallback is None:
             return None
         return (
-            f"InceptionV3's weights aren't here, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt in place "
-            f"of {self.fallback}; whoever runs this bot gets them with `dreambot weights fetch`."
+            f"InceptionV3's weights aren't here, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt "
+            f"in place of {self.fallback}; whoever runs this bot gets them with `dreambot weights fetch`."
         )
 
 
@@ -92,9 +92,9 @@ def dream(
 ) -> Dream:
     """Dream of `recipe` on `picture`: a file's bytes, pixels, or None for a generated sky.
 
-    `guide` is a second picture that says what to look for. `inception_v3` names a weights file for that network
-    instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before every gradient.
-    The same picture, recipe, seed and weights give the same pixels on the same machine.
+    `guide` is a second picture that says what to look for. `inception_v3` names a weights file for that
+    network instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before
+    every gradient. The same picture, recipe, seed and weights give the same pixels on the same machine.
 
     Raises RecipeError, PictureError, Cancelled.
     """
@@ -176,11 +176,11 @@ def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> t
 def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
     """The dream with the photograph's colour kept and the photograph blended in, where the recipe asks so."""
     if recipe.keep == "color":
-        pixels = photograph + (pixels - photograph) @ _LUMA
-        pixels += (photograph - pixels).mean(axis=(0, 1))
+        pixels = photograph + np.asarray((pixels - photograph) @ _LUMA, np.float32)
+        pixels += (photograph - pixels).mean(axis=(0, 1), dtype=np.float32)
         pixels = np.clip(pixels, 0, 1)
     if recipe.blend is not None and recipe.blend < 1:
-        pixels = photograph + np.float32(recipe.blend) * (pixels - photograph)
+        pixels = photograph + (pixels - photograph) * np.float32(recipe.blend)
     return pixels
 
 

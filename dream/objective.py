@@ -1,6 +1,6 @@
 """Activations to the one number that is climbed.
 
-An objective is a weighted sum of terms, one per layer of the recipe. Each term is measured in one of three ways:
+An objective is a weighted sum of terms, one per layer of the recipe. Each is measured in one of three ways:
 
 - `square`: the mean square of the activations, which favours what is already seen strongly;
 - `mean`: their mean, as in the classic;
@@ -32,10 +32,11 @@ _TOP_SIZE = 320
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """The terms of one dream as tensors, for functions that are traced once for all dreams of the same layers.
+    """The terms of one dream as tensors, for functions traced once for all dreams of the same layers.
 
     `weights` has shape (terms,). `masks` has one vector per term that is 1 for the channels looked at.
-    `guides` has one matrix per term, (channels, places), of what a second picture shows; it is empty otherwise.
+    `guides` has one matrix per term, (channels, places), of what a second picture shows; without one it is
+    empty.
     """
 
     measure: Measure
@@ -76,7 +77,7 @@ def measured(
     masks: tuple[tf.Tensor, ...],
     guides: tuple[tf.Tensor, ...],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The terms' values and their sizes, both of shape (terms,): what is climbed and what it is divided by."""
+    """The terms' values, which are climbed, and their sizes, which divide them; both of shape (terms,)."""
     values, sizes = [], []
     for i, (activation, mask) in enumerate(zip(activations, masks, strict=True)):
         if measure == "guided":
@@ -94,7 +95,7 @@ def measured(
 def _seen(
     backbone: Backbone, layers: tuple[str, ...], picture: Pixels, longer: int
 ) -> list[NDArray[np.float32]]:
-    """What each layer sees, as (places, channels), in `picture` brought to a longer side of `longer` pixels."""
+    """What each layer sees, as (places, channels), in `picture` with a longer side of `longer` pixels."""
     height, width = picture.shape[:2]
     scale = longer / max(height, width)
     small = resize(picture, max(96, round(width * scale)), max(96, round(height * scale)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dream.recipe import Recipe
 
-DEFAULT_SIZE = 768
+DEFAULT_SIZE = 1024
 """A picture whose recipe names no size is dreamt at its own size, but with no longer side than this."""
 
 SMALLEST = 75

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 Pixels = NDArray[np.float32]
 
@@ -123,7 +123,7 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     result = np.empty((height, width, pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
         plane = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        result[..., channel] = plane.resize((width, height), Image.Resampling.LANCZOS)
+        result[..., channel] = np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS))
     return result
 
 
@@ -134,12 +134,12 @@ def to_bytes(pixels: Pixels) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
-    """Open `data` with its limits checked, and turn whatever Pillow raises in the block into a PictureError."""
+    """Open `data` with its limits checked; whatever Pillow raises in the block becomes a PictureError."""
     if not data:
         raise PictureError("That file is empty; please attach a picture.")
     if len(data) > limits.bytes:
         raise PictureError(
-            f"That file has {len(data) / 1e6:.1f} MB; please send a picture of at most {limits.bytes / 1e6:g} MB."
+            f"That file has {len(data) / 1e6:.1f} MB; please send one of at most {limits.bytes / 1e6:g} MB."
         )
     _register_heif()
     try:
@@ -152,7 +152,7 @@ def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
         raise
     except Image.DecompressionBombError:
         raise _too_large(limits) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureError(
             "That file is no picture I can read; please send a JPEG, PNG, WebP, GIF, AVIF or HEIC."
         ) from None

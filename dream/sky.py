@@ -24,4 +24,4 @@ def sky(width: int, height: int, seed: int = 0) -> Pixels:
         [0.55, 0.70, 0.85], np.float32
     )
     white = np.array([0.93, 0.91, 0.90], np.float32)
-    return (blue + (white - blue) * clouds * 0.85).astype(np.float32)
+    return np.asarray(blue + (white - blue) * clouds * 0.85, np.float32)

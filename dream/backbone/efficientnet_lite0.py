@@ -1,7 +1,8 @@
 """EfficientNet-Lite0 in Keras, from the bundled weights: its sixteen blocks, without the classifier.
 
-Architecture: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), in
-the Lite variant for phones (no squeeze and excitation, ReLU6). BatchNorm is already folded into the weights.
+Architecture: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019),
+in the Lite variant for phones: no squeeze and excitation, ReLU6. BatchNorm is already folded into the
+weights.
 """
 
 import keras

@@ -51,8 +51,8 @@ class Status:
 def load(recipe: Recipe, file: Path | None = None) -> tuple[Backbone, Recipe, str | None]:
     """The network for `recipe`, the recipe it will dream, and what was asked for if that is another.
 
-    `file` is the operator's weights for InceptionV3. Without it and without Keras' own, its layers are replaced
-    by the bundled ones nearest to them, never by random weights.
+    `file` is the operator's weights for InceptionV3. Without it and without Keras' own, the bundled layers
+    nearest to its own dream instead, never random weights.
     """
     if recipe.network != "inception_v3":
         return bundled(recipe.network), recipe, None

@@ -25,8 +25,8 @@ _ACTIVATIONS: dict[Any, tuple[Callable[..., Any] | None, Callable[..., Any] | No
 class Trunk:
     """`model` up to some of its named outputs, as a fast function with a cheap gradient.
 
-    Calling it with float32 pictures of shape (n, height, width, 3), preprocessed as the model wants them, gives
-    the outputs in the order of `names`.
+    Called with float32 pictures of shape (n, height, width, 3), preprocessed as the model wants them, it
+    gives the outputs in the order of `names`.
     """
 
     def __init__(self, model: keras.Model, names: Iterable[str]) -> None:
@@ -43,7 +43,8 @@ class Trunk:
         for layer in model.layers:
             if id(layer.output) in done:
                 continue  # folded into the convolution before it
-            function, output = functools.partial(layer, training=False), layer.output
+            function: Callable[..., tf.Tensor] = functools.partial(layer, training=False)
+            output = layer.output
             if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D) and _is_plain(layer):
                 followers = self._followers(layer, users)
                 output = followers[-1].output if followers else output
@@ -63,7 +64,7 @@ class Trunk:
                 followers.append(layer)
         return followers
 
-    def __call__(self, x: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, x: tf.Tensor) -> list[tf.Tensor]:  # noqa: D102 (the class says it)
         values = {self._input: x}
         for function, inputs, output in self._steps:
             arguments = [values[tensor] for tensor in inputs]
