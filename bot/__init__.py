@@ -1,0 +1,1 @@
+"""The Discord side: what people see, and what keeps their dreams."""

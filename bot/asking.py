@@ -1,0 +1,139 @@
+"""From what a member asks for to a job in the queue: the one way in, by command or by button."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+from bot.errors import Refused
+from bot.queue.jobs import Ask
+from dream.recipe import Recipe
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+    from bot.store.jobs import Job
+
+MESSAGE_BYTES = 50_000
+"""Room in an upload for what is not the picture."""
+
+LOOK_BACK = 10
+"""How many messages back a picture is looked for."""
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff")
+
+
+async def ask(
+    bot: DreamBot,
+    who: discord.Member | discord.User,
+    channel: Any,
+    words: str | Recipe,
+    source: bytes | None,
+    *,
+    message: discord.Message | None = None,
+    interaction: discord.Interaction[Any] | None = None,
+    parent: str | None = None,
+    spoiler: bool = False,
+) -> Job:
+    """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
+
+    `message` asks for it, and the dream's message replies to it; or `interaction` does. `parent` is the job
+    that it grew from. Raises Refused, RecipeError or PictureError: each one sentence for whoever asked.
+    """
+    guild = getattr(channel, "guild", None)
+    guild_id = guild.id if guild else None
+    place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+    effective = await bot.settings.effective(guild_id, place)
+    members = (guild.member_count or 0) if guild else 0
+    if sentence := await bot.moderation.refusal(guild_id, members, who.id):
+        raise Refused(sentence)
+    roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
+    if sentence := effective.refusal(place, who.id, roles):
+        raise Refused(sentence)
+    if isinstance(words, str):
+        recipe = effective.read(words, await bot.settings.presets(guild_id))
+    else:
+        recipe = effective.admit(words)
+    if recipe.seed is None:
+        # Drawn here, so that a dream that is dreamt again after a crash is the same dream.
+        recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))
+    return await bot.queue.submit(
+        Ask(
+            kind="dream",
+            recipe=str(recipe),
+            source=source,
+            guild_id=guild_id,
+            channel_id=channel.id,
+            member_id=who.id,
+            request_message_id=message.id if message else None,
+            interaction_token=interaction.token if interaction else None,
+            parent=parent,
+            previews=effective.previews,
+            spoiler=spoiler or effective.spoiler,
+            max_bytes=(guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES) - MESSAGE_BYTES,
+            member_seconds=effective.member_seconds,
+            server_seconds=effective.server_seconds,
+        )
+    )
+
+
+async def find_picture(message: discord.Message, me: int) -> discord.Attachment | None:
+    """Return the picture that `message` means: its own, the one that it replies to, or the newest nearby.
+
+    Nearby are the last messages of the channel by others than `me`, the bot, so that another recipe can be
+    tried on the same photograph.
+    """
+    if message.attachments:
+        return next(filter(is_picture, message.attachments), message.attachments[0])
+    if message.reference and message.reference.message_id:
+        replied = message.reference.resolved
+        if not isinstance(replied, discord.Message):
+            try:
+                replied = await message.channel.fetch_message(message.reference.message_id)
+            except discord.HTTPException:
+                return None
+        return next(filter(is_picture, replied.attachments), None)
+    return await newest_picture(message.channel, me, before=message)
+
+
+async def newest_picture(
+    channel: Any, me: int, before: discord.Message | None = None
+) -> discord.Attachment | None:
+    """Return the newest picture that somebody else than `me` posted among the last messages of `channel`."""
+    try:
+        async for message in channel.history(limit=LOOK_BACK, before=before):
+            if message.author.id == me:
+                continue
+            pictures = [attachment for attachment in message.attachments if is_picture(attachment)]
+            if pictures:
+                return pictures[0]
+    except discord.Forbidden:
+        pass
+    return None
+
+
+def is_picture(attachment: discord.Attachment) -> bool:
+    """Whether Discord or the name says that it is a picture. What it really is, a worker finds out."""
+    kind = attachment.content_type or ""
+    return kind.startswith("image/") or attachment.filename.lower().endswith(EXTENSIONS)
+
+
+async def download(attachment: discord.Attachment, max_bytes: int) -> bytes:
+    """Fetch a picture's bytes, which nobody in this process decodes. Raises Refused."""
+    if attachment.size > max_bytes:
+        raise Refused(
+            f"That file has {attachment.size / 1e6:.1f} MB; please send a picture of at most "
+            f"{max_bytes / 1e6:g} MB."
+        )
+    try:
+        return await attachment.read()
+    except discord.HTTPException:
+        raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
+
+
+def may_remove(press: discord.Interaction[Any], job: Job) -> bool:
+    """Whether whoever presses asked for `job`, or moderates here."""
+    return press.user.id == job.member_id or press.permissions.manage_messages

@@ -1,0 +1,139 @@
+"""The Discord client: which messages are commands, which cogs there are, and how errors are answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.commands import COGS
+from bot.errors import explain, unknown_command
+from bot.ui.buttons import BUTTONS, whisper
+
+if TYPE_CHECKING:
+    from bot.clock import Clock
+    from bot.daily.service import Daily
+    from bot.moderation import Moderation
+    from bot.privacy import Privacy
+    from bot.queue.queue import Queue
+    from bot.settings import Settings
+    from bot.store.database import Database
+    from config.loader import Config, Preset
+    from dream.farm import Farm
+
+log = logging.getLogger(__name__)
+
+PERMISSIONS = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    send_messages_in_threads=True,
+    create_public_threads=True,
+    embed_links=True,
+    attach_files=True,
+    read_message_history=True,
+    add_reactions=True,
+)
+"""The least that the bot needs; the invite link asks for these."""
+
+
+class DreamTree(app_commands.CommandTree["DreamBot"]):
+    """Slash commands, whose errors are told to whoever used them and to nobody else."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[DreamBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Answer an error with one sentence."""
+        await whisper(interaction, explain(error))
+
+
+class DreamBot(commands.AutoShardedBot):
+    """The bot, handed its parts by `bot.app`; it starts and stops none of them."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        presets: Mapping[str, Preset],
+        clock: Clock,
+        database: Database,
+        farm: Farm,
+        queue: Queue,
+        settings: Settings,
+        daily: Daily,
+        moderation: Moderation,
+        privacy: Privacy,
+    ) -> None:
+        intents = discord.Intents(
+            guilds=True, messages=True, reactions=True, message_content=config.discord.message_content
+        )
+        super().__init__(
+            command_prefix=_prefix,
+            case_insensitive=True,
+            strip_after_prefix=True,
+            help_command=None,
+            tree_cls=DreamTree,
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            activity=discord.CustomActivity("Dreaming · /help"),
+            shard_count=config.discord.shard_count or None,
+            shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type] (its default),
+        )
+        self.config = config
+        self.presets = presets
+        self.clock = clock
+        self.database = database
+        self.farm = farm
+        self.queue = queue
+        self.settings = settings
+        self.daily = daily
+        self.moderation = moderation
+        self.privacy = privacy
+
+    async def setup_hook(self) -> None:
+        """Load the cogs and tell Discord which slash commands there are."""
+        for cog in COGS:
+            await self.load_extension(cog)
+        self.add_dynamic_items(*BUTTONS)
+        self.queue.attach(self)
+        self.daily.attach(self)
+        await self.tree.sync()
+
+    @property
+    def invite(self) -> str:
+        """The link that adds the bot to a server with the least permissions it needs."""
+        return discord.utils.oauth_url(
+            self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
+        )
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Let the queue know: deleting the asking message cancels its dream."""
+        await self.queue.message_deleted(event.message_id)
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """The same for many."""
+        for message_id in event.message_ids:
+            await self.queue.message_deleted(message_id)
+
+    async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
+        """Answer an error with one sentence; other bots' commands are none of ours."""
+        prefix = context.clean_prefix
+        if isinstance(error, commands.CommandNotFound):
+            sentence = unknown_command(context.invoked_with or "", list(self.all_commands), prefix)
+        else:
+            sentence = explain(error, prefix)
+        if sentence is None:
+            return
+        try:
+            await context.reply(sentence, mention_author=False, ephemeral=True)
+        except discord.HTTPException as refused:
+            log.info("could not answer in channel %s: %s", context.channel.id, refused)
+
+
+async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:
+    """A server's own prefix, or the bot's name."""
+    effective = await bot.settings.effective(message.guild.id if message.guild else None)
+    return commands.when_mentioned_or(effective.prefix)(bot, message)

@@ -1,0 +1,12 @@
+"""What members can type: one cog a file."""
+
+COGS = (
+    "bot.commands.dreaming",
+    "bot.commands.daily",
+    "bot.commands.presets",
+    "bot.commands.settings",
+    "bot.commands.blocking",
+    "bot.commands.privacy",
+    "bot.commands.operating",
+    "bot.commands.about",
+)

@@ -1,0 +1,192 @@
+"""What the bot is, what it can dream of and how to ask: for members who have never met it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.errors import Refused, unknown_command
+from dream.backbone.catalog import NETWORKS, NetworkName
+from dream.recipe import OPTIONS
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+
+COLOUR = discord.Colour.from_str("#8a6bff")
+
+CHARACTERS: dict[NetworkName, str] = {
+    "efficientnet_lite0": "The house network. Low blocks draw grain and weave, the middle coils and eyes, "
+    "the last ones furred faces and whole beasts.",
+    "squeezenet": "Quick and cheerful: dogs, birds and eyes wherever it looks.",
+    "inception_v3": "The classic of 2015: spirals and arches at first, then eyes, then animals growing into "
+    "each other.",
+}
+
+
+class About(commands.Cog, name="Help"):
+    """Find your way."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    @commands.hybrid_command(usage="[command]")
+    @app_commands.describe(command="A command to read more about")
+    async def help(self, context: commands.Context[DreamBot], *, command: str = "") -> None:
+        """How to dream, in one page."""
+        embed = await self._one(context, command) if command else await self._page(context)
+        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+
+    @commands.hybrid_command(usage="[network]")
+    @app_commands.describe(network="Only this network's layers")
+    async def layers(self, context: commands.Context[DreamBot], network: NetworkName | None = None) -> None:
+        """Every layer one can dream of, and how to mix them."""
+        embed = discord.Embed(
+            title="What I can dream of",
+            description="Each layer of a network sees something else: the lower ones strokes and textures, "
+            "the higher ones things and animals. Mix layers of one network with `+`, weigh them with `*0.5`.",
+            colour=COLOUR,
+        )
+        for found in NETWORKS.values():
+            if network in (None, found.name):
+                names = list(found.layers)
+                embed.add_field(
+                    name=f"{found.title} · `{names[0]}` … `{names[-1]}`",
+                    value=CHARACTERS[found.name],
+                    inline=False,
+                )
+        prefix = context.clean_prefix
+        presets = await self.bot.settings.presets(context.guild and context.guild.id)
+        lines = [f"`{name}` {self._title(name)}`{recipe}`" for name, recipe in presets.items()]
+        embed.add_field(name="Presets", value=_fitting(lines), inline=False)
+        embed.set_footer(
+            text=f"Try {prefix}dream {names[len(names) // 2]}, or {prefix}dream block9+block12*0.5"
+        )
+        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+
+    @commands.hybrid_command(aliases=["info"])
+    async def about(self, context: commands.Context[DreamBot]) -> None:
+        """Who I am and how I am doing."""
+        waiting = len(await self.bot.queue.waiting(None))
+        embed = discord.Embed(
+            title="Dreambot",
+            description="I paint into pictures what a neural network sees in them, again and again, until it "
+            "is really there. The technique is called DeepDream.",
+            colour=COLOUR,
+        )
+        embed.add_field(name="Version", value=version("dreambot"))
+        embed.add_field(name="Servers", value=str(len(self.bot.guilds)))
+        embed.add_field(name="Waiting now", value=str(waiting))
+        embed.set_footer(text=f"{context.clean_prefix}help shows what to ask for")
+        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Answer somebody who only says the bot's name."""
+        user = self.bot.user
+        if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
+            prefix = await self._prefix(message.guild)
+            await message.reply(
+                f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
+                f"`{prefix}help` shows the rest.",
+                mention_author=False,
+            )
+
+    async def _prefix(self, guild: discord.Guild | None) -> str:
+        """What to write before a command: without message content, only slash commands are heard."""
+        if not self.bot.intents.message_content:
+            return "/"
+        return (await self.bot.settings.effective(guild and guild.id)).prefix
+
+    async def _page(self, context: commands.Context[DreamBot]) -> discord.Embed:
+        p = context.clean_prefix
+        embed = discord.Embed(
+            title="How to dream",
+            description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. Or "
+            "just write it: I take the newest picture here.",
+            colour=COLOUR,
+        )
+        presets = await self.bot.settings.presets(context.guild and context.guild.id)
+        embed.add_field(
+            name="Choose what I see in it",
+            value=f"`{p}dream {next(iter(presets), 'block9')}` a preset\n"
+            f"`{p}dream block8+block11` layers of a network, see `{p}layers`\n"
+            f"`{p}dream fire7 quality=rich size=1024` with options",
+            inline=False,
+        )
+        embed.add_field(name="Presets", value=" ".join(f"`{name}`" for name in presets), inline=False)
+        most_used = ("quality", "size", "steps", "octaves", "strength", "blend", "seed")
+        options = [f"`{name}=` {OPTIONS[name].meaning}" for name in most_used]
+        embed.add_field(name="Options", value=_fitting(options), inline=False)
+        rest = []
+        for cog in self.bot.cogs.values():
+            names = [f"`{p}{command.name}`" for command in await self._usable(context, cog)]
+            if names:
+                rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
+        embed.add_field(name="All commands", value=_fitting(rest), inline=False)
+        if not self.bot.intents.message_content:
+            embed.add_field(
+                name="On this server",
+                value="I don't read messages here: use slash commands, or write my name before a command.",
+                inline=False,
+            )
+        embed.set_footer(
+            text=f"{p}help dream tells more about one command. Buttons under each dream do the rest."
+        )
+        return embed
+
+    async def _usable(self, context: commands.Context[DreamBot], cog: commands.Cog) -> list[Any]:
+        """The commands of `cog` that whoever asks may use here."""
+        found = []
+        for command in cog.get_commands():
+            try:
+                if not command.hidden and await command.can_run(context):
+                    found.append(command)
+            except commands.CommandError:
+                continue
+        return found
+
+    async def _one(self, context: commands.Context[DreamBot], name: str) -> discord.Embed:
+        prefix = context.clean_prefix
+        name = name.removeprefix(prefix).strip()
+        command = self.bot.get_command(name)
+        if command is None:
+            raise Refused(
+                unknown_command(name, list(self.bot.all_commands), prefix)
+                or f"There is no command `{prefix}{name}`; `{prefix}help` shows them all."
+            )
+        embed = discord.Embed(
+            title=f"{prefix}{command.qualified_name} {command.signature}".strip(),
+            description=command.help or command.description or command.short_doc,
+            colour=COLOUR,
+        )
+        if command.aliases:
+            embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
+        if isinstance(command, commands.Group):
+            lines = [
+                f"`{prefix}{sub.qualified_name} {sub.signature}` {sub.short_doc}" for sub in command.commands
+            ]
+            embed.add_field(name="It has", value=_fitting(lines), inline=False)
+        return embed
+
+    def _title(self, name: str) -> str:
+        preset = self.bot.presets.get(name)
+        return f"{preset.title} · " if preset else ""
+
+
+def _fitting(lines: list[str], limit: int = 1024) -> str:
+    """Join as many lines as an embed's field can hold."""
+    text = ""
+    for line in lines:
+        if len(text) + len(line) + 2 > limit:
+            return f"{text}…"
+        text += f"{line}\n"
+    return text or "none yet"
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(About(bot))

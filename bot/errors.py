@@ -1,0 +1,73 @@
+"""What members read when something is wrong: one friendly sentence that says what to do next."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import secrets
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.settings import SettingError
+from dream.farm import FarmError
+from dream.picture import PictureError
+from dream.recipe import RecipeError
+
+log = logging.getLogger(__name__)
+
+
+class Refused(commands.CommandError, app_commands.AppCommandError):
+    """A command or a press that cannot be done as asked. `str()` is the sentence that its asker reads."""
+
+
+SPEAKING = (Refused, SettingError, RecipeError, PictureError, FarmError)
+"""Errors whose own text is written for members."""
+
+
+def explain(error: BaseException, prefix: str = "/") -> str:
+    """Return the sentence to answer `error` with.
+
+    An error that nobody foresaw goes to the log with its traceback, under a number that the sentence gives.
+    """
+    while isinstance(
+        error,
+        commands.CommandInvokeError
+        | commands.HybridCommandError
+        | app_commands.CommandInvokeError
+        | commands.ConversionError,
+    ):
+        error = error.original
+    match error:
+        case _ if isinstance(error, SPEAKING):
+            return str(error)
+        case commands.NoPrivateMessage() | app_commands.NoPrivateMessage():
+            return "That works on a server only; please ask me there."
+        case commands.MissingPermissions() | app_commands.MissingPermissions():
+            wanted = " and ".join(name.replace("_", " ").title() for name in error.missing_permissions)
+            return f"That needs the {wanted} permission; please ask somebody who has it."
+        case commands.CheckFailure() | app_commands.CheckFailure():
+            return "You may not do that here; an admin of this server can help."
+        case commands.MissingRequiredArgument():
+            missing = error.param.displayed_name or error.param.name
+            return f"Something is missing: `{missing}`. See `{prefix}help`."
+        case commands.CommandOnCooldown() | app_commands.CommandOnCooldown():
+            return f"That was quick! Please try again in {max(1, round(error.retry_after))} s."
+        case commands.UserInputError():
+            return f"I couldn't read that: {str(error).rstrip('.')}. See `{prefix}help`."
+        case discord.Forbidden():
+            return (
+                "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files and "
+                "Read Message History."
+            )
+        case _:
+            number = secrets.token_hex(3)
+            log.error("unforeseen error %s", number, exc_info=error)
+            return f"Something went wrong on my side; please try again in a minute (it is noted as {number})."
+
+
+def unknown_command(word: str, known: list[str], prefix: str) -> str | None:
+    """Return what to say about a command that does not exist: the nearest one, or nothing if none is near."""
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.75)
+    return f"I don't know `{prefix}{word}`; did you mean `{prefix}{close[0]}`?" if close else None

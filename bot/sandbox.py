@@ -1,0 +1,192 @@
+"""`dreambot sandbox`: the bot in a simulated Discord, to try it without an account.
+
+Everything but Discord is real: the farm, the queue, the commands. SimCord plays Discord, in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import discord
+import simcord
+
+import dream
+from bot.app import App
+from bot.run import told_to_stop
+from bot.store.jobs import State
+from bot.ui.status import status
+from config.loader import Store
+
+if TYPE_CHECKING:
+    from config.loader import Config
+
+SAMPLES = Path(dream.__file__).parent / "samples"
+CAPTIONS = {
+    "astronaut.jpg": "Eileen Collins, before her first flight.",
+    "chelsea.jpg": "Chelsea, who would like to be left alone.",
+    "coffee.jpg": "First one today.",
+    "hubble_deep_field.jpg": "Ten days of looking at nothing.",
+    "rocket.jpg": "Up she goes!",
+}
+SETTLE_SECONDS = 30.0
+REFRESH_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A simulated server with the bot in it."""
+
+    app: App
+    env: simcord.Env
+    dreams: simcord.ChannelHandle
+    general: simcord.ChannelHandle
+    admin: simcord.MemberActor
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+
+    async def post_samples(self, channel: simcord.ChannelHandle) -> None:
+        """Let members post the sample photographs."""
+        for number, (name, caption) in enumerate(CAPTIONS.items()):
+            who = (self.alice, self.bob)[number % 2]
+            await who.send(channel, caption, attachments=[(name, (SAMPLES / name).read_bytes())])
+
+
+@asynccontextmanager
+async def opened(config: Config, settle_timeout: float = SETTLE_SECONDS) -> AsyncIterator[Sandbox]:
+    """Build the app on a fresh data folder and log its bot in at a simulated server."""
+    with tempfile.TemporaryDirectory(prefix="dreambot-sandbox-") as folder:
+        app = App(config.model_copy(update={"data": Path(folder), "store": Store()}))
+        try:
+            # Opened before SimCord begins: work started inside the bot would count as the bot's reaction, and
+            # SimCord waits for that to end.
+            await app.open()
+            shards = None if config.discord.shard_count else 1
+            async with simcord.run(
+                app.bot, shard_count=shards, settle_timeout=settle_timeout, check_errors=False
+            ) as env:
+                yield _server(app, env)
+        finally:
+            await app.close()
+
+
+def _server(app: App, env: simcord.Env) -> Sandbox:
+    guild = env.create_guild("Dreamers", owner=env.create_user("ada", global_name="Ada"))
+    admins = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
+    hidden: dict[Any, discord.PermissionOverwrite] = {
+        guild.default_role: discord.PermissionOverwrite(view_channel=False),
+        admins: discord.PermissionOverwrite(view_channel=True),
+    }
+    dreams = guild.create_text_channel("dreams", topic="Post a picture and write !dream")
+    general = guild.create_text_channel("general")
+    guild.create_text_channel("admins", overwrites=hidden)
+    members = [env.create_user(name.lower(), global_name=name) for name in ("Admin", "Alice", "Bob")]
+    admin = guild.add_member(members[0], roles=[admins])
+    alice, bob = (guild.add_member(user) for user in members[1:])
+    return Sandbox(app, env, dreams, general, admin, alice, bob)
+
+
+def say(config: Config, text: str, attach: Path | None, save: Path | None, timeout: float) -> int:
+    """Say one thing in #dreams and print the bot's final answer; its picture is written to `save`.
+
+    Returns 0, 1 if the bot answered with an error, 2 if there was no answer within `timeout` seconds.
+    """
+    return asyncio.run(_say(config, text, attach, save, timeout))
+
+
+async def _say(config: Config, text: str, attach: Path | None, save: Path | None, seconds: float) -> int:
+    async with opened(config, settle_timeout=seconds) as sandbox:
+        await sandbox.post_samples(sandbox.general)
+        refused: list[Exception] = []
+        sandbox.app.bot.add_listener(_remembering(refused), "on_command_error")
+        files = [(attach.name, attach.read_bytes())] if attach else []
+        failed = False
+        try:
+            async with asyncio.timeout(seconds):
+                said = await sandbox.alice.send(sandbox.dreams, text, attachments=files)
+                failed = await _until_final(sandbox, said)
+        except TimeoutError:
+            print(f"The bot had no final answer within {seconds:g} s.", file=sys.stderr)
+            return 2
+        answers = [message for message in sandbox.dreams.history() if message.id > said.id]
+        if not answers:
+            print("The bot did not answer.", file=sys.stderr)
+            return 2
+        for answer in answers:
+            print(_readable(answer))
+        pictures = [picture for answer in answers for picture in answer.attachments]
+        if save and pictures:
+            save.write_bytes(await pictures[0].read())
+        return int(failed or bool(refused))
+
+
+async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
+    """Wait until the dream that was asked for, if one was, has ended and its message shows it.
+
+    Returns whether it failed.
+    """
+    queue = sandbox.app.queue
+    job = await queue.ledger.of_message(said.id)
+    job = job and await queue.finished(job.id)
+    if job is None:
+        return False
+    while not any(message.content == status(job).content for message in sandbox.dreams.history()):
+        await asyncio.sleep(0.05)
+    return job.state is not State.DONE
+
+
+def _remembering(errors: list[Exception]) -> Callable[[Any, Exception], Coroutine[Any, Any, None]]:
+    async def remember(_: Any, error: Exception) -> None:
+        errors.append(error)
+
+    return remember
+
+
+def _readable(message: discord.Message) -> str:
+    """What a message says, as plain lines."""
+    lines = [line.removeprefix("-# ") for line in message.content.splitlines()]
+    for embed in message.embeds:
+        lines += [embed.title or "", embed.description or ""]
+        lines += [f"{field.name}: {field.value}" for field in embed.fields]
+        lines += [embed.footer.text or ""]
+    return "\n".join(line for line in lines if line)
+
+
+def serve(config: Config, port: int) -> int:
+    """Serve a page of #dreams, and print its address, until Ctrl-C or until its session is ended there."""
+    return asyncio.run(_serve(config, port))
+
+
+async def _serve(config: Config, port: int) -> int:
+    async with opened(config) as sandbox:
+        await sandbox.post_samples(sandbox.dreams)
+        members = [sandbox.alice, sandbox.bob, sandbox.admin]
+        preview = sandbox.env.preview(sandbox.dreams, viewers=members, layout="channel", port=port or None)
+        async with preview:
+            print(f"#dreams is at {preview.url}\nCtrl-C ends the sandbox.", flush=True)
+            refreshing = asyncio.create_task(_keep_fresh(sandbox, preview))
+            await asyncio.wait(
+                {asyncio.create_task(preview.wait_closed()), asyncio.create_task(told_to_stop())},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            refreshing.cancel()
+    return 0
+
+
+async def _keep_fresh(sandbox: Sandbox, preview: Any) -> None:
+    """Show on the page what dreams do by themselves: SimCord shows only what follows a member's act."""
+    shown = 0
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        if (now := len(sandbox.env.http_requests)) != shown:
+            # Refused while a member's act is under way, which then shows everything itself.
+            with contextlib.suppress(simcord.SetupError, TimeoutError):
+                await preview.refresh()
+                shown = now
