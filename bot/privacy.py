@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import delete, or_, select, union, update
+from sqlalchemy import select, union, update
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
@@ -56,30 +56,16 @@ class Privacy:
         """Delete a member everywhere, at once; blocks and the audit keep a keyed hash in place of the id."""
         for keeper in self._keepers:
             await keeper.forget_member(member_id)
-        stand_in = self._pseudonym(member_id)
+        somebody = self._pseudonym(member_id)
         async with self._database.session() as session, session.begin():
-            about = or_(
-                AuditRow.actor == str(member_id),
-                AuditRow.subject == str(member_id),
-                AuditRow.subject == "members",  # a setting that lists members
-            )
-            for row in await session.scalars(select(AuditRow).where(about)):
-                row.actor, row.subject = (
-                    stand_in if one == str(member_id) else one for one in (row.actor, row.subject)
-                )
-                if row.subject == "members":
-                    row.before, row.after = (
-                        ids and [stand_in if one == member_id else one for one in ids]
-                        for ids in (row.before, row.after)
-                    )
             session.add(
                 AuditRow(
                     at=self._clock.now(),
                     guild_id=0,
                     channel_id=0,
-                    actor=stand_in,
+                    actor=somebody,
                     action="forget",
-                    subject=stand_in,
+                    subject=somebody,
                 )
             )
         await self._database.scrub()
@@ -109,12 +95,8 @@ class Privacy:
         """Delete what has been kept long enough, everywhere."""
         for keeper in self._keepers:
             await keeper.purge()
-        now = self._clock.now()
-        over = now - timedelta(days=self._config.leave_days)
-        async with self._database.session() as session, session.begin():
-            await session.execute(
-                delete(AuditRow).where(AuditRow.at < now - timedelta(days=self._config.audit_days))
-            )
+        over = self._clock.now() - timedelta(days=self._config.leave_days)
+        async with self._database.session() as session:
             left = (await session.scalars(select(ServerRow).where(ServerRow.left_at <= over))).all()
         for row in left:
             for keeper in self._keepers:

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_type_hints
@@ -26,7 +27,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -89,10 +90,9 @@ def _ids(value: object) -> object:
 
 
 def _one_id(value: object) -> object:
-    if isinstance(value, str):
-        ids = _ids(value)
-        if isinstance(ids, list) and len(ids) < 2:
-            return ids[0] if ids else 0
+    ids = _ids(value)
+    if isinstance(ids, list) and len(ids) < 2:
+        return ids[0] if ids else 0
     return value
 
 
@@ -401,6 +401,7 @@ class Settings:
         self.shipped = {name: preset.recipe for name, preset in (presets or {}).items()}
         self._database = database
         self._clock = clock
+        self._keep_audit = timedelta(days=config.privacy.audit_days)
         self._servers: dict[int, Server] = {}
 
     async def server(self, guild_id: int) -> Server:
@@ -542,12 +543,21 @@ class Settings:
             return (await session.scalars(query)).all()
 
     async def forget_member(self, member_id: int) -> None:
-        """Take a member out of every setting that names them."""
+        """Take a member out of the settings that name them, and put their pseudonym into the audit."""
+        member, stand_in = str(member_id), self.pseudonym(member_id)
+        about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
         async with self._database.session() as session, session.begin():
             for row in await session.scalars(select(SettingRow).where(SettingRow.name == "members")):
-                if member_id in row.value:
-                    row.value = [other for other in row.value if other != member_id]
-                    self._servers.pop(row.guild_id, None)
+                row.value = [other for other in row.value if other != member_id]
+            for entry in await session.scalars(select(AuditRow).where(about)):
+                entry.actor = stand_in if entry.actor == member else entry.actor
+                entry.subject = stand_in if entry.subject == member else entry.subject
+                if entry.subject == "members":
+                    entry.before, entry.after = (
+                        ids and [stand_in if one == member_id else one for one in ids]
+                        for ids in (entry.before, entry.after)
+                    )
+        self._servers.clear()
 
     async def leave(self, guild_id: int) -> None:
         """Delete everything that a server chose."""
@@ -555,6 +565,12 @@ class Settings:
             for table in (SettingRow, PresetRow, AuditRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
         self._servers.pop(guild_id, None)
+
+    async def purge(self) -> None:
+        """Delete what the audit has kept long enough."""
+        before = self._clock.now() - self._keep_audit
+        async with self._database.session() as session, session.begin():
+            await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
     def _accept(self, name: str, value: object, channel_id: int, exists: Exists) -> Any:
         accepted = read(name, value)

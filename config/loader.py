@@ -13,7 +13,6 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
 from urllib.parse import quote, urlsplit
@@ -285,14 +284,14 @@ class Config(BaseSettings):
         """Let the environment go before the file's values, which are handed in when loading."""
         return env_settings, init_settings
 
-    @cached_property
+    @property
     def folder(self) -> Path:
         """The data folder, made if it is not there."""
         folder = self.data or platformdirs.user_data_path("dreambot", appauthor=False)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    @cached_property
+    @property
     def token(self) -> SecretStr | None:
         """The bot's token from DISCORD_TOKEN or ``discord.token_file``; None where there is neither."""
         if token := os.environ.get("DISCORD_TOKEN", "").strip():
@@ -301,7 +300,7 @@ class Config(BaseSettings):
             return SecretStr(_secret(self.discord.token_file, "discord", "token_file"))
         return None
 
-    @cached_property
+    @property
     def database_url(self) -> str:
         """The database's address, with its password where a file holds one."""
         url = self.store.url

@@ -1,0 +1,100 @@
+"""Keeping members from asking for dreams."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.checks import moderator_only
+from bot.durations import parse_duration
+from bot.errors import Refused
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+
+    Context = commands.Context[DreamBot]
+
+
+class Duration(commands.Converter[timedelta]):
+    """A span of time such as 12h or 7d."""
+
+    async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> timedelta:  # type: ignore[override]
+        """Read it."""
+        try:
+            return parse_duration(argument)
+        except ValueError as error:
+            raise commands.BadArgument(str(error)) from None
+
+
+class Blocking(commands.Cog):
+    """Keep members from asking for dreams, for a while or for good."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    @commands.hybrid_command(usage="@member [duration] [reason]")
+    @commands.guild_only()
+    @app_commands.describe(
+        member="Who",
+        duration="For how long, such as 12h or 7d; for good without it",
+        reason="Shown to moderators",
+    )
+    @moderator_only()
+    async def block(
+        self,
+        context: Context,
+        member: discord.Member,
+        duration: Duration | None = None,
+        *,
+        reason: str = "",
+    ) -> None:
+        """Let a member ask for no more dreams; those that wait are cancelled."""
+        assert context.guild is not None
+        if member.bot or member.id == context.author.id or member.guild_permissions.manage_guild:
+            raise Refused("You can't block yourself, an admin or a bot.")
+        until = self.bot.clock.now() + duration if isinstance(duration, timedelta) else None
+        await self.bot.moderation.block(
+            context.guild.id, member.id, until=until, reason=reason[:300], by=context.author.id
+        )
+        for job in await self.bot.queue.jobs_of(member.id, context.guild.id):
+            await self.bot.queue.cancel(job.id, by=context.author.id)
+        length = f"until {discord.utils.format_dt(until, 'f')}" if until else "until somebody unblocks them"
+        await context.reply(f"✅ {member.mention} can't ask for dreams {length}.", mention_author=False)
+
+    @commands.hybrid_command()
+    @commands.guild_only()
+    @app_commands.describe(member="Who")
+    @moderator_only()
+    async def unblock(self, context: Context, member: discord.User) -> None:
+        """Let a member ask for dreams again."""
+        assert context.guild is not None
+        if not await self.bot.moderation.unblock(context.guild.id, member.id, by=context.author.id):
+            raise Refused(f"{member.mention} is not blocked.")
+        await context.reply(f"✅ {member.mention} can ask for dreams again.", mention_author=False)
+
+    @commands.hybrid_command()
+    @commands.guild_only()
+    @moderator_only()
+    async def blocked(self, context: Context) -> None:
+        """Show who is blocked, until when and why."""
+        assert context.guild is not None
+        lines = []
+        for block in await self.bot.moderation.blocks(context.guild.id):
+            who = f"<@{block.member_id}>" if block.member_id else "somebody who asked to be forgotten"
+            until = f"until {discord.utils.format_dt(block.until, 'f')}" if block.until else "for good"
+            lines.append(f"{who} {until}" + (f": {block.reason}" if block.reason else ""))
+        text = "\n".join(lines)[:4000] or "Nobody is blocked."
+        await context.reply(
+            embed=discord.Embed(title="Blocked members", description=text),
+            mention_author=False,
+            ephemeral=True,
+        )
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Blocking(bot))

@@ -1,0 +1,118 @@
+"""What only the bot's operator can do: let servers in, and pause."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import discord
+from discord.ext import commands
+
+from bot.checks import operator_only
+from bot.errors import Refused
+from bot.moderation import Verdict
+from bot.ui.moderation import Decision, question
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+
+    Context = commands.Context[DreamBot]
+
+log = logging.getLogger(__name__)
+
+
+class Operating(commands.Cog):
+    """For the operator of this bot."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Let the operator answer questions at a press."""
+        self.bot.add_dynamic_items(Decision)
+
+    async def cog_unload(self) -> None:
+        """Stop it."""
+        self.bot.remove_dynamic_items(Decision)
+
+    @commands.group(hidden=True, invoke_without_command=True)
+    @operator_only()
+    async def operator(self, context: Context) -> None:
+        """Show how the bot stands."""
+        notice = await self.bot.moderation.paused()
+        state = f"paused: {notice}" if notice else "taking dreams"
+        await context.reply(f"{len(self.bot.guilds)} servers, {state}.", mention_author=False)
+
+    @operator.command()
+    @operator_only()
+    async def pause(self, context: Context, *, notice: str = "please come back a little later.") -> None:
+        """Take no new dreams; whoever asks reads the notice."""
+        await self.bot.moderation.pause(notice[:500], by=context.author.id)
+        await context.reply("⏸️ Paused. Dreams already asked for go on.", mention_author=False)
+
+    @operator.command()
+    @operator_only()
+    async def resume(self, context: Context) -> None:
+        """Take dreams again."""
+        if not await self.bot.moderation.resume(by=context.author.id):
+            raise Refused("The bot is not paused.")
+        await context.reply("▶️ Taking dreams again.", mention_author=False)
+
+    @operator.command()
+    @operator_only()
+    async def allow(self, context: Context, server_id: int) -> None:
+        """Let a server in, whatever its size."""
+        await self.bot.moderation.decide(server_id, Verdict.ALLOWED, by=context.author.id)
+        await context.reply(f"✅ Server {server_id} may use the bot.", mention_author=False)
+
+    @operator.command()
+    @operator_only()
+    async def deny(self, context: Context, server_id: int) -> None:
+        """Shut a server out; the bot leaves it."""
+        await self.bot.moderation.decide(server_id, Verdict.DENIED, by=context.author.id)
+        if guild := self.bot.get_guild(server_id):
+            await guild.leave()
+        await context.reply(f"✅ Server {server_id} may not use the bot.", mention_author=False)
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Leave a server that is not let in, and ask about one that is large."""
+        await self.look_at(guild)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Do the same for servers that were joined, or grew, while the bot was not running."""
+        for guild in self.bot.guilds:
+            await self.look_at(guild)
+
+    @commands.Cog.listener()
+    async def on_command(self, context: Context) -> None:
+        """Notice a server that has grown."""
+        if context.guild is not None:
+            await self.look_at(context.guild)
+
+    async def look_at(self, guild: discord.Guild) -> None:
+        """Do what the operator's limits say about a server; ask them at most once."""
+        match await self.bot.moderation.standing(guild.id, guild.member_count or 0):
+            case Verdict.DENIED:
+                log.warning("leaving server %s (%s): the operator does not let it in", guild.id, guild.name)
+                await guild.leave()
+            case Verdict.ASKED if await self.bot.moderation.verdict(guild.id) is None:
+                assert self.bot.user is not None
+                await self.bot.moderation.decide(guild.id, Verdict.ASKED, by=self.bot.user.id)
+                await self._ask_operators(guild)
+
+    async def _ask_operators(self, guild: discord.Guild) -> None:
+        app = await self.bot.application_info()
+        owners = [member.id for member in app.team.members] if app.team else [app.owner.id]
+        for user_id in {*owners, *self.bot.config.discord.operators}:
+            try:
+                user = await self.bot.fetch_user(user_id)
+                await user.send(**question(guild))
+            except discord.HTTPException as error:
+                log.warning("could not ask operator %s about server %s: %s", user_id, guild.id, error)
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Operating(bot))

@@ -1,0 +1,86 @@
+"""What is kept of members, in plain words, and the way to have it deleted."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import discord
+from discord.ext import commands
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+
+    Context = commands.Context[DreamBot]
+
+log = logging.getLogger(__name__)
+
+
+class PrivacyCommands(commands.Cog, name="Privacy"):
+    """Know what is kept of you, and have it deleted."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    @commands.hybrid_command()
+    async def privacy(self, context: Context) -> None:
+        """Say what is kept of you, and for how long."""
+        kept = self.bot.config.privacy
+        days = _days(kept.retention_days)
+        lines = [
+            f"**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {days} after it "
+            "is done, so that its buttons work.",
+            "**What you asked for.** Who asked for which recipe, where and when, goes with them.",
+            "**Other messages.** I keep nothing of them. If the admins let the daily dream use pictures that "
+            "members post, it takes only those in channels they chose; `/daily forget` keeps yours out.",
+            "**Settings and blocks.** Who changed, blocked or removed what is kept for "
+            f"{_days(kept.audit_days)}, a block until it ends.",
+            f"**Leaving.** What I have of a server is deleted {_days(kept.leave_days)} after I leave it.",
+            "**To be forgotten.** `/forget-me` deletes your pictures and jobs at once, on every server. "
+            "Only a block, a wish to be left out of the daily dream, and that you asked stay, under a code "
+            "that does not tell who you are. Dreams already posted belong to their channel: 🗑️ them first.",
+        ]
+        links = [("Terms of service", kept.terms_url), ("Privacy policy", kept.policy_url)]
+        lines += [f"[{title}]({address})" for title, address in links if address]
+        embed = discord.Embed(title="Your privacy", description="\n\n".join(lines))
+        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+
+    @commands.hybrid_command(name="forget-me", aliases=["forgetme"])
+    async def forget_me(self, context: Context) -> None:
+        """Delete everything that is kept of you, on every server, at once."""
+        if context.interaction:
+            await context.defer(ephemeral=True)
+        await self.bot.privacy.forget_member(context.author.id)
+        await context.reply(
+            "🌫️ Done: your pictures, dreams and what you asked for are deleted, on every server.",
+            mention_author=False,
+            ephemeral=True,
+        )
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """End a server's grace time."""
+        await self.bot.privacy.joined(guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Begin a server's grace time, after which its data is deleted."""
+        await self.bot.privacy.left(guild.id)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Notice servers that were left while the bot was not running."""
+        shards = self.bot.shard_ids or range(self.bot.shard_count or 1)
+        for guild_id in await self.bot.privacy.known():
+            ours = (guild_id >> 22) % (self.bot.shard_count or 1) in shards
+            if ours and self.bot.get_guild(guild_id) is None:
+                await self.bot.privacy.left(guild_id)
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(PrivacyCommands(bot))

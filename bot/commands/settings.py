@@ -1,0 +1,159 @@
+"""What a server's admins decide, by panel and by text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.checks import NOT_A_MANAGER, is_manager, manager_only
+from bot.errors import Refused
+from bot.settings import SETTINGS
+from bot.store.settings import WHOLE_SERVER
+from bot.ui.settings import (
+    LOG_LINES,
+    Control,
+    answer_old_form,
+    exported,
+    imported,
+    known_to,
+    log_embed,
+    opener,
+    overview,
+    panel,
+    told,
+)
+
+if TYPE_CHECKING:
+    from bot.client import DreamBot
+
+    Context = commands.Context[DreamBot]
+
+
+class ChannelMention(commands.Converter[int]):
+    """A channel of this server written as `#channel`; a bare word is never one."""
+
+    async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> int:  # type: ignore[override]
+        """Return its id."""
+        number = argument.removeprefix("<#").removesuffix(">")
+        if not argument.startswith("<#") or not number.isdecimal():
+            raise commands.BadArgument(f"“{argument[:40]}” is no channel")
+        if ctx.guild is None or ctx.guild.get_channel(int(number)) is None:
+            raise Refused("That is no channel of this server; please choose one from the list that # opens.")
+        return int(number)
+
+
+class SettingsCommands(commands.Cog, name="Settings"):
+    """Decide what the bot does on this server."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Let the panel's controls work."""
+        self.bot.add_dynamic_items(Control)
+
+    async def cog_unload(self) -> None:
+        """Let them go."""
+        self.bot.remove_dynamic_items(Control)
+
+    @app_commands.command(name="settings")
+    @app_commands.guild_only()
+    async def slash(self, interaction: discord.Interaction[DreamBot]) -> None:
+        """Open the panel where admins decide what I do on this server."""
+        assert interaction.guild is not None
+        if not await is_manager(self.bot, interaction.user, interaction.permissions):
+            raise Refused(NOT_A_MANAGER)
+        await interaction.response.send_message(**await panel(self.bot, interaction.guild), ephemeral=True)
+
+    @commands.group(invoke_without_command=True, usage="[set | reset | explain | export | import | log]")
+    @manager_only()
+    async def settings(self, context: Context, *, words: str = "") -> None:
+        """Show what is decided for this server, with a button that opens the panel."""
+        prefix = context.clean_prefix
+        if words.split(" ")[0] in SETTINGS:
+            raise Refused(f"To change it, write `{prefix}settings set {words}`.")
+        if words:
+            raise Refused(
+                f"I can't read that; `{prefix}settings` shows them, `{prefix}settings set size 768` sets one."
+            )
+        assert context.guild is not None
+        await context.reply(
+            embed=await overview(self.bot, context.guild), view=opener(), mention_author=False
+        )
+
+    @settings.command(usage="[#channel] name value")
+    @manager_only()
+    async def set(self, context: Context, channel: ChannelMention | None, name: str, *, value: str) -> None:
+        """Set one setting, for the whole server or for one channel."""
+        assert context.guild is not None
+        changes = await self.bot.settings.choose(
+            context.guild.id,
+            name.lower(),
+            value,
+            by=context.author.id,
+            channel_id=channel or WHOLE_SERVER,
+            exists=known_to(context.guild),
+        )
+        await context.reply(told(changes), mention_author=False)
+
+    @settings.command(usage="[#channel] name|all")
+    @manager_only()
+    async def reset(self, context: Context, channel: ChannelMention | None, name: str) -> None:
+        """Take one setting back, or all of them."""
+        assert context.guild is not None
+        changes = await self.bot.settings.reset(
+            context.guild.id,
+            None if name.lower() == "all" else name.lower(),
+            by=context.author.id,
+            channel_id=channel or WHOLE_SERVER,
+        )
+        await context.reply(told(changes), mention_author=False)
+
+    @settings.command(usage="[#channel]")
+    @commands.guild_only()
+    async def explain(self, context: Context, channel: ChannelMention | None) -> None:
+        """Show what holds here, and who decided it."""
+        assert context.guild is not None
+        here = channel or getattr(context.channel, "parent_id", None) or context.channel.id
+        embed = await overview(self.bot, context.guild, here)
+        await context.reply(embed=embed, mention_author=False)
+
+    @settings.command()
+    @manager_only()
+    async def export(self, context: Context) -> None:
+        """Give the settings and presets of this server as a TOML file."""
+        assert context.guild is not None
+        await context.reply(file=await exported(self.bot, context.guild.id), mention_author=False)
+
+    @settings.command(name="import", usage="(with the file attached)")
+    @manager_only()
+    async def import_(self, context: Context) -> None:
+        """Replace the settings and presets of this server by an exported file's."""
+        assert context.guild is not None
+        if not context.message.attachments:
+            raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
+        file = context.message.attachments[0]
+        changes = await imported(self.bot, context.guild, file, context.author.id)
+        await context.reply(told(changes), mention_author=False)
+
+    @settings.command()
+    @manager_only()
+    async def log(self, context: Context) -> None:
+        """Show who changed what, and when."""
+        assert context.guild is not None
+        entries = [*await self.bot.settings.log(context.guild.id, LOG_LINES)]
+        await context.reply(embed=log_embed(entries), mention_author=False)
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:
+        """Answer forms that were open while the bot was restarted."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await answer_old_form(interaction)
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(SettingsCommands(bot))
