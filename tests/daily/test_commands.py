@@ -1,0 +1,141 @@
+"""The daily dream's commands: what an admin can say, what is refused and with which hint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def last(world: World) -> str:
+    """What the bot said last in #dreams."""
+    message = world.dreams.last_message
+    return message.content or str([embed.to_dict() for embed in message.embeds])
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("{here} 25:00 Europe/Berlin", "01:00"),
+        ("{here} 9:75 Europe/Berlin", "09:59"),
+        ("{here} 09:00 Mars/Olympus", "Europe/Berlin"),
+        ("{here} 09:00 Europe/Berln", "Europe/Berlin"),
+        ("{here} 09:00 UTC someday", "sunday"),
+        ("{voice} 09:00 UTC", "{here}"),
+        ("{other} 09:00 UTC", "{here}"),
+        ("#draems 09:00 UTC", "{here}"),
+        ("<#123456789012345678> 09:00 UTC", "{here}"),
+        ("09:00 Europe/Berlin", "daily on #"),
+        ("", "channel"),
+    ],
+)
+async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, typed: str, hint: str) -> None:
+    voice = world.guild.create_voice_channel("dream talk")
+    elsewhere = world.env.create_guild("Elsewhere").create_text_channel("dreams")
+    names = {"here": world.dreams.mention, "voice": voice.mention, "other": elsewhere.mention}
+    await world.admin.send(world.dreams, "!daily on " + typed.format(**names))
+    assert hint.format(**names) in last(world)
+    assert "\n" not in last(world)
+    assert not (await world.app.daily.wishes(world.guild.id)).enabled
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "on #dreams 09:00 UTC",
+        "off",
+        "now",
+        "preview",
+        "source",
+        "source add #art",
+        "recipe walk",
+        "history",
+        "",
+    ],
+)
+async def test_only_managers_may(world: World, command: str) -> None:
+    await world.alice.send(world.dreams, f"!daily {command}")
+    assert "Manage Server" in last(world)
+
+
+async def test_a_server_without_anything_gets_help(world: World) -> None:
+    for command, hint in (
+        ("daily", "daily on #"),
+        ("daily history", "daily on #"),
+        ("daily now", "daily on #"),
+        ("daily off", "daily on #"),
+        ("daily source", "daily source add #"),
+        ("daily source add folder", "samples"),
+        ("daily recipe mixde5", "mixed5"),
+    ):
+        await world.admin.send(world.dreams, f"!{command}")
+        assert hint in last(world), command
+    world.deny(attach_files=True, embed_links=True)
+    await world.admin.send(world.dreams, f"!daily on {world.dreams.mention} 09:00 UTC")
+    assert "Embed Links and Attach Files" in last(world)
+
+
+async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
+    turned_on = await world.admin.slash(
+        world.art, "daily on", channel=world.dreams, times="21:30", zone="America/St_Johns", days="weekends"
+    )
+    assert turned_on.ephemeral
+    assert "21:30 America/St_Johns, weekends" in turned_on.response.content
+    zones = await world.admin.autocomplete(world.art, "daily on", "zone", "johns", channel=world.dreams)
+    assert "America/St_Johns" in str(zones)
+    status = await world.admin.slash(world.art, "daily status")
+    assert status.ephemeral
+    fields = {field.name: field.value for field in status.response.embeds[0].fields}
+    assert fields["Next"].startswith("<t:")
+    preview = await world.admin.slash(world.art, "daily preview")
+    assert preview.ephemeral
+    assert (await preview.response.attachments[0].read()).startswith(b"dreamt ")
+    assert not world.seen()
+    assert not await world.posts()
+
+
+async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily preview")
+    assert world.admin.user.dm_channel.last_message.attachments
+    assert not world.seen()
+
+
+async def test_now_posts_one_in_between(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.admin.send(world.art, "!daily now")
+    assert len(world.seen()) == 1
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    assert len(world.seen()) == 2
+    await world.admin.send(world.dreams, "!daily history")
+    assert last(world).count("https://discord.com/channels/") == 2
+
+
+async def test_the_status_tells_what_will_be_used_and_what_is_wrong(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily recipe serpents")
+    await world.on("09:00", "UTC", "mon-fri")
+    await world.minute("2026-01-01T08:40")
+    await world.admin.send(world.dreams, "!daily")
+    assert "09:00 UTC, weekdays" in last(world)
+    assert "block8+block11" in last(world)
+    world.deny(embed_links=True)
+    shown = await world.admin.slash(world.art, "daily status")
+    assert "Embed Links" in str(shown.response.embeds[0].to_dict())
+    world.deny()
+    await world.admin.send(world.dreams, "!daily off")
+    await world.minute("2026-01-01T09:00")
+    assert not world.seen()
+
+
+async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.admin.send(world.dreams, "!daily recipe fire7 steps=3")
+    await world.minute("2026-01-01T08:41")
+    await world.minute("2026-01-01T09:00")
+    assert "fire7 steps=3" in str(world.seen()[0].embeds[0].to_dict())

@@ -1,0 +1,265 @@
+"""The daily dream as a server sees it: the post on its minute, its buttons, its pictures and its votes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import dream
+from bot.store.daily import PostState
+
+if TYPE_CHECKING:
+    from conftest import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SAMPLES = Path(dream.__file__).parent / "samples"
+COFFEE = (SAMPLES / "coffee.jpg").read_bytes()
+ROCKET = (SAMPLES / "rocket.jpg").read_bytes()
+CHELSEA = (SAMPLES / "chelsea.jpg").read_bytes()
+
+
+async def test_a_dream_is_posted_on_its_minute_and_once(world: World) -> None:
+    await world.until("2026-03-10T05:00")
+    await world.on("09:00", "Europe/Berlin")
+    await world.minute("2026-03-10T07:40")
+    [post] = await world.posts()
+    assert (post.slot, post.state) == ("2026-03-10T09:00", "planned")
+    await world.minute("2026-03-10T07:59")
+    assert not world.seen()
+    for _ in range(3):
+        await world.minute("2026-03-10T08:00")
+    [message] = world.seen()
+    [picture] = message.attachments
+    assert (await picture.read()).startswith(b"dreamt ")
+    assert message.embeds[0].title == "The dream of Tuesday, 10 March"
+    assert message.embeds[0].image.url == f"attachment://{picture.filename}"
+    assert picture.description and picture.description.startswith("The daily dream: ")
+    await world.minute("2026-03-11T07:40")
+    await world.minute("2026-03-11T08:00")
+    assert len(world.seen()) == 2
+
+
+async def test_before_and_after_at_a_button(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily source remove sky")
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    [message] = world.seen()
+    pressed = await world.alice.click(message, label="Before")
+    shown = pressed.response
+    assert shown.ephemeral
+    assert await shown.attachments[0].read() in [path.read_bytes() for path in SAMPLES.glob("*.jpg")]
+
+
+async def test_a_moderator_removes_a_post_and_its_picture_for_good(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily source remove sky")
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    [message] = world.seen()
+    refused = await world.alice.click(message, label="Remove")
+    assert "moderator" in refused.response.content
+    assert world.seen()
+    await world.moderator.click(message, label="Remove")
+    assert not world.seen()
+    [post] = await world.posts()
+    assert post.state == PostState.REMOVED
+    assert await world.app.queue.result(post.job_id) is None
+    # All samples have been used when they come round again: but never the one that was taken away.
+    for day in range(2, 12):
+        await world.minute(f"2026-01-{day:02}T08:40")
+        await world.minute(f"2026-01-{day:02}T09:00")
+    later = (await world.posts())[1:]
+    assert len(later) == 10
+    assert {one.source for one in later} == {f"samples/{path.name}" for path in SAMPLES.glob("*.jpg")} - {
+        post.source
+    }
+
+
+async def test_members_pictures_are_dreamt_with_their_credit(world: World) -> None:
+    private = world.guild.create_text_channel("late-night")
+    world.app.bot.get_channel(private.id).nsfw = True  # which SimCord knows nothing of
+    hidden = world.guild.create_text_channel("elsewhere")
+    shown = await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.alice.send(world.art, "hidden", attachments=[("SPOILER_coffee.jpg", COFFEE)])
+    await world.alice.send(world.art, "words", attachments=[("notes.txt", b"hello")])
+    await world.alice.send(private, "late", attachments=[("coffee.jpg", COFFEE)])
+    await world.alice.send(hidden, "not opted in", attachments=[("coffee.jpg", COFFEE)])
+    for kind in ("samples", "sky"):
+        await world.admin.send(world.dreams, f"!daily source remove {kind}")
+    await world.admin.send(world.dreams, f"!daily source add {private.mention}")
+    assert "age-restricted" in world.dreams.last_message.content
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    assert "1 now" in world.dreams.last_message.content
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-02T08:40")
+    await world.minute("2026-01-02T09:00")
+    [message] = world.seen()
+    assert shown.jump_url in message.embeds[0].description
+    assert world.alice.mention in message.embeds[0].description
+    # Tomorrow it is used up, so it comes again; in a month it is too old, and there is a sky.
+    await world.minute("2026-01-03T08:40")
+    await world.minute("2026-01-03T09:00")
+    await world.minute("2026-02-03T08:40")
+    assert [post.kind for post in await world.posts()] == ["members", "members", "sky"]
+
+
+async def test_the_same_picture_under_another_name_is_not_used_again(world: World) -> None:
+    for kind in ("samples", "sky"):
+        await world.admin.send(world.dreams, f"!daily source remove {kind}")
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    await world.alice.send(world.art, "once", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    await world.alice.send(world.art, "twice", attachments=[("again.jpg", ROCKET)])
+    await world.admin.send(world.dreams, "!daily source add sky")
+    await world.minute("2026-01-02T08:40")
+    assert [post.kind for post in await world.posts()] == ["members", "sky"]
+
+
+async def test_whoever_asks_to_be_forgotten_is_not_dreamt_of(world: World) -> None:
+    for kind in ("samples", "sky"):
+        await world.admin.send(world.dreams, f"!daily source remove {kind}")
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    [post] = await world.posts()
+    assert post.author_id == world.alice.id
+    await world.alice.send(world.dreams, "!daily forget")
+    assert "not be used" in world.dreams.last_message.content
+    await world.minute("2026-01-01T08:50")
+    await world.minute("2026-01-01T09:00")
+    [post] = await world.posts()
+    assert (post.kind, post.state, post.author_id) == ("sky", "posted", None)
+    await world.alice.send(world.dreams, "!daily forget undo")
+    await world.minute("2026-01-02T08:40")
+    assert (await world.posts())[-1].author_id == world.alice.id
+
+
+async def test_a_picture_that_is_deleted_is_not_posted(world: World) -> None:
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    for kind in ("samples", "sky"):
+        await world.admin.send(world.dreams, f"!daily source remove {kind}")
+    mine = await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    assert (await world.posts())[0].source_message_id == mine.id
+    await world.alice.delete(mine)
+    await world.minute("2026-01-01T08:41")
+    await world.minute("2026-01-01T09:00")
+    assert [post.kind for post in await world.posts()] == ["sky"]
+    assert len(world.seen()) == 1
+
+
+async def test_reactions_are_votes(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    await world.env.settle()
+    [message] = world.seen()
+    assert {str(reaction.emoji) for reaction in message.reactions} == {"💜", "👎"}
+    await world.alice.react(message, "💜")
+    await world.admin.react(message, "🔥")
+    await world.moderator.react(message, "👎")
+    await world.minute("2026-01-02T08:40")
+    assert (await world.posts())[0].votes == 1
+
+
+async def test_a_thread_if_asked_for(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily thread on")
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    await world.env.settle()
+    assert [thread.name for thread in world.dreams.threads] == ["The dream of Thursday, 1 January"]
+
+
+async def test_a_missed_dream_comes_late_and_once(world: World) -> None:
+    await world.on("08:00,09:00,10:00", "UTC")
+    await world.until("2026-01-01T10:30")  # nobody was there at 8, 9 or 10
+    await world.prepared()
+    for minute in range(31, 40):
+        await world.minute(f"2026-01-01T10:{minute}")
+    assert [post.slot for post in await world.posts()] == ["2026-01-01T10:00"]
+    assert len(world.seen()) == 1
+
+
+async def test_a_dream_that_was_ready_is_posted_late_within_the_grace_and_let_go_after(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T14:59")
+    assert len(world.seen()) == 1
+    await world.minute("2026-01-02T08:40")
+    await world.minute("2026-01-02T15:01")
+    assert [post.state for post in await world.posts()] == ["posted", "missed"]
+    assert len(world.seen()) == 1
+
+
+async def test_a_clock_that_is_set_back_or_forward_changes_nothing(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    world.clock.error = -timedelta(hours=2)
+    for minute in ("09:30", "10:40", "11:00", "11:01"):
+        await world.minute(f"2026-01-01T{minute}")
+    assert len(world.seen()) == 1
+    world.clock.error = timedelta(hours=3)  # 08:00, called 11:00
+    await world.minute("2026-01-02T08:00")
+    await world.minute("2026-01-02T08:01")
+    world.clock.error = timedelta(0)
+    await world.minute("2026-01-02T09:00")
+    assert [post.slot for post in await world.posts()] == ["2026-01-01T09:00", "2026-01-02T09:00"]
+    assert len(world.seen()) == 2
+
+
+async def test_turning_it_on_or_moving_it_makes_up_for_nothing(world: World) -> None:
+    await world.until("2026-01-01T09:30")
+    await world.on("09:00", "UTC")
+    await world.minute()
+    await world.on("09:15", "UTC")
+    await world.minute()
+    assert not await world.posts()
+    await world.minute("2026-01-02T08:50")
+    await world.on("10:00", "UTC")
+    await world.minute("2026-01-02T09:15")
+    assert not world.seen()
+    await world.minute("2026-01-02T09:40")
+    await world.minute("2026-01-02T10:00")
+    assert len(world.seen()) == 1
+
+
+async def test_dreams_that_come_to_nothing_are_tried_anew_then_given_up(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.admin.send(world.dreams, "!daily recipe block8 steps=13")
+    for minute in range(40, 46):
+        await world.minute(f"2026-01-01T08:{minute}")
+    [post] = await world.posts()
+    assert (post.state, post.reason) == ("failed", "This dream was not to be.")
+    await world.admin.send(world.dreams, "!daily status")
+    status = world.dreams.last_message.embeds[0].to_dict()
+    assert "not to be" in str(status["fields"])
+
+
+async def test_no_permission_is_told_once_and_pauses_after_three(world: World) -> None:
+    await world.on("09:00", "UTC")
+    for day in range(1, 6):
+        await world.minute(f"2026-01-0{day}T08:40")
+        if day == 1:
+            world.deny(attach_files=True)
+        await world.minute(f"2026-01-0{day}T09:00")
+    [told] = world.told()
+    assert "Attach Files" in told
+    assert [post.state for post in await world.posts()] == ["failed"] * 3
+    await world.admin.send(world.dreams, "!daily status")
+    assert "Paused" in world.dreams.last_message.embeds[0].description
+    world.deny()
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-06T08:40")
+    await world.minute("2026-01-06T09:00")
+    assert len(world.seen()) == 1
