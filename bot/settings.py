@@ -435,6 +435,8 @@ class Settings:
         exists: Exists = lambda kind, number: True,
     ) -> list[Change]:
         """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing."""
+        if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
+            raise SettingError("That is no channel of this server; choose one from the list that # opens.")
         accepted = self._accept(name, value, channel_id, exists)
         return await self._change(
             guild_id, lambda server: server.choosing(name, accepted, channel_id), by=by, action="set"

@@ -28,8 +28,8 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
         kept = self.bot.config.privacy
         days = _days(kept.retention_days)
         lines = [
-            f"**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {days} after it "
-            "is done, so that its buttons work.",
+            f"**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {days} after "
+            "it is done, so that its buttons work.",
             "**What you asked for.** Who asked for which recipe, where and when, goes with them.",
             "**Other messages.** I keep nothing of them. If the admins let the daily dream use pictures that "
             "members post, it takes only those in channels they chose; `/daily forget` keeps yours out.",

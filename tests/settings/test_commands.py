@@ -1,0 +1,178 @@
+"""Settings by text in a simulated Discord: who may, what it does to the next dream, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.checks import NOT_A_MANAGER
+from bot.settings import SETTINGS
+from tests.settings.conftest import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_member_may_change_nothing(world: World) -> None:
+    for words in ("set size 512", "reset size", "export", "import", "log", ""):
+        assert NOT_A_MANAGER in await world.say(world.alice, f"!settings {words}")
+    assert (await world.app.settings.server(world.guild.id)).choices == {}
+
+
+async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> None:
+    assert "✅ **recipe**" in await world.say(world.admin, "!settings set recipe block3*0.5 steps=7")
+    await world.say(world.admin, f"!settings set {world.art.mention} recipe puppyslug")
+    assert (await world.dream(world.alice)).recipe.startswith("block3*0.5 steps=7")
+    assert (await world.dream(world.alice, channel=world.art)).recipe.startswith(
+        world.app.settings.shipped["puppyslug"].split(" ")[0]
+    )
+    assert (await world.dream(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
+    await world.say(world.admin, "!settings reset recipe")
+    assert (await world.dream(world.alice)).recipe.startswith("block8+block11")
+
+
+async def test_the_size_of_the_next_dream(world: World) -> None:
+    await world.say(world.admin, "!settings set size 512")
+    assert "size=512" in (await world.dream(world.alice)).recipe
+    assert "size=300" in (await world.dream(world.alice, "!sky size=300")).recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "answer"),
+    [
+        ("max_size 600", "!sky size=700", "size=600"),
+        ("max_steps 9", "!sky steps=10", "steps=9"),
+        ("networks efficientnet_lite0", "!sky fire7", "may not dream here"),
+        ("layers block8 block11", "!sky block9", "block8, block11"),
+        ("channels {art}", "!sky", "Dreams have their place"),
+        ("forbidden_channels {dreams}", "!sky", "aren't asked for in this channel"),
+        ("roles {fans}", "!sky", "only some members"),
+        ("members {bob}", "!sky", "only some members"),
+    ],
+)
+async def test_a_limit_is_explained_to_whoever_meets_it(
+    world: World, setting: str, asked: str, answer: str
+) -> None:
+    places = {
+        "art": world.art.mention,
+        "dreams": world.dreams.mention,
+        "fans": f"<@&{world.fans.id}>",
+        "bob": world.bob.mention,
+    }
+    assert "✅" in await world.say(world.admin, f"!settings set {setting.format(**places)}")
+    assert answer in await world.say(world.alice, asked)
+    assert await world.jobs(world.alice) == []
+
+
+async def test_the_limits_of_what_may_wait(world: World) -> None:
+    await world.say(world.admin, "!settings set member_seconds 1")
+    await world.say(world.alice, "!sky steps=50")
+    assert "You already have" in await world.say(world.alice, "!sky steps=50")
+    assert "Waiting" in await world.say(world.bob, "!sky steps=50")
+    await world.say(world.admin, "!settings reset member_seconds")
+    await world.say(world.admin, "!settings set server_seconds 1")
+    assert "This server already has" in await world.say(world.mod, "!sky steps=50")
+    for who in (world.alice, world.bob):
+        (job,) = await world.jobs(who)
+        await world.app.queue.cancel(job.id)
+
+
+async def test_roles_and_members_let_in_and_kept_out(world: World) -> None:
+    await world.say(world.admin, f"!settings set roles <@&{world.fans.id}>")
+    await world.say(world.admin, f"!settings set members {world.alice.mention}")
+    await world.dream(world.alice)
+    await world.dream(world.bob)
+    assert "only some members" in await world.say(world.mod, "!sky")
+    await world.say(world.admin, f"!settings set blocked_roles <@&{world.fans.id}>")
+    assert "One of your roles" in await world.say(world.bob, "!sky")
+
+
+async def test_spoiler_and_previews_of_the_next_dream(world: World) -> None:
+    await world.say(world.admin, "!settings set spoiler on")
+    await world.say(world.admin, "!settings set previews off")
+    job = await world.dream(world.alice)
+    assert (job.spoiler, job.previews) == (True, False)
+    posted = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    assert posted.attachments[0].is_spoiler()
+
+
+async def test_the_prefix_of_a_server(world: World) -> None:
+    await world.say(world.admin, "!settings set prefix ?")
+    assert await world.say(world.alice, "!sky") == ""
+    await world.dream(world.alice, "?sky")
+    assert "✅" in await world.say(world.admin, "?settings reset all")
+    await world.dream(world.alice, "!sky")
+
+
+async def test_a_role_that_may_change_settings(world: World) -> None:
+    assert NOT_A_MANAGER in await world.say(world.bob, "!settings set size 512")
+    await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
+    assert "✅ **size**" in await world.say(world.bob, "!settings set size 512")
+    assert NOT_A_MANAGER in await world.say(world.alice, "!settings set size 500")
+
+
+async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
+    await world.say(world.admin, "!settings set size 512")
+    await world.say(world.admin, f"!settings set {world.dreams.mention} spoiler on")
+    said = await world.say(world.alice, "!settings explain")
+    for name in SETTINGS:
+        assert f"**{name}**" in said
+    assert "🏠 **size** `512`" in said and "📌 **spoiler** on" in said
+    assert "🛠️ **max_size** `1024`" in said and "▫️ **recipe**" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("set size big", "a whole number from 64 to 4096, or 0"),
+        ("set sise 512", "did you mean size?"),
+        ("set max_size 2000", "can be at most 1024"),
+        ("set recipe mixde5", "mixed5"),
+        ("set channels <#12345>", "is not of this server"),
+        ("set admin_role <@&12345>", "is not of this server"),
+        ("set <#12345> size 512", "no channel of this server"),
+        ("set spoiler maybe", "on or off"),
+        ("set size", "Something is missing"),
+        ("reset sise", "did you mean size?"),
+        ("size 512", "`!settings set size 512`"),
+        ("import", "attach the file"),
+    ],
+)
+async def test_a_mistake_is_answered_and_changes_nothing(world: World, words: str, answer: str) -> None:
+    assert answer in await world.say(world.admin, f"!settings {words}")
+    assert (await world.app.settings.server(world.guild.id)).choices == {}
+
+
+async def test_export_and_import_by_text(world: World) -> None:
+    await world.say(world.admin, "!settings set size 512")
+    await world.say(world.admin, f"!settings set {world.art.mention} spoiler on")
+    await world.say(world.admin, "!preset save fog block3*0.5")
+    await world.say(world.admin, "!settings export")
+    before = await world.app.settings.server(world.guild.id)
+    file = await world.dreams.last_message.attachments[0].read()
+    await world.say(world.admin, "!settings reset all")
+    await world.say(world.admin, "!settings import", settings_toml=file.replace(b"512", b"9999"))
+    assert "[server] size must be" in world.dreams.last_message.content
+    assert (await world.app.settings.server(world.guild.id)).choices == {}
+    assert "✅ **size**" in await world.say(world.admin, "!settings import", settings_toml=file)
+    assert await world.app.settings.server(world.guild.id) == before
+
+
+async def test_the_log_says_who_changed_what(world: World) -> None:
+    await world.say(world.admin, "!settings set size 512")
+    await world.say(world.admin, "!settings set size 600")
+    said = await world.say(world.admin, "!settings log")
+    assert f"{world.admin.mention} · set **size**: `512` → `600`" in said
+    assert "**size**: not set → `512`" in said
+
+
+async def test_presets_of_a_server(world: World) -> None:
+    assert NOT_A_MANAGER in await world.say(world.alice, "!preset save fog block3*0.5")
+    assert "`block3*0.5`" in await world.say(world.admin, "!preset save fog block3*0.5")
+    assert (await world.dream(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
+    choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "fo")
+    assert any("fog" in choice["value"] for choice in choices)
+    assert "fog" in (await world.admin.autocomplete(world.dreams, "preset delete", "name", "f"))[0]["value"]
+    await world.say(world.alice, "!preset list")
+    assert "fog" in str([field.value for field in world.dreams.last_message.embeds[0].fields])
+    assert "gone" in await world.say(world.admin, "!preset delete fog")
+    assert "fog" in await world.say(world.alice, "!sky fog")  # I know no layer or preset called fog
+    assert "layer" in await world.say(world.admin, "!preset save mist blok3")
