@@ -72,7 +72,11 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
     def __init__(self, *, absence: float = ABSENCE, **options: Any) -> None:
         super().__init__(dashboard=False, dashboard_address="127.0.0.1:0", **options)
         self._absence = absence
-        self.set_metadata(keys=["dreambot"], value=ENGINE)
+
+    def identity(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """What anybody who asks is told of this scheduler; the version too."""
+        identity: dict[str, Any] = super().identity(*args, **options)
+        return identity | {"dreambot": ENGINE}
 
     def is_rootish(self, ts: Any) -> bool:
         """Every dream waits in the scheduler until a worker is free.
@@ -99,8 +103,8 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
 async def check_engine(address: str, security: Security) -> None:
     """Raise EngineMismatch where the scheduler at `address` belongs to another version of Dreambot."""
     async with rpc(address, connection_args=security.get_connection_args("client")) as scheduler:
-        theirs = await scheduler.get_metadata(keys=["dreambot"], default=None)
-    if theirs not in (None, ENGINE):
+        theirs = (await scheduler.identity(n_workers=0)).get("dreambot", ENGINE)
+    if theirs != ENGINE:
         raise EngineMismatch(
             f"The scheduler at {address} runs Dreambot {theirs} and this is {ENGINE}: "
             "install the same version on both."

@@ -98,7 +98,7 @@ class Farm:
         if self._address:
             security = cluster.cluster_security()
             try:
-                await asyncio.wait_for(cluster.check_engine(self._address, security), 10)
+                await asyncio.wait_for(cluster.check_engine(self._address, security), 5)
             except cluster.EngineMismatch as error:
                 raise FarmError(str(error)) from None
             except OSError as error:

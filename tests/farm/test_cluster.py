@@ -1,0 +1,207 @@
+"""A cluster: scheduler and workers in processes of their own, and bots that come and go."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import farm_dreams
+import psutil
+import pytest
+
+from dream.dreamer import Cancelled
+from dream.farm import Farm, FarmError
+from dream.render import Work
+
+SCHEDULER = """
+import sys
+from dream.cluster import run_scheduler
+sys.exit(run_scheduler("127.0.0.1", {port}, absence={absence}))
+"""
+WORKERS = """
+import sys, farm_dreams
+from dream.cluster import run_workers
+
+if __name__ == "__main__":
+    sys.exit(run_workers(sys.argv[1], workers=1, warm=farm_dreams.warm))
+"""
+BOT = """
+import asyncio, sys, farm_dreams
+from dream.farm import Farm
+from dream.render import Work
+
+async def main():
+    async with Farm(scheduler=sys.argv[1], render=farm_dreams.render) as farm:
+        await farm.dream("the job", Work(None, sys.argv[2]))
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Cluster:
+    """Processes that a test starts and kills by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._processes: list[psutil.Popen] = []
+
+    def scheduler(self, *, absence: float = 60, before: str = "") -> psutil.Popen:
+        return self._start("-c", before + SCHEDULER.format(port=self.port, absence=absence))
+
+    def workers(self) -> psutil.Popen:
+        return self._program("a_box.py", WORKERS, self.address)
+
+    def bot(self, recipe: str) -> psutil.Popen:
+        return self._program("a_bot.py", BOT, self.address, recipe)
+
+    def farm(self) -> Farm:
+        return Farm(scheduler=self.address, render=farm_dreams.render)
+
+    def _program(self, name: str, text: str, *words: str) -> psutil.Popen:
+        file = self._folder / name
+        file.write_text(text)
+        return self._start(str(file), *words)
+
+    def _start(self, *words: str) -> psutil.Popen:
+        process = psutil.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.is_running():
+                for each in [*process.children(recursive=True), process]:
+                    each.kill()
+            print(process.args[1], process.communicate())
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path)
+    yield cluster
+    cluster.close()
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for something that another process does."""
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+async def ended(process: psutil.Popen) -> int:
+    return int(await asyncio.to_thread(process.wait, 20))
+
+
+def attempts(note: Path) -> int:
+    return len(note.read_text().splitlines())
+
+
+async def test_a_bot_uses_the_workers_that_join(cluster: Cluster) -> None:
+    cluster.scheduler()
+    async with cluster.farm() as farm:
+        assert farm.capacity == 0
+        waiting = asyncio.create_task(farm.dream("first", Work(None, "")))
+        boxes = [cluster.workers(), cluster.workers()]
+        await waiting
+        await until(lambda: farm.capacity == 2)
+        status = await farm.status()
+        assert (status.scheduler, status.workers, status.warnings) == (cluster.address, 2, ())
+        boxes[0].send_signal(signal.SIGTERM)
+        assert await ended(boxes[0]) == 0
+        await until(lambda: farm.capacity == 1)
+
+
+async def test_a_restarted_bot_takes_over_what_still_runs(cluster: Cluster, tmp_path: Path) -> None:
+    note = tmp_path / "attempts"
+    recipe = f"note={note} sleep=3"
+    cluster.scheduler()
+    cluster.workers()
+    bot = cluster.bot(recipe)
+    await until(note.exists)
+    bot.kill()
+    await ended(bot)
+    async with cluster.farm() as farm:
+        rendered = await farm.dream("the job", Work(None, recipe))
+    assert attempts(note) == 1
+    assert rendered.data.decode() == note.read_text().strip()
+
+
+async def test_a_dream_taken_over_can_be_cancelled(cluster: Cluster, tmp_path: Path) -> None:
+    note = tmp_path / "attempts"
+    recipe = f"note={note} sleep=60"
+    cluster.scheduler()
+    cluster.workers()
+    bot = cluster.bot(recipe)
+    await until(note.exists)
+    bot.kill()
+    await ended(bot)
+    async with cluster.farm() as farm:
+        dreaming = asyncio.create_task(farm.dream("the job", Work(None, recipe)))
+        await asyncio.sleep(0.2)
+        await farm.cancel("the job")
+        with pytest.raises(Cancelled):
+            await dreaming
+        await farm.dream("the next", Work(None, ""))
+
+
+async def test_a_dream_stops_when_its_bot_is_gone_for_good(cluster: Cluster, tmp_path: Path) -> None:
+    note = tmp_path / "attempts"
+    cluster.scheduler(absence=0.5)
+    cluster.workers()
+    bot = cluster.bot(f"note={note} sleep=60")
+    await until(note.exists)
+    bot.kill()
+    await ended(bot)
+    async with asyncio.timeout(20), cluster.farm() as farm:
+        await farm.dream("another bot's", Work(None, ""))
+
+
+async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_path: Path) -> None:
+    note = tmp_path / "attempts"
+    scheduler = cluster.scheduler()
+    cluster.workers()
+    async with cluster.farm() as farm:
+        dreaming = asyncio.create_task(farm.dream("the job", Work(None, f"note={note} sleep=1")))
+        await until(note.exists)
+        scheduler.send_signal(signal.SIGKILL)
+        await ended(scheduler)
+        cluster.scheduler()
+        heard: list[int] = []
+        await dreaming
+        await farm.dream("the next", Work(None, "sleep=0.2"), lambda progress: heard.append(progress.step))
+    assert heard
+
+
+async def test_another_version_is_refused(cluster: Cluster) -> None:
+    cluster.scheduler(before="import dream.cluster; dream.cluster.ENGINE = '99.0'")
+    with pytest.raises(FarmError, match=r"runs Dreambot 99\.0"):
+        await cluster.farm().start()
+    box = cluster.workers()
+    assert await ended(box) == 1
+    assert "install the same version" in box.stderr.read()
+
+
+async def test_a_scheduler_leaves_quietly(cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    async with cluster.farm():
+        pass
+    scheduler.send_signal(signal.SIGTERM)
+    assert await ended(scheduler) == 0
+    assert scheduler.stderr.read() == ""
+
+
+async def test_no_scheduler_is_one_sentence(cluster: Cluster) -> None:
+    with pytest.raises(FarmError, match=r"farm\.scheduler"):
+        await cluster.farm().start()
