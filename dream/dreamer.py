@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dream.backbone import runtime
 from dream.octaves import final_size, octaves
 from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
 from dream.recipe import Recipe
@@ -98,6 +98,7 @@ def dream(
 
     Raises RecipeError, PictureError, Cancelled.
     """
+    runtime.start()
     from dream.ascent import Ascent, palette
     from dream.backbone.loading import load
     from dream.objective import objective

@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from dream.backbone import runtime
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.errors import WeightsError
 
@@ -32,6 +33,7 @@ def fetch(origin: str = ORIGIN, md5: str = MD5) -> Path:
     """
     if (found := imagenet_file(md5)) is not None:
         return found
+    runtime.start()
     import keras
 
     try:

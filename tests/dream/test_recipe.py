@@ -1,0 +1,129 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS
+from dream.recipe import MAX_CHANNELS, OPTIONS, Recipe, RecipeError, Term
+
+PRESETS = {"puppyslug": "fire7 octaves=3 steps=10", "serpents": "block8+block11"}
+
+
+@st.composite
+def terms(draw, layers):
+    layer = draw(st.sampled_from(layers))
+    count = LAYERS[layer].layers[layer]
+    weight = draw(st.integers(1, 1_000_000).map(lambda n: n / 10_000)) * draw(st.sampled_from((-1, 1)))
+    channels = draw(st.sets(st.integers(0, count - 1), max_size=MAX_CHANNELS))
+    top = 0 if channels else draw(st.integers(0, count))
+    return Term(layer, weight, tuple(channels), top)
+
+
+@st.composite
+def recipes(draw):
+    network = draw(st.sampled_from(list(NETWORKS.values())))
+    chosen = draw(st.lists(terms(list(network.layers)), min_size=1, max_size=8))
+    options = {}
+    for option in OPTIONS.values():
+        if option.choices:
+            options[option.name] = draw(st.none() | st.sampled_from(option.choices))
+        elif option.whole:
+            options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
+        else:
+            options[option.name] = draw(st.none() | st.floats(option.low, option.high))
+    return Recipe(tuple(chosen), **options)
+
+
+@given(recipes())
+def test_every_recipe_reads_back_from_its_text(recipe):
+    text = str(recipe)
+    assert Recipe.parse(text) == recipe
+    assert str(Recipe.parse(text)) == text
+
+
+@given(st.text(max_size=60) | st.text("block8+*-=:,. 0123456789topfiremixedsz", max_size=40))
+def test_any_text_is_read_or_refused_with_a_sentence(text):
+    try:
+        recipe = Recipe.parse(text, PRESETS)
+    except RecipeError as error:
+        assert str(error).endswith((".", "?"))
+        assert len(str(error)) < 300
+    else:
+        assert Recipe.parse(str(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("mixed5", "mixed5"),
+        ("MIXED3 + mixed5", "mixed3+mixed5"),
+        ("mixed3*0.50+mixed5", "mixed3*0.5+mixed5"),
+        ("block8:40,12", "block8:12,40"),
+        ("block8:top5", "block8:top5"),
+        ("block8 - block3*.5", "block8-block3*0.5"),
+        ("block8+block3*-0.5", "block8-block3*0.5"),
+        ("steps=20 mixed5 seed=7 octaves=4", "mixed5 steps=20 octaves=4 seed=7"),
+        ("mixed5 keep=colour strength = 0.030", "mixed5 strength=0.03 keep=color"),
+        ("puppyslug", "fire7 steps=10 octaves=3"),
+        ("octaves=6 puppyslug", "fire7 steps=10 octaves=6"),
+        ("puppyslug fire8", "fire8 steps=10 octaves=3"),
+    ],
+)
+def test_what_people_type_has_one_canonical_form(typed, canonical):
+    assert str(Recipe.parse(typed, PRESETS)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("mixde5", "mixed5"),
+        ("pupyslug", "puppyslug"),
+        ("block8 steps=0", "steps must be a whole number from 1 to 200"),
+        ("block8 steps=2.5", "whole number"),
+        ("block8 strength=nan", "strength must be"),
+        ("block8 octave=3", "did you mean octaves"),
+        ("block8 steps=3 steps=4", "twice"),
+        ("block8+fire7", "different networks"),
+        ("block8:112", "0 to 111"),
+        ("block8:top0", "block8:top5"),
+        ("block8*0", "other than 0"),
+        ("block8+", "can't read"),
+        ("puppyslug serpents", "both presets"),
+        ("keep=colr block8", "color"),
+        ("", "Name a layer"),
+    ],
+)
+def test_errors_name_the_word_and_what_was_expected(typed, said):
+    with pytest.raises(RecipeError, match=said):
+        Recipe.parse(typed, PRESETS)
+
+
+def test_text_without_a_layer_adjusts_the_default():
+    assert str(Recipe.parse("steps=20", default="block8+block11 octaves=3")) == "block8+block11 steps=20 octaves=3"
+    assert str(Recipe.parse("fire7 steps=20", default="block8+block11 octaves=3")) == "fire7 steps=20"
+    assert str(Recipe.parse("", PRESETS, default="puppyslug")) == PRESETS["puppyslug"].replace(
+        "octaves=3 steps=10", "steps=10 octaves=3"
+    )
+
+
+@given(recipes())
+def test_settled_recipes_lack_nothing_and_keep_what_was_asked(recipe):
+    settled = recipe.settled()
+    for name in ("steps", "octaves", "scale", "strength", "blend", "smooth", "objective", "quality"):
+        assert getattr(settled, name) is not None
+        assert getattr(recipe, name) in (None, getattr(settled, name))
+
+
+def test_every_layer_of_inception_has_a_stand_in_that_ships():
+    assert set(STAND_INS) == set(NETWORKS["inception_v3"].layers)
+    assert str(Recipe.parse("mixed3:5*2+mixed5:top3 steps=9").stand_in()) == "block7*2+block9:top3 steps=9"
+
+
+def test_recipes_need_neither_numpy_nor_tensorflow():
+    code = (
+        "import sys, dream.recipe, dream.octaves, dream.backbone.catalog\n"
+        "assert not {'numpy', 'PIL', 'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
