@@ -19,9 +19,6 @@ from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
 from dream.recipe import Recipe
 from dream.sky import sky
 
-if TYPE_CHECKING:
-    pass
-
 
 class Cancelled(Exception):  # noqa: N818
     """The dream was stopped by whoever asked for it."""
