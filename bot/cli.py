@@ -19,6 +19,7 @@ app = typer.Typer(
     name="dreambot",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="DeepDream from the terminal and as a Discord bot.\n\n"
