@@ -109,6 +109,22 @@ class DreamBot(commands.AutoShardedBot):
             self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
         )
 
+    async def on_ready(self) -> None:
+        """Answer what was asked while nobody listened."""
+        async for message in self.queue.catch_up.missed(self):
+            await self.on_message(message)
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Answer a command; the queue remembers up to which message all were answered."""
+        if message.author.bot:
+            return
+        context = await self.get_context(message)
+        if not context.valid:
+            await self.invoke(context)
+            return
+        async with self.queue.catch_up.handling(message):
+            await self.invoke(context)
+
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """Let the queue know: deleting the asking message cancels its dream."""
         await self.queue.message_deleted(event.message_id)

@@ -20,6 +20,7 @@ from dream.farm import FarmError
 
 if TYPE_CHECKING:
     from config.loader import Config
+    from dream.farm import Farm
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +41,28 @@ class StartError(Exception):
     """The bot cannot run; `str()` tells the operator what to do."""
 
 
-def run(config: Config) -> int:
-    """Run the bot until SIGTERM or SIGINT. Returns the exit status: 0 when stopped, 1 when it cannot run."""
+def run(config: Config, farm: Farm | None = None) -> int:
+    """Run the bot until SIGTERM or SIGINT. Returns the exit status: 0 when stopped, 1 when it cannot run.
+
+    `farm` takes the place of the one that `config` describes: benches hand in one whose dreams only sleep.
+    """
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for talkative in ("discord", "distributed", "apscheduler", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
-        asyncio.run(_run(config))
+        asyncio.run(_run(config, farm))
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, farm: Farm | None) -> None:
     if config.token is None:
         raise StartError(NO_TOKEN)
     point_at(config.discord.api)
-    app = App(config)
+    app = App(config, farm=farm)
     grace = 0.0
     try:
         await app.open_store()

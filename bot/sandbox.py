@@ -68,6 +68,8 @@ async def opened(config: Config, settle_timeout: float = SETTLE_SECONDS) -> Asyn
             # Opened before SimCord begins: work started inside the bot would count as the bot's reaction, and
             # SimCord waits for that to end.
             await app.open()
+            # A worker that is still coming up would keep SimCord waiting, too.
+            await app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), app.queue.picture_limits)
             shards = None if config.discord.shard_count else 1
             async with simcord.run(
                 app.bot, shard_count=shards, settle_timeout=settle_timeout, check_errors=False
