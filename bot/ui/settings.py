@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
+from weakref import WeakKeyDictionary
 
 import discord
 
@@ -42,8 +43,8 @@ MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVE
 MAX_FILE: Final = 64_000
 """Bytes of a settings file."""
 LOG_LINES: Final = 15
-PROCESS: Final = secrets.token_hex(3)
-"""Tells forms that this process opened from those of an earlier one, which nobody waits for any more."""
+_RUNS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
+"""What tells the forms that a bot opened from those of an earlier run, which nobody waits for any more."""
 
 
 async def panel(
@@ -205,7 +206,7 @@ class Control(
             case "edit":
                 here = await bot.settings.effective(guild.id, self.channel_id)
                 await press.response.send_modal(
-                    ValueForm(self.channel_id, self.name, getattr(here, self.name))
+                    ValueForm(bot, self.channel_id, self.name, getattr(here, self.name))
                 )
             case "reset":
                 changes = await bot.settings.reset(
@@ -215,7 +216,7 @@ class Control(
             case "export":
                 await press.response.send_message(file=await exported(bot, guild.id), ephemeral=True)
             case "import":
-                await press.response.send_modal(ImportForm())
+                await press.response.send_modal(ImportForm(bot))
             case "log":
                 entries = [*await bot.settings.log(guild.id, LOG_LINES)]
                 await press.response.send_message(embed=log_embed(entries), ephemeral=True)
@@ -230,8 +231,8 @@ class Control(
 class Form(discord.ui.Modal):
     """A form of the panel; one that was opened before a restart is answered by `answer_old_form`."""
 
-    def __init__(self, title: str, what: str) -> None:
-        super().__init__(title=title, custom_id=f"settings-form:{PROCESS}:{what}")
+    def __init__(self, bot: DreamBot, title: str) -> None:
+        super().__init__(title=title, custom_id=f"{_forms_of(bot)}:{secrets.token_hex(4)}")
 
     async def on_error(  # type: ignore[override]
         self, interaction: discord.Interaction[Any], error: Exception, /
@@ -243,8 +244,8 @@ class Form(discord.ui.Modal):
 class ValueForm(Form):
     """Asks for a setting's value in words."""
 
-    def __init__(self, channel_id: int, name: str, value: Any) -> None:
-        super().__init__(f"Change {name}", f"{channel_id}:{name}")
+    def __init__(self, bot: DreamBot, channel_id: int, name: str, value: Any) -> None:
+        super().__init__(bot, f"Change {name}")
         self.channel_id, self.name = channel_id, name
         text = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.value: discord.ui.TextInput[Any] = discord.ui.TextInput(
@@ -265,8 +266,8 @@ class ValueForm(Form):
 class ImportForm(Form):
     """Asks for a settings file."""
 
-    def __init__(self) -> None:
-        super().__init__("Import settings", "import")
+    def __init__(self, bot: DreamBot) -> None:
+        super().__init__(bot, "Import settings")
         self.file: discord.ui.FileUpload[Any] = discord.ui.FileUpload(custom_id="file")
         self.add_item(
             discord.ui.Label(
@@ -308,13 +309,17 @@ async def answer_old_form(interaction: discord.Interaction[Any]) -> None:
     """Say kindly that a form from before a restart has expired, where nobody else would answer."""
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id"))
-    if custom_id.startswith("settings-form:") and not custom_id.startswith(f"settings-form:{PROCESS}:"):
+    if custom_id.startswith("settings-form:") and not custom_id.startswith(_forms_of(interaction.client)):
         await whisper(interaction, "I was restarted while that form was open; please open it again.")
 
 
 def log_embed(entries: list[AuditRow]) -> discord.Embed:
     """The audit, to be shown."""
     return discord.Embed(title="Latest changes", description=log_lines(entries))
+
+
+def _forms_of(bot: discord.Client) -> str:
+    return f"settings-form:{_RUNS.setdefault(bot, secrets.token_hex(4))}"
 
 
 async def _check(press: Press) -> None:

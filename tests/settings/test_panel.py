@@ -1,0 +1,164 @@
+"""The settings panel: every setting by press, by an admin and by others, and an hour later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import simcord
+
+from bot.checks import NOT_A_MANAGER
+from bot.settings import CHANNEL_SETTINGS, SETTINGS, Kind, kind
+from tests.settings.conftest import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def control(action: str, name: str = "", channel: Any = None) -> str:
+    return f"settings:{action}:{channel.id if channel else 0}:{name}"
+
+
+async def opened_panel(world: World, who: simcord.MemberActor | None = None) -> simcord.ResponseMessage:
+    shown = await (who or world.admin).slash(world.dreams, "settings")
+    assert shown.response is not None and shown.ephemeral
+    return shown.response
+
+
+async def chosen(world: World, panel: simcord.ResponseMessage, name: str, channel: Any = None) -> None:
+    """Open one setting of the panel, of the server or of one channel."""
+    if channel:
+        await world.admin.select(panel, [channel], custom_id=control("scope"))
+    await world.admin.select(panel, [name], custom_id=control("show", "", channel))
+
+
+async def put(
+    world: World, panel: simcord.ResponseMessage, name: str, value: Any, channel: Any = None
+) -> None:
+    """Give the opened setting a value, the way its kind is given one."""
+    match kind(name):
+        case Kind.SWITCH:
+            await world.admin.click(panel, custom_id=control("on" if value else "off", name, channel))
+        case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS:
+            form = await world.admin.click(panel, custom_id=control("edit", name, channel))
+            await world.admin.submit_modal(form, {"value": str(value)})
+        case _:
+            await world.admin.select(panel, value, custom_id=control("set", name, channel))
+
+
+def wishes(world: World) -> dict[str, tuple[Any, Any]]:
+    """For every setting, what to press or type and the value it should then have."""
+    return {
+        "recipe": ("block8 steps=5", "block8 steps=5"),
+        "networks": (["efficientnet_lite0", "squeezenet"], ("efficientnet_lite0", "squeezenet")),
+        "layers": ("block8, block9", ("block8", "block9")),
+        "size": (512, 512),
+        "max_size": (900, 900),
+        "max_steps": (30, 30),
+        "previews": (False, False),
+        "spoiler": (True, True),
+        "member_seconds": (60, 60),
+        "server_seconds": (300, 300),
+        "prefix": ("?", "?"),
+        "channels": ([world.dreams, world.art], (world.dreams.id, world.art.id)),
+        "forbidden_channels": ([world.art], (world.art.id,)),
+        "roles": ([world.fans, world.admins], (world.fans.id, world.admins.id)),
+        "blocked_roles": ([world.fans], (world.fans.id,)),
+        "members": ([world.alice], (world.alice.id,)),
+        "admin_role": ([world.fans], world.fans.id),
+        "report_channel": ([world.art], world.art.id),
+    }
+
+
+async def test_every_setting_by_press(world: World) -> None:
+    panel = await opened_panel(world)
+    assert wishes(world).keys() == SETTINGS.keys()
+    for name, (given, value) in wishes(world).items():
+        await chosen(world, panel, name)
+        await put(world, panel, name, given)
+        assert f"✅ **{name}**" in panel.content
+        assert getattr(await world.app.settings.effective(world.guild.id), name) == value
+    for name in SETTINGS:
+        await chosen(world, panel, name)
+        await world.admin.click(panel, custom_id=control("reset", name))
+        if "⚠️" in panel.content or name in ("recipe", "max_size"):
+            continue  # what another setting still needs goes last
+    assert len(await world.app.settings.log(world.guild.id, 100)) >= 2 * len(SETTINGS) - 2
+
+
+async def test_every_setting_of_a_channel_by_press(world: World) -> None:
+    panel = await opened_panel(world)
+    for name in CHANNEL_SETTINGS - {"networks", "layers"}:
+        given, value = wishes(world)[name]
+        panel = await opened_panel(world)
+        await chosen(world, panel, name, world.art)
+        await put(world, panel, name, given, world.art)
+        assert getattr(await world.app.settings.effective(world.guild.id, world.art.id), name) == value
+        assert getattr(await world.app.settings.effective(world.guild.id), name) != value
+    menu = next(c for row in panel.components for c in row["components"] if "show" in c["custom_id"])
+    assert {option["value"] for option in menu["options"]} == CHANNEL_SETTINGS
+
+
+async def test_a_press_has_its_effect_on_the_next_dream(world: World) -> None:
+    panel = await opened_panel(world)
+    await chosen(world, panel, "size")
+    await put(world, panel, "size", 320)
+    assert "size=320" in (await world.dream(world.alice)).recipe
+    await world.admin.click(panel, custom_id=control("reset", "size"))
+    assert "size" not in (await world.dream(world.alice)).recipe
+
+
+async def test_a_refused_value_is_explained_in_the_panel(world: World) -> None:
+    panel = await opened_panel(world)
+    await chosen(world, panel, "max_size")
+    await put(world, panel, "max_size", 4000)
+    assert "⚠️ max_size can be at most 1024" in panel.content
+    await put(world, panel, "max_size", "large")
+    assert "a whole number from 64 to 4096" in panel.content
+    assert (await world.app.settings.server(world.guild.id)).choices == {}
+
+
+async def test_a_member_is_refused_at_the_command_and_at_every_press(world: World) -> None:
+    refused = await world.alice.slash(world.dreams, "settings")
+    assert refused.response is not None and refused.ephemeral
+    assert refused.response.content == NOT_A_MANAGER
+    await world.say(world.admin, "!settings")
+    public = world.dreams.last_message
+    assert (await world.alice.click(public, label="Change settings")).response.content == NOT_A_MANAGER
+    assert (await world.admin.click(public, label="Change settings")).ephemeral
+
+
+async def test_who_is_no_admin_any_more_is_refused_at_the_next_press(world: World) -> None:
+    await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
+    panel = await opened_panel(world, world.bob)
+    await world.bob.select(panel, ["spoiler"], custom_id=control("show"))
+    await world.say(world.admin, "!settings reset admin_role")
+    answer = await world.bob.click(panel, custom_id=control("on", "spoiler"))
+    assert [said.content for said in (answer.response, *answer.followups) if said][-1] == NOT_A_MANAGER
+    assert (await world.app.settings.effective(world.guild.id)).spoiler is False
+
+
+async def test_export_log_and_import_by_press(world: World) -> None:
+    panel = await opened_panel(world)
+    await chosen(world, panel, "size")
+    await put(world, panel, "size", 512)
+    exported = await world.admin.click(panel, label="Export")
+    file = await exported.response.attachments[0].read()
+    log = await world.admin.click(panel, label="Log")
+    assert "set **size**: not set → `512`" in log.response.embeds[0].description
+    await world.admin.click(panel, custom_id=control("reset", "size"))
+    form = await world.admin.click(panel, label="Import")
+    await world.admin.submit_modal(form, {"file": ("settings.toml", file)})
+    assert "✅ **size**: not set → `512`" in panel.content
+    form = await world.admin.click(panel, label="Import")
+    refused = await world.admin.submit_modal(form, {"file": ("settings.toml", b"[server]\nsise = 3\n")})
+    assert "did you mean size?" in refused.response.content
+    assert (await world.app.settings.effective(world.guild.id)).size == 512
+
+
+async def test_a_panel_left_open_for_an_hour_answers(world: World) -> None:
+    panel = await opened_panel(world)
+    await world.env.advance_time(3700)
+    await chosen(world, panel, "spoiler")
+    await put(world, panel, "spoiler", True)
+    assert (await world.app.settings.effective(world.guild.id)).spoiler is True
+    assert "✅ **spoiler**: not set → on" in panel.content
