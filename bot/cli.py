@@ -140,6 +140,40 @@ def layers() -> None:
     Console().print(table)
 
 
+weights = typer.Typer(invoke_without_command=True, help="Say which networks' weights are here.")
+app.add_typer(weights, name="weights")
+
+
+@weights.callback()
+def list_weights(context: typer.Context, config: ConfigFile = None) -> None:
+    """Say which networks' weights are here, and where the others would come from."""
+    if context.invoked_subcommand:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from dream.backbone.catalog import NETWORKS
+    from dream.backbone.loading import statuses
+
+    table = Table("network", "here", "weights", "", box=None, pad_edge=False)
+    for status in statuses(read_config(config).weights.inception_v3):
+        here = "[green]yes[/]" if status.ready else "[yellow]no[/]"
+        table.add_row(NETWORKS[status.network].title, here, status.weights, status.detail)
+    Console().print(table)
+
+
+@weights.command("fetch")
+def fetch_weights() -> None:
+    """Fetch InceptionV3's ImageNet weights (88 MB) into Keras' cache and check their hash."""
+    from dream.backbone.errors import WeightsError
+    from dream.backbone.inception_v3 import fetch
+
+    try:
+        typer.echo(f"InceptionV3's weights are here: {fetch()}")
+    except WeightsError as error:
+        stop(str(error))
+
+
 @app.command()
 def run(config: ConfigFile = None) -> None:
     """Run the bot. Its token is read from `DISCORD_TOKEN` or from the file named by `discord.token_file`."""

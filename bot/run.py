@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from asyncio import FIRST_COMPLETED
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,6 +17,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.app import App
+from dream.backbone.fetching import fetched_in_background
 from dream.farm import FarmError
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ async def _run(config: Config, farm: Farm | None) -> None:
         print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
         await app.open_farm()
         connection = asyncio.create_task(app.bot.connect())
-        await asyncio.wait({connection, asyncio.create_task(told_to_stop())}, return_when=FIRST_COMPLETED)
+        wanted = config.weights.fetch and not config.weights.inception_v3 and not config.farm.scheduler
+        async with fetched_in_background() if wanted else nullcontext():
+            await asyncio.wait({connection, asyncio.create_task(told_to_stop())}, return_when=FIRST_COMPLETED)
         if connection.done():
             connection.result()
         log.info("stopping: %d s for running dreams to finish", config.queue.grace)
