@@ -26,8 +26,10 @@ class Cancelled(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dream has come. `step` of `steps` counts over all octaves; `preview()` is
-    what it looks like."""
+    """How far a dream has come.
+
+    `step` of `steps` counts over all octaves. `preview()` is what the dream looks like now.
+    """
 
     step: int
     steps: int

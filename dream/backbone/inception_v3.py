@@ -69,8 +69,10 @@ def build(path: Path):  # type: ignore[no-untyped-def]  # -> keras.Model, import
 
 
 def _with_weights(path: Path):  # type: ignore[no-untyped-def]
+    import h5py
     import keras
 
+    h5py.File(path).close()  # what is no HDF5 at all is refused before a network is built for it
     try:
         model = keras.applications.InceptionV3(include_top=False, weights=None)
         model.load_weights(path)

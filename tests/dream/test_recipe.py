@@ -101,7 +101,10 @@ def test_errors_name_the_word_and_what_was_expected(typed, said):
 
 
 def test_text_without_a_layer_adjusts_the_default():
-    assert str(Recipe.parse("steps=20", default="block8+block11 octaves=3")) == "block8+block11 steps=20 octaves=3"
+    assert (
+        str(Recipe.parse("steps=20", default="block8+block11 octaves=3"))
+        == "block8+block11 steps=20 octaves=3"
+    )
     assert str(Recipe.parse("fire7 steps=20", default="block8+block11 octaves=3")) == "fire7 steps=20"
     assert str(Recipe.parse("", PRESETS, default="puppyslug")) == PRESETS["puppyslug"].replace(
         "octaves=3 steps=10", "steps=10 octaves=3"

@@ -1,0 +1,177 @@
+import hashlib
+import http.server
+import os
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dream.backbone import inception_v3
+from dream.backbone.errors import WeightsError
+from dream.backbone.loading import load, statuses
+from dream.backbone.trunk import Trunk
+from dream.dreamer import dream
+from dream.recipe import Recipe
+from dream.sky import sky
+
+
+@pytest.fixture(autouse=True)
+def keras_home(tmp_path, monkeypatch):
+    """An empty cache of Keras', so that no test sees or touches the machine's own."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras"
+
+
+@pytest.fixture(scope="session")
+def inception():
+    """Keras' InceptionV3 with random weights whose BatchNorms are not trivial."""
+    model = keras.applications.InceptionV3(include_top=False, weights=None)
+    random = np.random.default_rng(5)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(random.uniform(0.5, 2, layer.moving_variance.shape))
+            layer.moving_mean.assign(random.normal(0, 0.1, layer.moving_mean.shape))
+    return model
+
+
+@pytest.fixture(scope="session")
+def files(inception, tmp_path_factory):
+    """The same weights as an operator may have them."""
+    folder = tmp_path_factory.mktemp("weights")
+    inception.save_weights(folder / "some.weights.h5")
+    inception.save(folder / "some.keras")
+    inception.save(folder / "some.h5")  # the older layout, which Keras' own file has
+    whole = keras.applications.InceptionV3(include_top=True, weights=None)
+    for layer, same in zip(whole.layers, inception.layers, strict=False):
+        layer.set_weights(same.get_weights())
+    whole.save_weights(folder / "whole.weights.h5")
+    return folder
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A web server of one folder on this machine: the folder and its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_served_file_with_the_right_hash_is_fetched_once(served, keras_home):
+    folder, address = served
+    content = os.urandom(300_000)
+    md5 = hashlib.md5(content).hexdigest()
+    (folder / "weights.h5").write_bytes(content)
+    assert inception_v3.imagenet_file(md5) is None
+    path = inception_v3.fetch(f"{address}/weights.h5", md5)
+    assert path == keras_home / "models" / inception_v3.FILE
+    assert path.read_bytes() == content
+    (folder / "weights.h5").unlink()
+    assert inception_v3.fetch(f"{address}/weights.h5", md5) == path
+    assert inception_v3.imagenet_file(md5) == path
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_served_file_with_a_wrong_hash_is_not_kept(served, keras_home):
+    folder, address = served
+    (folder / "weights.h5").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=address):
+        inception_v3.fetch(f"{address}/weights.h5")
+    assert inception_v3.imagenet_file() is None
+    assert not list((keras_home / "models").iterdir())
+
+
+def test_no_network_is_one_sentence(keras_home):
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1"):
+        inception_v3.fetch("http://127.0.0.1:1/weights.h5")
+    assert not list((keras_home / "models").iterdir())
+
+
+def test_a_half_fetched_or_damaged_file_in_the_cache_counts_as_absent(keras_home):
+    (keras_home / "models").mkdir(parents=True)
+    (keras_home / "models" / inception_v3.FILE).write_bytes(b"half a file")
+    assert inception_v3.imagenet_file() is None
+    assert not statuses()[-1].ready
+
+
+@pytest.mark.parametrize("name", ["some.weights.h5", "some.keras", "some.h5", "whole.weights.h5"])
+def test_an_operators_file_is_what_dreams(name, files, inception):
+    backbone, recipe, fallback = load(Recipe.parse("mixed3+mixed5"), files / name)
+    assert (backbone.name, backbone.weights) == ("inception_v3", str(files / name))
+    assert (str(recipe), fallback) == ("mixed3+mixed5", None)
+    x = np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32)
+    plain = keras.Model(inception.input, [inception.get_layer(n).output for n in ("mixed3", "mixed5")])
+    for ours, theirs in zip(Trunk(backbone.model, ["mixed3", "mixed5"])(x), plain(x), strict=True):
+        assert np.corrcoef(np.ravel(ours), np.ravel(theirs))[0, 1] > 0.99999
+
+
+def test_folding_batchnorm_changes_no_gradient(files, inception):
+    backbone, _, _ = load(Recipe.parse("mixed5"), files / "some.weights.h5")
+    plain = keras.Model(inception.input, inception.get_layer("mixed5").output)
+    x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32))
+    gradients = []
+    for see in (lambda x: Trunk(backbone.model, ["mixed5"])(x)[0], lambda x: plain(x, training=False)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_mean(tf.square(see(x)))
+        gradients.append(tape.gradient(value, x).numpy().ravel())
+    assert np.corrcoef(*gradients)[0, 1] > 0.9999
+
+
+def test_a_dream_with_an_operators_file_says_so(files):
+    path = files / "some.weights.h5"
+    report = dream(sky(96, 96), "mixed5 octaves=1 steps=1", inception_v3=path).report
+    assert (report.model, report.weights, report.layers) == ("inception_v3", str(path), ("mixed5",))
+    assert (report.fallback, report.note) == (None, None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights at all"])
+@pytest.mark.parametrize("name", ["bad.h5", "bad.keras"])
+def test_a_file_that_holds_no_weights_is_named_and_not_dreamt_with(content, name, tmp_path, caplog):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError, match=name):
+        inception_v3.build(path)
+    backbone, recipe, fallback = load(Recipe.parse("mixed5"), path)
+    assert (backbone.name, str(recipe), fallback) == ("efficientnet_lite0", "block9", "mixed5")
+    assert "weights.inception_v3" in caplog.text
+
+
+def test_without_weights_the_nearest_layer_dreams_and_says_so():
+    report = dream(sky(96, 96), "mixed3*2+mixed5 octaves=1 steps=1 seed=3").report
+    assert (report.model, report.weights) == ("efficientnet_lite0", "bundled")
+    assert (report.layers, report.fallback) == (("block7", "block9"), "mixed3+mixed5")
+    assert report.recipe == "mixed3*2+mixed5 steps=1 octaves=1 seed=3"
+    assert "block7+block9" in report.note
+    assert "mixed3+mixed5" in report.note
+
+
+def test_the_cached_imagenet_file_is_what_dreams(files, keras_home, monkeypatch):
+    content = (files / "some.h5").read_bytes()
+    (keras_home / "models").mkdir(parents=True)
+    (keras_home / "models" / inception_v3.FILE).write_bytes(content)
+    monkeypatch.setattr(inception_v3.imagenet_file, "__defaults__", (hashlib.md5(content).hexdigest(),))
+    backbone, _, fallback = load(Recipe.parse("mixed5"))
+    assert (backbone.name, backbone.weights, fallback) == ("inception_v3", "imagenet", None)
+    assert [status.ready for status in statuses()] == [True, True, True]
+
+
+def test_statuses_say_what_is_missing(tmp_path):
+    bundled, _, missing = statuses()
+    assert (bundled.ready, bundled.weights) == (True, "bundled")
+    assert not missing.ready
+    assert "weights fetch" in missing.detail
+    assert not statuses(tmp_path / "nowhere.h5")[-1].ready
