@@ -97,66 +97,96 @@ def dream(
 
     Raises RecipeError, PictureError, Cancelled.
     """
-    runtime.start()
-    from dream.ascent import Ascent, palette
-    from dream.backbone.loading import load
-    from dream.objective import objective
-
-    def stop_if_cancelled() -> None:
-        if cancelled():
-            raise Cancelled
-
-    started = time.perf_counter()
-    recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
-    if recipe.seed is None:
-        recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-    backbone, actual, fallback = load(recipe, Path(inception_v3) if inception_v3 else None)
-    settled = actual.settled()
-    assert settled.seed is not None and settled.strength and settled.smooth is not None
-
-    source, (width, height) = _source(picture, settled, limits)
-    plan = octaves(settled, width, height)
-    final = final_size(settled, width, height)
-    steps = sum(octave.steps for octave in plan)
-    leader = decode(guide, limits) if isinstance(guide, bytes) else guide
-    ascent = Ascent(
-        backbone,
-        objective(settled, backbone, source, leader),
-        colors=palette(source),
-        smooth=settled.smooth,
-        before_tile=stop_if_cancelled,
+    dreamer = Dreamer(
+        picture, recipe, guide=guide, inception_v3=inception_v3, limits=limits, cancelled=cancelled
     )
-    photograph = resize(source, *final)
-    before = ascent.measure(photograph)
+    return dreamer.dream(on_progress)
 
-    random = np.random.default_rng(settled.seed)
-    base = pixels = np.zeros((1, 1, 3), np.float32)
-    done = 0
-    for number, octave in enumerate(plan, 1):
-        detail = resize(pixels - base, octave.width, octave.height)
-        base = resize(source, octave.width, octave.height)
-        pixels = np.clip(base + detail, 0, 1)
-        for _ in range(octave.steps):
-            climbed = ascent.step(pixels, settled.strength, random)
-            done += 1
-            on_progress(Progress(done, steps, number, len(plan), climbed, pixels.copy))
 
-    pixels = np.clip(resize(pixels, *final), 0, 1)
-    pixels = _finished(pixels, photograph, settled)
-    report = Report(
-        recipe=str(recipe),
-        model=backbone.name,
-        layers=actual.layers,
-        weights=backbone.weights,
-        fallback=fallback,
-        width=final[0],
-        height=final[1],
-        steps=steps,
-        seconds=round(time.perf_counter() - started, 3),
-        objective_before=before,
-        objective_after=ascent.measure(pixels),
-    )
-    return Dream(pixels, report)
+class Dreamer:
+    """A picture and a recipe made ready: the network loaded, the picture decoded, the objective set.
+
+    The arguments are those of `dream`. `recipe` is the one that will be dreamt, complete; `source` the
+    picture's pixels, and `size` the (width, height) of the result.
+    """
+
+    def __init__(
+        self,
+        picture: bytes | Pixels | None,
+        recipe: Recipe | str,
+        *,
+        guide: bytes | Pixels | None = None,
+        inception_v3: Path | str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._started = time.perf_counter()
+        runtime.start()
+        from dream.ascent import Ascent, palette
+        from dream.backbone.loading import load
+        from dream.objective import objective
+
+        recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+        if recipe.seed is None:
+            recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
+        backbone, actual, fallback = load(recipe, Path(inception_v3) if inception_v3 else None)
+        self.recipe = actual.settled()
+        self.source, given = _source(picture, self.recipe, limits)
+        self.size = final_size(self.recipe, *given)
+        self._plan = octaves(self.recipe, *given)
+
+        def stop_if_cancelled() -> None:
+            if cancelled():
+                raise Cancelled
+
+        leader = decode(guide, limits) if isinstance(guide, bytes) else guide
+        self.ascent = Ascent(
+            backbone,
+            objective(self.recipe, backbone, self.source, leader),
+            colors=palette(self.source),
+            smooth=self.recipe.smooth or 0,
+            before_tile=stop_if_cancelled,
+        )
+        self._asked, self._backbone, self._fallback = recipe, backbone, fallback
+
+    def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
+        """Dream octave by octave."""
+        assert self.recipe.strength
+        photograph = resize(self.source, *self.size)
+        before = self.ascent.measure(photograph)
+        random = np.random.default_rng(self.recipe.seed)
+        base = pixels = np.zeros((1, 1, 3), np.float32)
+        done, steps = 0, sum(octave.steps for octave in self._plan)
+        for number, octave in enumerate(self._plan, 1):
+            detail = resize(pixels - base, octave.width, octave.height)
+            base = resize(self.source, octave.width, octave.height)
+            pixels = np.clip(base + detail, 0, 1)
+            for _ in range(octave.steps):
+                climbed = self.ascent.step(pixels, self.recipe.strength, random)
+                done += 1
+                on_progress(Progress(done, steps, number, len(self._plan), climbed, pixels.copy))
+
+        pixels = np.clip(resize(pixels, *self.size), 0, 1)
+        pixels = _finished(pixels, photograph, self.recipe)
+        return Dream(pixels, self.report(steps, before, self.ascent.measure(pixels)))
+
+    def report(self, steps: int, before: float, after: float) -> Report:
+        """What was dreamt and how, once it is: the objective was `before` and is `after`."""
+        width, height = self.size
+        seconds = round(time.perf_counter() - self._started, 3)
+        return Report(
+            recipe=str(self._asked),
+            model=self._backbone.name,
+            layers=self.recipe.layers,
+            weights=self._backbone.weights,
+            fallback=self._fallback,
+            width=width,
+            height=height,
+            steps=steps,
+            seconds=seconds,
+            objective_before=before,
+            objective_after=after,
+        )
 
 
 def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
