@@ -109,6 +109,10 @@ class DreamBot(commands.AutoShardedBot):
             self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
         )
 
+    def prefix_in(self, context: commands.Context[Any]) -> str:
+        """Return what to write before a command here; without message content, only slash commands are heard."""
+        return context.clean_prefix if self.intents.message_content else "/"
+
     async def on_ready(self) -> None:
         """Answer what was asked while nobody listened."""
         async for message in self.queue.catch_up.missed(self):
@@ -136,7 +140,7 @@ class DreamBot(commands.AutoShardedBot):
 
     async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
         """Answer an error with one sentence; other bots' commands are none of ours."""
-        prefix = context.clean_prefix
+        prefix = self.prefix_in(context)
         if isinstance(error, commands.CommandNotFound):
             sentence = unknown_command(context.invoked_with or "", list(self.all_commands), prefix)
         else:

@@ -58,7 +58,7 @@ class About(commands.Cog, name="Help"):
                     value=CHARACTERS[found.name],
                     inline=False,
                 )
-        prefix = context.clean_prefix
+        prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         lines = [f"`{name}` {self._title(name)}`{recipe}`" for name, recipe in presets.items()]
         embed.add_field(name="Presets", value=_fitting(lines), inline=False)
@@ -80,7 +80,7 @@ class About(commands.Cog, name="Help"):
         embed.add_field(name="Version", value=version("dreambot"))
         embed.add_field(name="Servers", value=str(len(self.bot.guilds)))
         embed.add_field(name="Waiting now", value=str(waiting))
-        embed.set_footer(text=f"{context.clean_prefix}help shows what to ask for")
+        embed.set_footer(text=f"{self.bot.prefix_in(context)}help shows what to ask for")
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
     @commands.Cog.listener()
@@ -102,7 +102,7 @@ class About(commands.Cog, name="Help"):
         return (await self.bot.settings.effective(guild and guild.id)).prefix
 
     async def _page(self, context: commands.Context[DreamBot]) -> discord.Embed:
-        p = context.clean_prefix
+        p = self.bot.prefix_in(context)
         embed = discord.Embed(
             title="How to dream",
             description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. Or "
@@ -150,7 +150,7 @@ class About(commands.Cog, name="Help"):
         return found
 
     async def _one(self, context: commands.Context[DreamBot], name: str) -> discord.Embed:
-        prefix = context.clean_prefix
+        prefix = self.bot.prefix_in(context)
         name = name.removeprefix(prefix).strip()
         command = self.bot.get_command(name)
         if command is None:

@@ -154,9 +154,9 @@ class Dreaming(commands.Cog, name="Dreams"):
             await whisper(context.interaction, f"Your dream is on its way: {message.jump_url}")
 
     def _no_picture(self, context: commands.Context[DreamBot]) -> str:
-        if context.interaction:
+        prefix = self.bot.prefix_in(context)
+        if prefix == "/":
             return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
-        prefix = context.clean_prefix
         return (
             f"I see no picture here; please attach one to `{prefix}dream`, or reply with `{prefix}dream` to "
             f"a message that has one. `{prefix}sky` needs none."

@@ -451,7 +451,14 @@ class Discord:
 
     async def put_commands(self, request: web.Request) -> list[Json]:
         self.commands = [
-            {"id": self.snowflake(), "application_id": self.bot["id"], "version": "1", "type": 1, **command}
+            {
+                "id": self.snowflake(),
+                "application_id": self.bot["id"],
+                "version": "1",
+                "type": 1,
+                "description": "",
+                **command,
+            }
             for command in await request.json()
         ]
         return self.commands
