@@ -523,7 +523,7 @@ class Daily:
             await self._queue.erase(post.job_id)
 
     async def forget_member(self, member_id: int) -> None:
-        """Never use a member's pictures again; dreams of them that are not posted yet are dropped."""
+        """Never use a member's pictures again, and delete those that are kept."""
         await self._drop(await self.store.forget(self._pseudonym(member_id), member_id))
 
     async def remember(self, member_id: int) -> bool:

@@ -163,8 +163,9 @@ class Queue:
         await self._forget(Job.member_id == member_id)
 
     async def leave(self, guild_id: int) -> None:
-        """Stop and delete every job of a server, with its pictures."""
+        """Stop and delete every job of a server, with its pictures, and where the bot was used there."""
         await self._forget(Job.guild_id == guild_id)
+        await self.ledger.forget_channels(guild_id)
 
     async def purge(self) -> int:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""

@@ -314,20 +314,23 @@ class DailyStore:
             return set(await session.scalars(query))
 
     async def forget(self, member_hash: str, member_id: int) -> list[str]:
-        """Never use a member's pictures again; returns the jobs of planned posts that would have.
+        """Never use a member's pictures again; returns the jobs that hold some.
 
-        Earlier posts lose their note of the member.
+        Posts that are planned of them are dropped, earlier ones lose their note of the member.
         """
         async with self._database.session() as session, session.begin():
             await session.merge(ForgottenRow(member_hash=member_hash))
-            planned = delete(PostRow).where(
-                PostRow.author_id == member_id, PostRow.state == PostState.PLANNED
-            )
-            jobs = [job_id for job_id in await session.scalars(planned.returning(PostRow.job_id)) if job_id]
+            theirs = PostRow.author_id == member_id
+            holding = select(PostRow.job_id).where(theirs, PostRow.job_id.is_not(None))
+            jobs = [job_id for job_id in await session.scalars(holding) if job_id]
+            await session.execute(delete(PostRow).where(theirs, PostRow.state == PostState.PLANNED))
             await session.execute(
                 update(PostRow)
-                .where(PostRow.author_id == member_id)
+                .where(theirs)
                 .values(author_id=None, source_channel_id=None, source_message_id=None)
+            )
+            await session.execute(
+                update(DailyRow).where(DailyRow.admin_id == member_id).values(admin_id=None)
             )
         return jobs
 

@@ -50,14 +50,19 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"job:n
         try:
             job = await interaction.client.queue.get(self.job_id)
             if job is None:
-                raise Refused(GONE)
-            await self.press(interaction, job)
+                await self.miss(interaction)
+            else:
+                await self.press(interaction, job)
         except Exception as error:
             await whisper(interaction, explain(error))
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Do it. Raises Refused."""
         raise NotImplementedError
+
+    async def miss(self, interaction: Press) -> None:
+        """Answer a press when the job is not kept any more. Raises Refused."""
+        raise Refused(GONE)
 
 
 class Again(JobButton, template=r"again:(?P<job>[\w-]+)"):
@@ -114,6 +119,8 @@ class Delete(JobButton, template=r"delete:(?P<job>[\w-]+)"):
         await interaction.response.defer()
         bot = interaction.client
         await bot.queue.erase(job.id)
+        if interaction.guild_id and interaction.user.id != job.member_id:
+            await bot.moderation.removed(interaction.guild_id, job.id, by=interaction.user.id)
         if job.channel_id and job.status_message_id:
             channel = bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
             with contextlib.suppress(discord.NotFound):
@@ -122,6 +129,13 @@ class Delete(JobButton, template=r"delete:(?P<job>[\w-]+)"):
             await interaction.edit_original_response(
                 content=f"🗑️ {interaction.user.mention} removed the reported dream.", view=None
             )
+
+    async def miss(self, interaction: Press) -> None:
+        """Let moderators delete at least the message. Raises Refused."""
+        if interaction.message is None or not interaction.permissions.manage_messages:
+            raise Refused(GONE)
+        await interaction.message.delete()
+        await whisper(interaction, "🗑️ The message is gone; nothing else was kept of that dream.")
 
 
 class Report(JobButton, template=r"report:(?P<job>[\w-]+)"):

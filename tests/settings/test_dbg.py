@@ -1,0 +1,180 @@
+"""To be forgotten, to be left, and what is said about it: searched for in the database and the data folder."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import simcord
+from sqlalchemy import select
+
+import dream
+from bot.store.database import Base
+from bot.store.settings import AuditRow, BlockRow
+from config.loader import Store
+from dream.picture import Limits
+from tests.settings.conftest import SimApp, World, opened
+
+PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
+FORGOTTEN = "m-"
+
+
+async def rows_with(app: SimApp, needle: int | bytes) -> list[str]:
+    """The tables that hold an id in any column and form, or these bytes."""
+    found = []
+    async with app.database.session() as session:
+        for table in Base.metadata.tables.values():
+            for row in await session.execute(select(table)):
+                for name, value in row._mapping.items():
+                    holds = (
+                        needle in value
+                        if isinstance(value, bytes) and isinstance(needle, bytes)
+                        else isinstance(needle, int) and str(needle) in str(value)
+                    )
+                    if holds:
+                        found.append(f"{table.name}.{name}")
+    return found
+
+
+def files_with(folder: Path, *needles: bytes) -> list[str]:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert files
+    return [file.name for file in files if any(needle in file.read_bytes() for needle in needles)]
+
+
+async def test_forget_me_leaves_nothing_but_a_keyed_hash(database_url: str, tmp_path: Path) -> None:
+    app = await opened(tmp_path, store=Store(url=database_url))
+    await app.farm.probe(PHOTO.read_bytes(), Limits())  # the worker is up and has loaded what it needs
+    async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
+        world = World(app, env)
+        alice = world.bob  # has the Fans role
+        photo = PHOTO.read_bytes()
+        for words in (
+            f"settings set admin_role <@&{world.fans.id}>",
+            f"settings set members {alice.mention} {world.alice.mention}",
+            f"block {alice.mention} 30d {alice.mention} is a test",
+            f"unblock {alice.mention}",
+        ):
+            assert "✅" in await world.say(world.admin, f"!{words}")
+        for words in ("settings set size 300", "preset save fog block3", "daily on #dreams 09:00 UTC"):
+            await world.say(alice, f"!{words.replace('#dreams', world.dreams.mention)}")
+        await world.say(alice, "!dream block8", chelsea_jpg=photo)
+        (job,) = await world.jobs(alice)
+        await app.queue.finished(job.id)
+        assert await app.queue.source(job.id) == photo
+        await world.say(alice, "!sky steps=50 seed=7")  # still being dreamt
+        assert "✅" in await world.say(world.admin, f"!block {alice.mention} bad manners")
+        assert await rows_with(app, alice.id)
+        assert await rows_with(app, photo[5000:5100])
+
+        assert "deleted" in await world.say(alice, "!forget-me")
+
+        assert await rows_with(app, alice.id) == []
+        assert await rows_with(app, photo[5000:5100]) == []
+        in_database = (
+            alice.id.to_bytes(8, "big"),
+            str(alice.id).encode(),
+            photo[5000:5100],
+            b"dreamt \xff\xd8",
+        )
+        blob = (tmp_path / "dreambot.db").read_bytes()
+        for n in in_database:
+            i = blob.find(n)
+            if i >= 0:
+                print("FOUND", n[:30], i, i // 4096, blob[max(0, i - 200) : i + 120])
+        import shutil
+
+        shutil.copy(tmp_path / "dreambot.db", "/tmp/dbg.db")
+        assert files_with(tmp_path, *in_database) == []
+        assert "You can't ask for dreams" in await world.say(alice, "!sky")
+        assert await world.jobs(alice) == []
+        assert "somebody who asked to be forgotten" in await world.say(world.admin, "!blocked")
+        assert (await app.settings.effective(world.guild.id)).members == (world.alice.id,)
+        async with app.database.session() as session:
+            (block,) = await session.scalars(select(BlockRow))
+            entry = await session.scalar(select(AuditRow).where(AuditRow.action == "forget"))
+        assert entry is not None and entry.actor == block.member_hash == app.settings.pseudonym(alice.id)
+        assert "somebody forgotten" in await world.say(world.admin, "!settings log")
+        assert "✅" in await world.say(world.admin, f"!unblock {alice.mention}")
+    await app.stop()
+    assert files_with(tmp_path, photo[5000:5100], b"dreamt \xff\xd8") == []
+
+
+async def test_a_server_that_was_left_is_deleted_after_its_grace(tmp_path: Path) -> None:
+    app = await opened(tmp_path)
+    async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
+        stays, goes = World(app, env), World(app, env)
+        for world in (stays, goes):
+            await world.say(world.admin, "!settings set size 300")
+            await world.say(world.admin, "!preset save fog block3")
+            await world.say(world.admin, f"!block {world.bob.mention}")
+            await world.say(world.admin, f"!daily on {world.dreams.mention} 09:00 UTC")
+            await world.dream(world.alice)
+        env.backend.remove_guild(goes.guild.id)
+        await env.settle()
+        goes.clock.move(timedelta(days=13))
+        await app.privacy.purge()
+        assert "settings.guild_id" in await rows_with(app, goes.guild.id)
+        goes.clock.move(timedelta(days=1, minutes=1))
+        await app.privacy.purge()
+        assert await rows_with(app, goes.guild.id) == []
+        kept = await rows_with(app, stays.guild.id)
+        assert {"settings.guild_id", "server_presets.guild_id", "blocks.guild_id", "daily.guild_id"} <= {
+            *kept
+        }
+    await app.stop()
+
+
+async def test_a_server_left_while_the_bot_was_away_is_noticed_and_one_joined_again_is_kept(
+    tmp_path: Path,
+) -> None:
+    app = await opened(tmp_path)
+    await app.settings.choose(404, "size", 300, by=1)
+    async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
+        world = World(app, env)
+        await world.say(world.admin, "!settings set size 300")
+        await app.privacy.left(world.guild.id)
+        await app.privacy.joined(world.guild.id)
+        app.clock.move(timedelta(days=15))  # type: ignore[attr-defined]
+        await app.privacy.purge()
+        assert await rows_with(app, 404) == []
+        assert (await app.settings.effective(world.guild.id)).size == 300
+    await app.stop()
+
+
+async def test_privacy_is_told_in_plain_words(tmp_path: Path) -> None:
+    from config.loader import Privacy
+
+    privacy = Privacy(retention_days=3, leave_days=5, terms_url="https://example.org/terms")
+    app = await opened(tmp_path, privacy=privacy)
+    async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
+        world = World(app, env)
+        said = await world.say(world.alice, "!privacy")
+        assert "3 days" in said and "5 days" in said and "https://example.org/terms" in said
+        assert "Privacy policy" not in said and "/forget-me" in said
+        job = await world.dream(world.alice)
+        app.clock.move(timedelta(days=3, minutes=1))  # type: ignore[attr-defined]
+        await app.privacy.purge()
+        assert await rows_with(app, b"dreamt of a sky") == [] and await app.queue.get(job.id) is None
+    await app.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"short"])
+async def test_a_key_that_is_none_stops_the_start(tmp_path: Path, content: bytes) -> None:
+    from bot.pseudonyms import pseudonyms
+    from config.loader import Config, ConfigError, Privacy
+
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"\[privacy\] key_file"):
+        pseudonyms(Config(data=tmp_path, privacy=Privacy(key_file=tmp_path / "key")))
+
+
+def test_pseudonyms_hold_over_restarts_and_differ_between_installations(tmp_path: Path) -> None:
+    from bot.pseudonyms import pseudonyms
+    from config.loader import Config
+
+    here, there = Config(data=tmp_path / "here"), Config(data=tmp_path / "there")
+    assert pseudonyms(here)(5) == pseudonyms(here)(5) != pseudonyms(there)(5)
+    assert pseudonyms(here)(5) != pseudonyms(here)(6)
+    assert (tmp_path / "here" / "privacy.key").stat().st_mode & 0o777 == 0o600
