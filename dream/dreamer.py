@@ -106,8 +106,9 @@ def dream(
 class Dreamer:
     """A picture and a recipe made ready: the network loaded, the picture decoded, the objective set.
 
-    The arguments are those of `dream`. `recipe` is the one that will be dreamt, complete; `source` the
-    picture's pixels, and `size` the (width, height) of the result.
+    The arguments are those of `dream`. `asked` is the recipe asked for, with its seed, and `recipe` the one
+    that will be dreamt, complete. `source` holds the picture's pixels, `size` is the result's (width, height),
+    and `plan` the octaves, of `steps` steps in all.
     """
 
     def __init__(
@@ -133,7 +134,8 @@ class Dreamer:
         self.recipe = actual.settled()
         self.source, given = _source(picture, self.recipe, limits)
         self.size = final_size(self.recipe, *given)
-        self._plan = octaves(self.recipe, *given)
+        self.plan = octaves(self.recipe, *given)
+        self.steps = sum(octave.steps for octave in self.plan)
 
         def stop_if_cancelled() -> None:
             if cancelled():
@@ -147,35 +149,40 @@ class Dreamer:
             smooth=self.recipe.smooth or 0,
             before_tile=stop_if_cancelled,
         )
-        self._asked, self._backbone, self._fallback = recipe, backbone, fallback
+        self.asked, self._backbone, self._fallback = recipe, backbone, fallback
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
         """Dream octave by octave."""
         assert self.recipe.strength
-        photograph = resize(self.source, *self.size)
-        before = self.ascent.measure(photograph)
+        before = self.ascent.measure(resize(self.source, *self.size))
         random = np.random.default_rng(self.recipe.seed)
         base = pixels = np.zeros((1, 1, 3), np.float32)
-        done, steps = 0, sum(octave.steps for octave in self._plan)
-        for number, octave in enumerate(self._plan, 1):
+        done = 0
+        for number, octave in enumerate(self.plan, 1):
             detail = resize(pixels - base, octave.width, octave.height)
             base = resize(self.source, octave.width, octave.height)
             pixels = np.clip(base + detail, 0, 1)
             for _ in range(octave.steps):
                 climbed = self.ascent.step(pixels, self.recipe.strength, random)
                 done += 1
-                on_progress(Progress(done, steps, number, len(self._plan), climbed, pixels.copy))
+                on_progress(Progress(done, self.steps, number, len(self.plan), climbed, pixels.copy))
 
-        pixels = np.clip(resize(pixels, *self.size), 0, 1)
-        pixels = _finished(pixels, photograph, self.recipe)
-        return Dream(pixels, self.report(steps, before, self.ascent.measure(pixels)))
+        pixels = self.finished(pixels)
+        return Dream(pixels, self.report(self.steps, before, self.ascent.measure(pixels)))
+
+    def finished(self, pixels: Pixels) -> Pixels:
+        """The dream as it is at an octave, as a result: at its size, with what the recipe keeps or blends."""
+        photograph = resize(self.source, *self.size)
+        base = resize(self.source, pixels.shape[1], pixels.shape[0])
+        pixels = np.clip(photograph + resize(pixels - base, *self.size), 0, 1)
+        return _finished(pixels, photograph, self.recipe)
 
     def report(self, steps: int, before: float, after: float) -> Report:
         """What was dreamt and how, once it is: the objective was `before` and is `after`."""
         width, height = self.size
         seconds = round(time.perf_counter() - self._started, 3)
         return Report(
-            recipe=str(self._asked),
+            recipe=str(self.asked),
             model=self._backbone.name,
             layers=self.recipe.layers,
             weights=self._backbone.weights,

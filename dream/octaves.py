@@ -11,6 +11,11 @@ DEFAULT_SIZE = 1024
 SMALLEST = 75
 """No octave's shorter side is below this: the networks see nothing in less."""
 
+VIDEO_SIZE = 512
+"""The same for a video."""
+
+FRAMES_PER_SECOND = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Octave:
@@ -23,8 +28,16 @@ class Octave:
 
 def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
     """The promised (width, height) in pixels of a dream of a picture of this size."""
-    longer = recipe.size or min(max(width, height), DEFAULT_SIZE)
-    return _scaled(width, height, longer / max(width, height))
+    longer = recipe.size or min(max(width, height), VIDEO_SIZE if recipe.is_video else DEFAULT_SIZE)
+    width, height = _scaled(width, height, longer / max(width, height))
+    if recipe.is_video:  # H.264 halves the colours' resolution
+        width, height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+    return width, height
+
+
+def frames(recipe: Recipe) -> int:
+    """How many frames a video has."""
+    return round((recipe.settled().seconds or 0) * FRAMES_PER_SECOND)
 
 
 def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
@@ -48,8 +61,15 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
 
 
 def work(recipe: Recipe, width: int, height: int) -> float:
-    """Pixels times steps over all octaves: what the time of a dream is proportional to on one network."""
-    return float(sum(o.width * o.height * o.steps for o in octaves(recipe, width, height)))
+    """Pixels times steps over all octaves: what the time of a dream is proportional to on one network.
+
+    Each frame of a zoom takes one step at its size and one at half of it.
+    """
+    pixels = sum(o.width * o.height * o.steps for o in octaves(recipe, width, height))
+    if recipe.is_video and recipe.zoom != 1:
+        width, height = final_size(recipe, width, height)
+        pixels += round(1.25 * width * height * frames(recipe))
+    return float(pixels)
 
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:

@@ -82,9 +82,9 @@ OPTIONS: Mapping[str, Option] = {
             "objective", "what is climbed: the activations' mean square or their mean", choices=OBJECTIVES
         ),
         Option("quality", "how much time to take", choices=QUALITIES),
-        Option("zoom", "how much a dream video zooms in from frame to frame", 1, 1.2),
-        Option("rotate", "how many degrees a dream video turns from frame to frame", -10, 10),
-        Option("seconds", "how long a dream video is", 1, 60),
+        Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
+        Option("rotate", "how many degrees a video turns from frame to frame", -10, 10),
+        Option("seconds", "how long a video is", 1, 60),
     )
 }
 
@@ -216,13 +216,18 @@ class Recipe:
         """The layers dreamt of, each once, in the order given."""
         return tuple(dict.fromkeys(term.layer for term in self.terms))
 
+    @property
+    def is_video(self) -> bool:
+        """Whether this dreams a video: any of a video's options makes it one."""
+        return any(value is not None for value in (self.zoom, self.rotate, self.seconds))
+
     def settled(self) -> Self:
         """The same recipe with the engine's default for every option of the dream that was not asked for.
 
-        `size` and `seed` stay as they are: the picture decides the one, chance the other. So do `keep` and
-        a video's options, which are off when not asked for.
+        `size` and `seed` stay as they are: the picture decides the one, chance the other. So does `keep`, and
+        in a still all of a video's options, which are off when not asked for.
         """
-        defaults = _DEFAULTS | _BY_QUALITY[self.quality or "normal"]
+        defaults = _DEFAULTS | _BY_QUALITY[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
         given = {name: getattr(self, name) for name in defaults}
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing)
@@ -242,6 +247,8 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
     "normal": {"steps": 12, "octaves": 4, "scale": 1.4, "strength": 0.015},
     "rich": {"steps": 20, "octaves": 5, "scale": 1.4, "strength": 0.011},
 }
+
+_OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
 _TERM = re.compile(
     r"(?P<sign>[+-]?)(?P<layer>[a-z]+[a-z0-9_]*)"
