@@ -1,9 +1,10 @@
 """Commands that were typed while the bot was away: found in the history and answered once.
 
-Looked through are the channels where the bot was used within a day, a few minutes back. A dream asked for in a
-message that was taken in already is not asked for again: its message is remembered with the job.
+Looked through are the channels where the bot was used within a day, a few minutes back. A dream asked for in
+a message that was taken in already is not asked for again: its message is remembered with the job.
 """
 
+import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ class CatchUp:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database, self.clock = database, clock
         self._answering: defaultdict[int, set[int]] = defaultdict(set)
+        self._writing = asyncio.Lock()
         self._newest: dict[int, int] = {}
         self._known: OrderedDict[int, None] = OrderedDict()
 
@@ -41,17 +43,13 @@ class CatchUp:
         self._known[message.id] = None
         if len(self._known) > 1000:
             self._known.popitem(last=False)
-        try:
-            yield
-        finally:
-            answering.discard(message.id)
-            newest = self._newest[channel_id] = max(self._newest.get(channel_id, 0), message.id)
-            answered = min(answering) - 1 if answering else newest
-            if not answering:
-                del self._answering[channel_id]
-            async with self.database.session() as session, session.begin():
-                guild_id = message.guild and message.guild.id
-                await session.merge(Channel(id=channel_id, guild_id=guild_id, last_message_id=answered))
+        yield
+        answering.discard(message.id)
+        newest = self._newest[channel_id] = max(self._newest.get(channel_id, 0), message.id)
+        answered = min(answering, default=newest + 1) - 1
+        async with self._writing, self.database.session() as session, session.begin():
+            guild_id = message.guild and message.guild.id
+            await session.merge(Channel(id=channel_id, guild_id=guild_id, last_message_id=answered))
 
     async def missed(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
         """The messages that came while nobody listened, to be read as if they came now."""

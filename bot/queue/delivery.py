@@ -2,14 +2,15 @@
 
 The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
 minutes with the first message; after that it is looked for in the channel's history. Every later change is an
-edit, so doing one twice changes nothing.
+edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
+status message for the 15 minutes that Discord grants it.
 """
 
 import asyncio
 import logging
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import discord
 
@@ -19,6 +20,8 @@ from dream.render import Progress
 
 if TYPE_CHECKING:
     from discord.ext import commands
+
+    from bot.ui.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +33,20 @@ NONCE_TRUSTED: Final = timedelta(minutes=1)
 """Discord remembers a nonce for a few minutes; older messages of ours are looked for."""
 MESSAGE_GONE: Final = "The status message or its channel was deleted."
 NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
+INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
+LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can only change for 15 minutes."
 TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
 
 
 class Undeliverable(Exception):  # noqa: N818
     """Discord will never take this message. Its text is the reason to store with the job."""
+
+
+class Told(NamedTuple):
+    """Where a job's status is shown: a message of the bot's, or the answer to the interaction of a token."""
+
+    message_id: int
+    interaction_token: str | None
 
 
 class Delivery:
@@ -47,15 +59,15 @@ class Delivery:
         self._next: dict[int, float] = {}
         self._next_any = 0.0
         self._edits: dict[str, asyncio.Task[None]] = {}
-        self._sendings: dict[str, asyncio.Task[int]] = {}
+        self._sendings: dict[str, asyncio.Task[Told]] = {}
 
     def attach(self, bot: "commands.Bot") -> None:
         """Hand over the bot; it must be logged in. Whatever waited to be sent goes out now."""
         self._bot = bot
         self._attached.set()
 
-    async def announce(self, job: Job, **details: Any) -> int:
-        """Send the status message of a job that has none yet; its id. Raises Undeliverable.
+    async def announce(self, job: Job, **details: Any) -> Told:
+        """Send the status message of a job that has none yet. Raises Undeliverable.
 
         Asked for twice at once, it is sent once.
         """
@@ -68,20 +80,24 @@ class Delivery:
         """Nothing more will be shown of this job."""
         self._sendings.pop(id, None)
 
-    def progress(self, job: Job, progress: Progress | None, **details: Any) -> None:
-        """Show how far a dream is, unless its channel, or Discord as a whole, was written to just now."""
+    def progress(self, job: Job, progress: Progress | None = None, **details: Any) -> bool:
+        """Show how far a job is, unless its channel, or Discord as a whole, was written to just now.
+
+        Whether it is being shown.
+        """
         now = time.monotonic()
         channel_id = job.channel_id or 0
         if now < self._next.get(channel_id, 0.0) or now < self._next_any or job.id in self._edits:
-            return
-        if self._bot is None or self._message_id(job) is None:
-            return
+            return False
+        if self._bot is None or self._told(job) is None:
+            return False
         self._next_any = now + 1 / PROGRESS_PER_SECOND
         self._next[channel_id] = now + CHANNEL_PAUSE
         if len(self._next) > 1000:
             self._next = {id: at for id, at in self._next.items() if at > now}
         self._edits[job.id] = task = asyncio.create_task(self._show(job, progress=progress, **details))
         task.add_done_callback(lambda _: self._edits.pop(job.id, None))
+        return True
 
     async def finish(self, job: Job, picture: bytes | None = None) -> None:
         """Show a job's last state, after whatever is being shown just now; tries until Discord takes it.
@@ -90,16 +106,14 @@ class Delivery:
         """
         from bot.ui.status import status
 
-        message_id = self._message_id(job)
-        if message_id is None:
+        if self._told(job) is None:
             return
         if running := self._edits.get(job.id):
             await asyncio.wait([running])
-        message = (await self._channel(job)).get_partial_message(message_id)
         pause = 1.0
         while True:
             try:
-                await message.edit(**status(job, picture=picture).editing())
+                await self._edit(job, status(job, picture=picture))
             except (discord.HTTPException, OSError, TimeoutError) as error:
                 if reason := _refusal(error):
                     raise Undeliverable(reason) from error
@@ -112,41 +126,69 @@ class Delivery:
     async def _show(self, job: Job, **details: Any) -> None:
         from bot.ui.status import status
 
-        message_id = self._message_id(job)
-        assert message_id
-        message = (await self._channel(job)).get_partial_message(message_id)
         try:
-            await message.edit(**status(job, **details).editing())
+            await self._edit(job, status(job, **details))
         except (discord.HTTPException, OSError, TimeoutError) as error:
             log.debug("progress of %s is not shown: %s", job.id, error)
 
-    async def _send(self, job: Job, **details: Any) -> int:
+    async def _edit(self, job: Job, shown: "Status") -> None:
+        told = self._told(job)
+        assert told
+        if told.interaction_token:
+            answer = await self._interaction(told.interaction_token)
+            content = f"{shown.content}\n{LASTS_15_MINUTES}"
+            await answer.edit_message(told.message_id, **shown.editing() | {"content": content})
+        else:
+            channel = await self._channel(job)
+            await channel.get_partial_message(told.message_id).edit(**shown.editing())
+
+    async def _send(self, job: Job, **details: Any) -> Told:
         from bot.ui.status import status
 
         channel = await self._channel(job)
         if self.clock.now() - job.created_at > NONCE_TRUSTED and (found := await self._find(job)):
-            return found
+            return Told(found, None)
         reference = discord.utils.MISSING
         if job.request_message_id:
             reference = discord.MessageReference(
                 message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
-        shown = status(job, **details).sending()
+        shown = status(job, **details)
         try:
             message = await channel.send(
-                **shown, nonce=job.id, reference=reference, mention_author=False, silent=True
+                **shown.sending(), nonce=job.id, reference=reference, mention_author=False, silent=True
             )
+            return Told(message.id, None)
+        except discord.Forbidden as error:
+            if not job.interaction_token:
+                raise Undeliverable(NOT_ALLOWED) from error
+            return await self._answer(job.interaction_token, status(job, **details))
         except discord.HTTPException as error:
             if reason := _refusal(error):
                 raise Undeliverable(reason) from error
             raise
-        return message.id
 
-    def _message_id(self, job: Job) -> int | None:
+    async def _answer(self, token: str, shown: "Status") -> Told:
+        answer = await self._interaction(token)
+        content = f"{shown.content}\n{LASTS_15_MINUTES}"
+        try:
+            message = await answer.send(**shown.sending() | {"content": content}, wait=True, ephemeral=True)
+        except discord.HTTPException as error:
+            raise Undeliverable(NOT_ALLOWED) from error
+        return Told(message.id, token)
+
+    async def _interaction(self, token: str) -> discord.Webhook:
+        await self._attached.wait()
+        assert self._bot and self._bot.application_id
+        return discord.Webhook.partial(self._bot.application_id, token, client=self._bot)
+
+    def _told(self, job: Job) -> Told | None:
+        if job.status_message_id is not None:
+            return Told(job.status_message_id, job.interaction_token)
         sending = self._sendings.get(job.id)
-        if job.status_message_id is None and sending and sending.done() and not sending.exception():
+        if sending and sending.done() and not sending.cancelled() and not sending.exception():
             return sending.result()
-        return job.status_message_id
+        return None
 
     async def _find(self, job: Job) -> int | None:
         """The status message that an earlier run has sent and did not live to remember."""
@@ -183,6 +225,8 @@ def _belongs(message: discord.Message, job: Job) -> bool:
 def _refusal(error: Exception) -> str | None:
     """Why Discord will never take a message, as far as this answer says so."""
     match error:
+        case discord.HTTPException(status=401):
+            return INTERACTION_OVER
         case discord.NotFound():
             return MESSAGE_GONE
         case discord.Forbidden():

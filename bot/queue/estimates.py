@@ -70,6 +70,7 @@ class Estimates:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.fits: dict[str, Fit] = {}
+        self._unsaved: set[str] = set()
 
     async def open(self) -> None:
         """Read what earlier runs have learnt."""
@@ -81,16 +82,22 @@ class Estimates:
         """What a dream of `recipe` on a picture of this size will take one worker."""
         return self._fit(recipe.network, deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
 
-    async def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
-        """Learn from a dream that took `seconds`, and remember it."""
+    def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
+        """Learn from a dream that took `seconds`."""
         network, layer = recipe.network, deepest(recipe)
         millions = work(recipe, width, height) / 1e6
-        own = self.fits[layer] = self._fit(network, layer)
-        own.learn(millions, seconds)
-        whole = self.fits[network] = self._fit(network)
-        whole.learn(millions, seconds)
+        for key, fit in ((layer, self._fit(network, layer)), (network, self._fit(network))):
+            self.fits[key] = fit
+            fit.learn(millions, seconds)
+            self._unsaved.add(key)
+
+    async def save(self) -> None:
+        """Remember what was learnt since the last time."""
+        keys, self._unsaved = self._unsaved, set()
+        if not keys:
+            return
         async with self.database.session() as session, session.begin():
-            for key in (layer, network):
+            for key in keys:
                 await session.merge(Pace(key=key, values=asdict(self.fits[key])))
 
     def _fit(self, network: str, layer: str = "") -> Fit:

@@ -143,10 +143,11 @@ class Ledger:
             session.add(Picture(job_id=id, role="result", size=size, data=rendered.data))
             return job
 
-    async def told(self, id: str, message_id: int) -> None:
-        """Remember which message shows this job's status."""
+    async def told(self, id: str, message_id: int, interaction_token: str | None) -> None:
+        """Remember which message shows this job's status, and the interaction if it is that one's answer."""
+        told = {"status_message_id": message_id, "interaction_token": interaction_token}
         async with self.database.session() as session, session.begin():
-            await session.execute(update(Job).where(Job.id == id).values(status_message_id=message_id))
+            await session.execute(update(Job).where(Job.id == id).values(told))
 
     async def finish(
         self, id: str, state: State, reason: str | None = None, *, before: Collection[State] = UNFINISHED

@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PROBE_PATIENCE: Final = 2.0
+PROBE_PATIENCE: Final = 5.0
 """Seconds in which a picture is looked at before its job is taken in; then the dream itself will tell."""
+SAVE_EVERY: Final = 60.0
+"""Seconds between two savings of what the cost model has learnt."""
 FARM_GONE: Final = 5.0
 """Seconds before a dream is tried again after the farm dropped it unasked."""
+SHORT_LINE: Final = 50
+"""Jobs in line up to which each is told when it moves up."""
 WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
 
 
@@ -78,6 +82,7 @@ class Queue:
         self._loops: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._awaited: dict[str, asyncio.Event] = {}
+        self._places: dict[str, int | None] = {}
         self._is_sqlite = database.is_sqlite
 
     # ---------------------------------------------------------------------------------- from start to end
@@ -90,7 +95,8 @@ class Queue:
             asyncio.create_task(self._forever(step, pause))
             for step, pause in (
                 (self._dispatch, 0.0),
-                (self._look_around, 1.0 if self._is_sqlite else LEASE.total_seconds() / 5),
+                (self._look_around, LEASE.total_seconds() / 5),
+                (self.estimates.save, SAVE_EVERY),
             )
         ]
 
@@ -111,7 +117,9 @@ class Queue:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.ledger.leave()
+        if self._loops:
+            await self.estimates.save()
+            await self.ledger.leave()
 
     # -------------------------------------------------------------------------------------- what is asked
 
@@ -272,9 +280,7 @@ class Queue:
     async def _announce(self, job: Job) -> None:
         """Send the status message of a job; where that can never be, the job ends."""
         try:
-            message_id = await self.delivery.announce(
-                job, place=self.place(job.id), ready_at=self.ready_at(job.id)
-            )
+            told = await self.delivery.announce(job, place=self.place(job.id), ready_at=self.ready_at(job.id))
         except Undeliverable as error:
             await self._end(job, State.FAILED, str(error))
             self._stop(job.id)
@@ -283,8 +289,8 @@ class Queue:
         ) as error:  # Discord is in trouble: the dream goes on and is announced when it is ready
             log.warning("job %s is not announced yet: %r", job.id, error)
         else:
-            job.status_message_id = message_id
-            await self.ledger.told(job.id, message_id)
+            job.status_message_id, job.interaction_token = told
+            await self.ledger.told(job.id, *told)
 
     async def _adopt(self) -> None:
         for job in await self.ledger.adopt():
@@ -362,7 +368,7 @@ class Queue:
         else:
             self._spawn(self._deliver(stored, rendered.data))
         if job.width and job.height:
-            await self.estimates.learn(Recipe.parse(job.recipe), job.width, job.height, took)
+            self.estimates.learn(Recipe.parse(job.recipe), job.width, job.height, took)
 
     async def _again(self, job: Job) -> None:
         """The farm stopped a dream: it was cancelled, or the farm went away and must dream it again."""
@@ -427,11 +433,23 @@ class Queue:
 
     async def _look_around(self) -> None:
         self._wake.set()  # the farm may have grown
+        await self._move_up()
         if self._is_sqlite:
             return
         await self._adopt()
         for id in await self.ledger.ended_elsewhere([*self._running]):
             self._stop(id)
+
+    async def _move_up(self) -> None:
+        """Show those who wait that they are nearer; in a long line Discord's countdown must do."""
+        if len(self.line) > SHORT_LINE:
+            return
+        self._places = {id: place for id, place in self._places.items() if id in self.line}
+        moved = {id: place for id in self.line.jobs if (place := self.place(id)) != self._places.get(id)}
+        for job in await self.ledger.unfinished(Job.id.in_(moved)) if moved else ():
+            place = moved[job.id]
+            if self.delivery.progress(job, place=place, ready_at=self.ready_at(job.id)):
+                self._places[job.id] = place
 
     async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
         while True:
