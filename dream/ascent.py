@@ -51,7 +51,7 @@ def palette(picture: Pixels) -> NDArray[np.float32]:
     it. This is a mixture of that, of the same for natural photographs, and of plain colours.
     """
     colors = picture.reshape(-1, 3)[:: max(1, picture.size // 300_000)]
-    parts = (np.cov(colors, rowvar=False), _NATURAL_COLORS @ _NATURAL_COLORS.T, PLAIN_COLORS)
+    parts = (np.cov(colors, rowvar=False, bias=True), _NATURAL_COLORS @ _NATURAL_COLORS.T, PLAIN_COLORS)
     shares = (0.5, 0.2, 0.3)
     units = (part / (np.linalg.norm(part) + 1e-9) for part in parts)
     mixed = np.sum([share * unit for share, unit in zip(shares, units, strict=True)], axis=0)
