@@ -172,8 +172,8 @@ async def keep_worker(
             await nanny
             await nanny.finished()
             log.warning("The worker at %s ended; starting another.", address)
-        except Exception:
-            log.exception("A worker did not start; trying again.")
+        except Exception as error:
+            log.warning("A worker did not start (%s); trying again.", error)
         finally:
             await _end(nanny)
         await asyncio.sleep(1)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
 from dream.picture import Limits, PictureError, Probe
-from dream.recipe import RecipeError
 from dream.render import Progress, Rendered, Work, render, warm
 
 if TYPE_CHECKING:
@@ -142,11 +141,11 @@ class Farm:
             address = await self._some_worker()
             asked = self._client.run(worker.probe, data, limits, workers=[address])
             try:
-                found: Probe | PictureError = (await asyncio.wait_for(asked, 20))[address]
+                found: Probe | Exception = (await asyncio.wait_for(asked, 20))[address]
             except OSError as error:
                 log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
                 continue
-            if isinstance(found, PictureError):
+            if isinstance(found, Exception):
                 raise found
             return found
         raise PictureError("That picture could not be opened; please save it as a PNG or JPEG and resend it.")
@@ -169,8 +168,7 @@ class Farm:
             future = self._client.submit(worker.dream, self._render, key, work, key=worker.key_of(key))
             mine = self._dreams[key] = _Dream(on_progress, future)
             try:
-                rendered: Rendered = await future
-                return rendered
+                rendered: Rendered | Exception = await future
             except asyncio.CancelledError:
                 await self.cancel(key)
                 raise
@@ -178,8 +176,8 @@ class Farm:
                 if mine.cancelled:
                     raise Cancelled from None
                 log.warning("Dream %s is asked for again: %s", key, error)
-            except (PictureError, RecipeError):
-                raise
+                await asyncio.sleep(0.5)
+                continue
             except KilledWorker:
                 raise FarmError(
                     "This dream stopped its worker three times, so I gave it up; a smaller size may work."
@@ -196,7 +194,9 @@ class Farm:
             finally:
                 self._dreams.pop(key, None)
                 future.release()
-            await asyncio.sleep(0.5)
+            if isinstance(rendered, Exception):
+                raise rendered
+            return rendered
 
     async def cancel(self, key: str) -> None:
         """Stop the dream `key`: its `dream` call raises Cancelled now, its worker is free a moment later."""

@@ -11,6 +11,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
+from dream.recipe import RecipeError
 from dream.render import Progress, Rendered, Work
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,11 @@ def is_cancelled(worker: Worker, key: Key) -> bool:
     return task is not None and task.state == "cancelled"
 
 
-def dream(render: Render, job: str, work: Work) -> Rendered:
+REFUSALS = (PictureError, RecipeError)
+"""Faults of what was asked. They are answered, not raised: Dask logs whatever a task raises as a failure."""
+
+
+def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
     """The task of one dream: `render` it, telling progress as events."""
     worker = get_worker()
     told = 0.0
@@ -80,17 +85,19 @@ def dream(render: Render, job: str, work: Work) -> Rendered:
             told = now
             worker.log_event(TOPIC, {"job": job, "progress": pickle.dumps(progress)})
 
-    return render(work, tell, lambda: is_cancelled(worker, key_of(job)))
+    try:
+        return render(work, tell, lambda: is_cancelled(worker, key_of(job)))
+    except REFUSALS as refusal:
+        return refusal
 
 
 _probes = asyncio.Semaphore(2)
 
 
-async def probe(data: bytes, limits: Limits) -> Probe | PictureError:
-    """Look at a picture beside whatever dream is running. A bad picture is answered, not raised: Dask logs
-    what raises together with its arguments, here a whole file."""
+async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
+    """Look at a picture beside whatever dream is running."""
     async with _probes:
         try:
             return await asyncio.to_thread(probe_picture, data, limits)
-        except PictureError as error:
-            return error
+        except REFUSALS as refusal:
+            return refusal
