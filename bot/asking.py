@@ -62,7 +62,7 @@ async def ask(
         recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))
     return await bot.queue.submit(
         Ask(
-            kind="dream",
+            kind="zoom" if recipe.is_video else "dream",
             recipe=str(recipe),
             source=source,
             guild_id=guild_id,

@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from dream import dreamer
 from dream.dreamer import Report
 from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
+from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
 """At least this long passes between two previews of one dream."""
@@ -49,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished dream as a file to post."""
+    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video."""
 
     data: bytes
     filename: str
@@ -79,15 +83,22 @@ def render(
             )
         )
 
-    result = dreamer.dream(
-        work.source,
-        work.recipe,
-        guide=work.guide,
-        inception_v3=work.inception_v3,
-        limits=work.limits,
-        on_progress=report,
-        cancelled=cancelled,
-    )
+    options: dict[str, Any] = {
+        "guide": work.guide,
+        "inception_v3": work.inception_v3,
+        "limits": work.limits,
+        "on_progress": report,
+        "cancelled": cancelled,
+    }
+    recipe = Recipe.parse(work.recipe)
+    if recipe.is_video:
+        from dream.zoom import zoom
+
+        with TemporaryDirectory(prefix="dreambot-") as folder:
+            path = Path(folder, "dream.mp4")
+            video = zoom(work.source, recipe, path, max_bytes=work.max_bytes, **options)
+            return Rendered(path.read_bytes(), path.name, video)
+    result = dreamer.dream(work.source, recipe, **options)
     data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
     return Rendered(data, f"dream.{extension}", result.report)
 
