@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -50,25 +51,43 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database; a test that takes it runs once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/dreambot.db"
-    server = request.getfixturevalue("postgres")
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """The URL of an empty PostgreSQL database."""
     name = f"test_{secrets.token_hex(6)}"
     programs = _postgres_programs()
     assert programs is not None
     subprocess.run(
-        [programs / "psql", "-q", f"{server}/postgres", "-c", f"CREATE DATABASE {name}"], check=True
+        [programs / "psql", "-q", f"{postgres}/postgres", "-c", f"CREATE DATABASE {name}"], check=True
     )
-    return f"{server}/{name}"
+    return f"{postgres}/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database; a test that takes it runs once on SQLite and once on PostgreSQL."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/dreambot.db"
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open, migrated, empty database."""
-    database = Database(database_url)
+    async with _opened(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def postgres_database(postgres_url: str) -> AsyncIterator[Database]:
+    """The same, on PostgreSQL only."""
+    async with _opened(postgres_url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    database = Database(url)
     await database.open()
     yield database
     await database.close()
