@@ -36,7 +36,7 @@ from bot.store.database import Database
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.loader import Config, Ids, Preset, Size, nearest, whole_number
 from dream.backbone.catalog import LAYERS, NetworkName
-from dream.octaves import DEFAULT_SIZE
+from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
@@ -272,7 +272,8 @@ class Effective(Values):
             raise RecipeError(f"Dreams here have at most {self.max_size} pixels: say size={self.max_size}.")
         if recipe.steps and recipe.steps > self.max_steps:
             raise RecipeError(f"Dreams here have at most {self.max_steps} steps: say steps={self.max_steps}.")
-        size = recipe.size or self.size or (self.max_size if self.max_size < DEFAULT_SIZE else None)
+        usual, wanted = (VIDEO_SIZE, None) if recipe.is_video else (DEFAULT_SIZE, self.size)
+        size = recipe.size or wanted or (self.max_size if self.max_size < usual else None)
         steps = recipe.steps
         if not steps and (recipe.settled().steps or 0) > self.max_steps:
             steps = self.max_steps

@@ -100,7 +100,8 @@ def _done(job: Job, picture: bytes | None) -> Status:
     if picture is not None:
         alt = f"A dream of {' and '.join(report.get('layers', ()))}."
         files = [_file(picture, job.filename or "dream.png", alt, spoiler=job.spoiler)]
-    buttons = [Again(job.id), Deeper(job.id), Delete(job.id), Report(job.id)]
+    deeper = [] if job.kind == "zoom" else [Deeper(job.id)]  # a video cannot be dreamt on
+    buttons = [Again(job.id), *deeper, Delete(job.id), Report(job.id)]
     return _message(job, *lines, buttons=buttons, files=files)
 
 
