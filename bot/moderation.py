@@ -56,7 +56,7 @@ class Moderation:
             return f"Dreambot takes a break: {notice}"
         if guild_id is None:
             return None
-        match await self.standing(guild_id, members):
+        match self.standing(guild_id, members, await self.verdict(guild_id)):
             case Verdict.DENIED:
                 return "The bot's operator has not opened it to this server."
             case Verdict.ASKED:
@@ -66,12 +66,11 @@ class Moderation:
             return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
         return None
 
-    async def standing(self, guild_id: int, members: int) -> Verdict:
-        """Whether a server with so many members is let in."""
+    def standing(self, guild_id: int, members: int, verdict: Verdict | None) -> Verdict:
+        """Whether a server with so many members is let in; `verdict` is what an operator said about it."""
         allowed = self._config.allow_servers
         if guild_id in self._config.deny_servers or (allowed and guild_id not in allowed):
             return Verdict.DENIED
-        verdict = await self.verdict(guild_id)
         large = bool(self._config.ask_above) and members > self._config.ask_above
         if verdict is Verdict.DENIED or verdict is Verdict.ALLOWED:
             return verdict
@@ -82,6 +81,13 @@ class Moderation:
         async with self._database.session() as session:
             row = await session.get(ServerRow, guild_id)
         return Verdict(row.verdict) if row and row.verdict else None
+
+    async def verdicts(self) -> dict[int, Verdict]:
+        """What operators said about servers; most are never mentioned."""
+        query = select(ServerRow.guild_id, ServerRow.verdict).where(ServerRow.verdict.is_not(None))
+        async with self._database.session() as session:
+            rows = (await session.execute(query)).all()
+        return {guild_id: Verdict(verdict) for guild_id, verdict in rows if verdict}
 
     async def decide(self, guild_id: int, verdict: Verdict, *, by: int) -> None:
         """Write down what an operator said about a server, or that they are being asked."""

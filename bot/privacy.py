@@ -7,7 +7,7 @@ member who asks to be forgotten, and a server that the bot has left, are deleted
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -84,12 +84,14 @@ class Privacy:
                 update(ServerRow).where(ServerRow.guild_id == guild_id).values(left_at=None)
             )
 
-    async def known(self) -> Collection[int]:
-        """The servers of which something is kept."""
+    async def servers(self) -> dict[int, bool]:
+        """The servers of which something is kept, and whether their grace time runs."""
         columns = [table.c.guild_id for table in Base.metadata.tables.values() if "guild_id" in table.c]
         async with self._database.session() as session:
-            found = await session.scalars(union(*(select(column) for column in columns)))
-            return {guild_id for guild_id in found if guild_id}
+            kept = await session.scalars(union(*(select(column) for column in columns)))
+            left = await session.scalars(select(ServerRow.guild_id).where(ServerRow.left_at.is_not(None)))
+            gone = set(left)
+            return {guild_id: guild_id in gone for guild_id in kept if guild_id}
 
     async def purge(self) -> None:
         """Delete what has been kept long enough, everywhere."""

@@ -75,29 +75,30 @@ class Operating(commands.Cog):
         await context.reply(f"✅ Server {server_id} may not use the bot.", mention_author=False)
 
     @commands.Cog.listener()
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Leave a server that is not let in, and ask about one that is large."""
-        await self.look_at(guild)
-
-    @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Do the same for servers that were joined, or grew, while the bot was not running."""
+        """Look at servers that were joined, or grew, while the bot was not connected."""
+        verdicts = await self.bot.moderation.verdicts()
         for guild in self.bot.guilds:
-            await self.look_at(guild)
+            await self.look_at(guild, verdicts.get(guild.id))
 
     @commands.Cog.listener()
-    async def on_command(self, context: Context) -> None:
-        """Notice a server that has grown."""
-        if context.guild is not None:
-            await self.look_at(context.guild)
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Look at a new server."""
+        await self.look_at(guild, await self.bot.moderation.verdict(guild.id))
 
-    async def look_at(self, guild: discord.Guild) -> None:
-        """Do what the operator's limits say about a server; ask them at most once."""
-        match await self.bot.moderation.standing(guild.id, guild.member_count or 0):
+    @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Look at a server that Discord had lost for a while."""
+        if self.bot.is_ready():
+            await self.on_guild_join(guild)
+
+    async def look_at(self, guild: discord.Guild, verdict: Verdict | None) -> None:
+        """Leave a server that is not let in, and ask, once, about one that is large."""
+        match self.bot.moderation.standing(guild.id, guild.member_count or 0, verdict):
             case Verdict.DENIED:
                 log.warning("leaving server %s (%s): the operator does not let it in", guild.id, guild.name)
                 await guild.leave()
-            case Verdict.ASKED if await self.bot.moderation.verdict(guild.id) is None:
+            case Verdict.ASKED if verdict is None:
                 assert self.bot.user is not None
                 await self.bot.moderation.decide(guild.id, Verdict.ASKED, by=self.bot.user.id)
                 await self._ask_operators(guild)

@@ -69,11 +69,14 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Notice servers that were left while the bot was not running."""
-        shards = self.bot.shard_ids or range(self.bot.shard_count or 1)
-        for guild_id in await self.bot.privacy.known():
-            ours = (guild_id >> 22) % (self.bot.shard_count or 1) in shards
-            if ours and self.bot.get_guild(guild_id) is None:
+        """Notice servers that were left or joined while the bot was not connected."""
+        count = self.bot.shard_count or 1
+        shards = self.bot.shard_ids or range(count)
+        for guild_id, gone in (await self.bot.privacy.servers()).items():
+            here = self.bot.get_guild(guild_id) is not None
+            if gone and here:
+                await self.bot.privacy.joined(guild_id)
+            elif not gone and not here and (guild_id >> 22) % count in shards:
                 await self.bot.privacy.left(guild_id)
 
 

@@ -14,31 +14,32 @@ import pytest_asyncio
 import simcord
 from sqlalchemy import select
 
+import dream
 from bot.app import App
 from bot.clock import MovedClock
 from bot.store.jobs import Job
 from config.loader import Config, Dream, Moderation, Privacy
 from dream.farm import Farm
+from dream.picture import Limits
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
+PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class SimApp(App):
-    """The app without the schedule: tests say when an hour passes."""
+    """The app without the schedule, on a farm that outlives it: tests say when an hour passes."""
 
     async def open(self) -> None:
         await self.database.open()
-        await self.farm.start()
         await self.queue.open()
 
     async def stop(self) -> None:
         """End as a process does."""
         await self.daily.close()
         await self.queue.close()
-        await self.farm.close()
         await self.database.close()
 
 
@@ -101,19 +102,30 @@ class World:
             return [*(await session.scalars(select(Job).where(Job.member_id == who.id)))]
 
 
-async def opened(folder: Path, **sections: object) -> SimApp:
-    import pretended
-
-    farm = Farm(workers=1, render=pretended.render, warm=pretended.warm)
+async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
+    """The app on a data folder, with some sections of its configuration given."""
     app = SimApp(Config(data=folder, **sections), MovedClock(NOON), farm)  # type: ignore[arg-type]
     await app.open()
     return app
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SimApp]:
+async def farm() -> AsyncIterator[Farm]:
+    """A worker that has loaded what a first picture needs."""
+    import pretended
+
+    farm = Farm(workers=1, render=pretended.render, warm=pretended.warm)
+    await farm.start()
+    await farm.probe(PHOTO.read_bytes(), Limits())
+    yield farm
+    await farm.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIterator[SimApp]:
     app = await opened(
         tmp_path_factory.mktemp("data"),
+        farm,
         dream=Dream(max_size=1024, max_steps=50),
         moderation=Moderation(ask_above=1000),
         privacy=Privacy(terms_url="https://example.org/terms", leave_days=2),

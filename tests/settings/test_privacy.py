@@ -1,4 +1,4 @@
-"""To be forgotten, to be left, and what is said about it: searched for in the database and the data folder."""
+"""To be forgotten and to be left, searched for in the database and on the disk; and what is said about it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import pytest
 import simcord
 from sqlalchemy import select
 
-import dream
+from bot.pseudonyms import pseudonyms
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
-from config.loader import Store
-from dream.picture import Limits
-from tests.settings.conftest import SimApp, World, opened
+from config.loader import Config, ConfigError, Privacy, Store
+from dream.farm import Farm
+from tests.settings.conftest import PHOTO, SimApp, World, opened
 
-PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
-FORGOTTEN = "m-"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def rows_with(app: SimApp, needle: int | bytes) -> list[str]:
@@ -43,9 +42,10 @@ def files_with(folder: Path, *needles: bytes) -> list[str]:
     return [file.name for file in files if any(needle in file.read_bytes() for needle in needles)]
 
 
-async def test_forget_me_leaves_nothing_but_a_keyed_hash(database_url: str, tmp_path: Path) -> None:
-    app = await opened(tmp_path, store=Store(url=database_url))
-    await app.farm.probe(PHOTO.read_bytes(), Limits())  # the worker is up and has loaded what it needs
+async def test_forget_me_leaves_nothing_but_a_keyed_hash(
+    database_url: str, tmp_path: Path, farm: Farm
+) -> None:
+    app = await opened(tmp_path, farm, store=Store(url=database_url))
     async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
         world = World(app, env)
         alice = world.bob  # has the Fans role
@@ -93,8 +93,8 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(database_url: str, tmp_
     assert files_with(tmp_path, photo[5000:5100], b"dreamt \xff\xd8") == []
 
 
-async def test_a_server_that_was_left_is_deleted_after_its_grace(tmp_path: Path) -> None:
-    app = await opened(tmp_path)
+async def test_a_server_that_was_left_is_deleted_after_its_grace(tmp_path: Path, farm: Farm) -> None:
+    app = await opened(tmp_path, farm)
     async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
         stays, goes = World(app, env), World(app, env)
         for world in (stays, goes):
@@ -119,9 +119,9 @@ async def test_a_server_that_was_left_is_deleted_after_its_grace(tmp_path: Path)
 
 
 async def test_a_server_left_while_the_bot_was_away_is_noticed_and_one_joined_again_is_kept(
-    tmp_path: Path,
+    tmp_path: Path, farm: Farm
 ) -> None:
-    app = await opened(tmp_path)
+    app = await opened(tmp_path, farm)
     await app.settings.choose(404, "size", 300, by=1)
     async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
         world = World(app, env)
@@ -135,11 +135,9 @@ async def test_a_server_left_while_the_bot_was_away_is_noticed_and_one_joined_ag
     await app.stop()
 
 
-async def test_privacy_is_told_in_plain_words(tmp_path: Path) -> None:
-    from config.loader import Privacy
-
+async def test_privacy_is_told_in_plain_words(tmp_path: Path, farm: Farm) -> None:
     privacy = Privacy(retention_days=3, leave_days=5, terms_url="https://example.org/terms")
-    app = await opened(tmp_path, privacy=privacy)
+    app = await opened(tmp_path, farm, privacy=privacy)
     async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
         world = World(app, env)
         said = await world.say(world.alice, "!privacy")
@@ -154,18 +152,12 @@ async def test_privacy_is_told_in_plain_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"short"])
 async def test_a_key_that_is_none_stops_the_start(tmp_path: Path, content: bytes) -> None:
-    from bot.pseudonyms import pseudonyms
-    from config.loader import Config, ConfigError, Privacy
-
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(ConfigError, match=r"\[privacy\] key_file"):
         pseudonyms(Config(data=tmp_path, privacy=Privacy(key_file=tmp_path / "key")))
 
 
-def test_pseudonyms_hold_over_restarts_and_differ_between_installations(tmp_path: Path) -> None:
-    from bot.pseudonyms import pseudonyms
-    from config.loader import Config
-
+async def test_pseudonyms_hold_over_restarts_and_differ_between_installations(tmp_path: Path) -> None:
     here, there = Config(data=tmp_path / "here"), Config(data=tmp_path / "there")
     assert pseudonyms(here)(5) == pseudonyms(here)(5) != pseudonyms(there)(5)
     assert pseudonyms(here)(5) != pseudonyms(here)(6)

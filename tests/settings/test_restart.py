@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import simcord
 
+from dream.farm import Farm
 from tests.settings.conftest import World, opened
 from tests.settings.test_panel import chosen, control, opened_panel, put
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_a_panel_and_a_form_open_across_a_restart(tmp_path: Path) -> None:
-    first = await opened(tmp_path)
+
+async def test_a_panel_and_a_form_open_across_a_restart(tmp_path: Path, farm: Farm) -> None:
+    first = await opened(tmp_path, farm)
     env = simcord.Env(first.bot, shard_count=1, settle_timeout=20, check_errors=False)
     await env.start()
     world = World(first, env)
@@ -20,7 +24,7 @@ async def test_a_panel_and_a_form_open_across_a_restart(tmp_path: Path) -> None:
     form = await world.admin.click(panel, custom_id=control("edit", "size"))
     await first.stop()
 
-    second = await opened(tmp_path)
+    second = await opened(tmp_path, farm)
     await env.restart_bot(second.bot)
     world.app = second
     late = await world.admin.submit_modal(form, {"value": "512"})

@@ -279,13 +279,14 @@ async def test_the_operator_pauses_and_resumes(database: Database, tmp_path: Pat
 async def test_servers_are_let_in_denied_or_asked_about(database: Database, tmp_path: Path) -> None:
     section = ModerationSection(deny_servers=(3,), ask_above=100)
     moderation = Moderation(database, Config(data=tmp_path, moderation=section), MovedClock(NOON), str)
-    assert await moderation.standing(1, 100) is Verdict.ALLOWED
-    assert await moderation.standing(1, 101) is Verdict.ASKED
-    assert await moderation.standing(3, 5) is Verdict.DENIED
+    assert moderation.standing(1, 100, None) is Verdict.ALLOWED
+    assert moderation.standing(1, 101, None) is Verdict.ASKED
+    assert moderation.standing(3, 5, Verdict.ALLOWED) is Verdict.DENIED
+    assert await moderation.verdict(1) is None
     await moderation.decide(1, Verdict.ALLOWED, by=1)
-    assert await moderation.standing(1, 101) is Verdict.ALLOWED
+    assert moderation.standing(1, 101, await moderation.verdict(1)) is Verdict.ALLOWED
     await moderation.decide(1, Verdict.DENIED, by=1)
-    assert await moderation.standing(1, 5) is Verdict.DENIED
+    assert moderation.standing(1, 5, (await moderation.verdicts())[1]) is Verdict.DENIED
     closed = ModerationSection(allow_servers=(7,))
     moderation = Moderation(database, Config(data=tmp_path, moderation=closed), MovedClock(NOON), str)
-    assert [await moderation.standing(n, 5) for n in (7, 8)] == [Verdict.ALLOWED, Verdict.DENIED]
+    assert [moderation.standing(n, 5, None) for n in (7, 8)] == [Verdict.ALLOWED, Verdict.DENIED]
