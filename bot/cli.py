@@ -6,14 +6,16 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from config.loader import Config
-    from dream.dreamer import Progress
+    from dream.dreamer import Progress, Report
+    from dream.recipe import Recipe
 
 app = typer.Typer(
     name="dreambot",
@@ -51,25 +53,27 @@ def read_config(path: Path | None) -> Config:
         stop(str(error), 2)
 
 
+Photo = Annotated[str, typer.Argument(metavar="PHOTO", help="A picture file, or `sky` for generated clouds.")]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RECIPE ...]", help="What to dream of; else the setting dream.recipe."),
+]
+Guide = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")]
+
+
 @app.command()
 def dream(
-    photo: Annotated[
-        str,
-        typer.Argument(metavar="PHOTO", help="A picture file, or `sky` for generated clouds."),
-    ],
-    recipe: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[RECIPE ...]", help="What to dream of; else the setting dream.recipe."),
-    ] = None,
+    photo: Photo,
+    recipe: Words = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png, .jpg or .webp."),
+        Path, typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png, .jpg or .webp.")
     ] = Path("dream.png"),
-    guide: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
-    ] = None,
-    report: Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")] = False,
+    guide: Guide = None,
+    report: Json = False,
     config: ConfigFile = None,
 ) -> None:
     """Dream one picture, without Discord or a database.
@@ -79,50 +83,49 @@ def dream(
 
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
     """
-    settings = read_config(config)
-    limits = settings.picture
     formats: dict[str, Literal["png", "jpg", "webp"]] = {
         ".png": "png",
         ".jpg": "jpg",
         ".jpeg": "jpg",
         ".webp": "webp",
     }
-    if out.suffix.lower() not in formats:
-        stop(f"{out}: name it .png, .jpg or .webp.", 2)
-    if not out.parent.is_dir():
-        stop(f"{out}: there is no folder {out.parent}.", 2)
-    picture = None if photo == "sky" else read_picture(Path(photo))
+    check_out(out, *formats)
+    with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
+        if wanted.is_video:
+            stop("zoom, rotate and seconds make a video: write `dreambot zoom` instead.", 2)
+        import dream
+        from dream.picture import encode
 
-    from dataclasses import asdict
+        result = dream.dream(picture, wanted, **options)
+        data, _ = encode(result.pixels, recipe=result.report.recipe, format=formats[out.suffix.lower()])
+        out.write_bytes(data)
+    tell(result.report, out, as_json=report)
 
-    import dream
-    from dream.picture import Limits, PictureError, encode
 
-    try:
-        parsed = dream.Recipe.parse(" ".join(recipe or []), preset_recipes(), default=settings.dream.recipe)
-        with dream_bar(quiet=report) as on_progress:
-            result = dream.dream(
-                picture,
-                parsed,
-                guide=guide.read_bytes() if guide else None,
-                inception_v3=settings.weights.inception_v3,
-                limits=Limits(limits.max_bytes, limits.max_pixels, limits.max_frames),
-                on_progress=on_progress,
-            )
-    except (dream.RecipeError, PictureError) as error:
-        stop(str(error), 2)
-    data, _ = encode(result.pixels, recipe=result.report.recipe, format=formats[out.suffix.lower()])
-    out.write_bytes(data)
-    if report:
-        typer.echo(json.dumps(asdict(result.report), ensure_ascii=False))
-        return
-    done = result.report
-    typer.echo(f"{out}: {done.width} × {done.height}, {done.recipe}, {done.model}, {done.seconds:.1f} s")
-    if done.fallback:
-        typer.echo(
-            f"InceptionV3's weights are not here, so {'+'.join(done.layers)} stood in for {done.fallback}. "
-            "`dreambot weights fetch` gets the real ones."
-        )
+@app.command()
+def zoom(
+    photo: Photo,
+    recipe: Words = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .mp4.")] = Path(
+        "dream.mp4"
+    ),
+    guide: Guide = None,
+    report: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Dream a video: an endless fall into the picture that loops, or with `zoom=1` how its dream comes about.
+
+    Besides a recipe's other options, `zoom` is how much larger each frame is, `rotate` how many degrees it
+    turns, and `seconds` the length.
+
+    `dreambot zoom photo.jpg block8+block11 zoom=1.02 rotate=0.5 seconds=10 -o dream.mp4`
+    """
+    check_out(out, ".mp4")
+    with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
+        from dream.zoom import zoom
+
+        done = zoom(picture, wanted, out, **options)
+    tell(done, out, as_json=report)
 
 
 @app.command()
@@ -245,6 +248,57 @@ def worker(
     from dream.cluster import run_workers
 
     raise typer.Exit(run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit))
+
+
+def check_out(out: Path, *suffixes: str) -> None:
+    """Leave now, not after the dream, if the result could not be written to `out`."""
+    if out.suffix.lower() not in suffixes:
+        *most, last = suffixes
+        stop(f"{out}: name it {', '.join(most)}{' or ' if most else ''}{last}.", 2)
+    if not out.parent.is_dir():
+        stop(f"{out}: there is no folder {out.parent}.", 2)
+
+
+@contextmanager
+def dreaming(
+    photo: str, words: list[str] | None, guide: Path | None, config: Path | None, *, quiet: bool
+) -> Iterator[tuple[bytes | None, Recipe, dict[str, Any]]]:
+    """Read what to dream from the command line; yields picture, recipe and the engine's other arguments.
+
+    Meanwhile a progress bar is shown, and whatever cannot be dreamt ends the command with one sentence.
+    """
+    settings = read_config(config)
+    picture = None if photo == "sky" else read_picture(Path(photo))
+    import dream
+    from dream.picture import Limits, PictureError
+
+    try:
+        recipe = dream.Recipe.parse(" ".join(words or []), preset_recipes(), default=settings.dream.recipe)
+        limits = settings.picture
+        with dream_bar(quiet) as on_progress:
+            yield (
+                picture,
+                recipe,
+                {
+                    "guide": read_picture(guide) if guide else None,
+                    "inception_v3": settings.weights.inception_v3,
+                    "limits": Limits(limits.max_bytes, limits.max_pixels, limits.max_frames),
+                    "on_progress": on_progress,
+                },
+            )
+    except (dream.RecipeError, PictureError) as error:
+        stop(str(error), 2)
+
+
+def tell(report: Report, out: Path, *, as_json: bool) -> None:
+    """Print how the dream at `out` was dreamt."""
+    if as_json:
+        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
+        return
+    size, time = f"{report.width} × {report.height}", f"{report.seconds:.1f} s"
+    typer.echo(f"{out}: {size}, {report.recipe}, {report.model}, {time}")
+    if report.note:
+        typer.echo(report.note)
 
 
 def read_picture(path: Path) -> bytes:
