@@ -148,7 +148,7 @@ class Delivery:
         channel = await self._channel(job)
         if self.clock.now() - job.created_at > NONCE_TRUSTED and (found := await self._find(job)):
             return Told(found, None)
-        reference = discord.utils.MISSING
+        reference = None
         if job.request_message_id:
             reference = discord.MessageReference(
                 message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
