@@ -19,7 +19,7 @@ from dream.recipe import Recipe
 PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
 """Seconds of two CPU cores for each pixel of a step."""
 FIXED: Final = 0.5
-MEMORY: Final = 0.97
+MEMORY: Final = 0.93
 """How much of an observation's weight is left at the next one."""
 
 
