@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
-from bot.store.database import Database
+from bot.store.database import Database, uninterrupted
 from bot.store.jobs import UNFINISHED, Channel, Job, Kind, Picture, Process, State
 from dream.render import Rendered
 
@@ -46,6 +46,7 @@ class Ask:
     server_seconds: float | None = None
 
 
+@uninterrupted
 class Ledger:
     """The jobs in the database, seen by one bot process.
 
@@ -137,7 +138,7 @@ class Ledger:
             job.state = State.DELIVERING
             job.filename = rendered.filename
             job.report = asdict(rendered.report)
-            if job.kind is Kind.DAILY:
+            if not job.has_message:
                 job.state, job.finished_at = State.DONE, self.clock.now()
             size = len(rendered.data)
             session.add(Picture(job_id=id, role="result", size=size, data=rendered.data))

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.daily.slots import Schedule, parse_days, parse_times
-from bot.store.database import Base, Database
+from bot.store.database import Base, Database, uninterrupted
 from bot.store.jobs import Job, State
 
 LEASE: Final = timedelta(minutes=5)
@@ -126,6 +126,7 @@ class ForgottenRow(Base):
     member_hash: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
+@uninterrupted
 class DailyStore:
     """Reads and writes the daily dream's tables; every method is one short transaction."""
 

@@ -1,10 +1,16 @@
 """The bot's one database: SQLite in a file by default, PostgreSQL by URL, migrated when it is opened."""
 
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
-from sqlalchemy import BigInteger, Connection, DateTime, Dialect, event, inspect, text
+import sqlalchemy
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
@@ -12,6 +18,9 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
 
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -52,6 +61,26 @@ class Base(DeclarativeBase):
     type_annotation_map = {int: BigInteger, datetime: UtcDateTime}  # noqa: RUF012
 
 
+def uninterrupted(store: type[T]) -> type[T]:
+    """Class decorator: each public coroutine method goes on to its end when whoever awaits it is cancelled.
+
+    For classes whose methods are one short transaction each. A transaction that is cancelled while its
+    statement runs would leave SQLite's one connection locked until somebody collects the garbage.
+    """
+
+    def whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        @functools.wraps(method)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            return await asyncio.shield(asyncio.create_task(method(*args, **kwargs)))
+
+        return run
+
+    for name, method in list(vars(store).items()):
+        if inspect.iscoroutinefunction(method) and not name.startswith("_"):
+            setattr(store, name, whole(method))
+    return store
+
+
 class Database:
     """Opens, migrates and hands out sessions.
 
@@ -79,15 +108,20 @@ class Database:
 
     async def open(self) -> None:
         """Bring the schema up to date; several processes may do so at once. Raises StoreError."""
-        try:
+        with self._explained():
             if self.is_sqlite and self.url.database and self.url.database != ":memory:":
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             async with self.engine.begin() as connection:
                 await _migrate(connection)
-        except (OSError, DBAPIError) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            where = self.url.render_as_string(hide_password=True)
-            raise StoreError(f"store.url: the database {where} cannot be opened: {cause}") from error
+
+    async def revisions(self) -> tuple[str | None, str]:
+        """The schema's revision in the database, None in an empty one, and the newest. Raises StoreError."""
+        newest = _revisions()[-1]
+        if self.is_sqlite and not Path(self.url.database or "").exists():  # noqa: ASYNC240
+            return None, newest
+        with self._explained():
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(_current_revision), newest
 
     async def scrub(self) -> None:
         """Leave nothing of deleted rows on disk: SQLite's write-ahead log holds them until it is emptied."""
@@ -100,6 +134,15 @@ class Database:
     async def close(self) -> None:
         """Let go of every connection."""
         await self.engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            where = self.url.render_as_string(hide_password=True)
+            raise StoreError(f"store.url: the database {where} cannot be opened: {cause}") from error
 
 
 def _async_url(url: str) -> URL:
@@ -131,7 +174,7 @@ def _begin_immediate(connection: Connection) -> None:
 async def _migrate(connection: AsyncConnection) -> None:
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-    revisions = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    revisions = _revisions()
     current = await connection.run_sync(_current_revision)
     if current == revisions[-1]:
         return
@@ -143,8 +186,12 @@ async def _migrate(connection: AsyncConnection) -> None:
     await connection.run_sync(_upgrade)
 
 
+def _revisions() -> list[str]:
+    return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def _current_revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+    if not sqlalchemy.inspect(connection).has_table("alembic_version"):
         return None
     current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return current
