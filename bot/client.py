@@ -110,7 +110,7 @@ class DreamBot(commands.AutoShardedBot):
         )
 
     def prefix_in(self, context: commands.Context[Any]) -> str:
-        """Return what to write before a command here; without message content, only slash commands are heard."""
+        """Return what to write before a command; without message content, that is a slash."""
         return context.clean_prefix if self.intents.message_content else "/"
 
     async def on_ready(self) -> None:

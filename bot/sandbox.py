@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,20 +72,26 @@ async def opened(config: Config, settle_timeout: float = SETTLE_SECONDS) -> Asyn
             # A worker that is still coming up would keep SimCord waiting, too.
             await app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), app.queue.picture_limits)
             shards = None if config.discord.shard_count else 1
-            async with simcord.run(
-                app.bot, shard_count=shards, settle_timeout=settle_timeout, check_errors=False
-            ) as env:
-                yield _server(app, env)
+            env = simcord.Env(app.bot, shard_count=shards, settle_timeout=settle_timeout)
+            await env.start()
+            try:
+                yield await _server(app, env)
+            finally:
+                await env.shutdown()
         finally:
             await app.close()
 
 
-def _server(app: App, env: simcord.Env) -> Sandbox:
+async def _server(app: App, env: simcord.Env) -> Sandbox:
+    await keep_time(env)
+    assert app.bot.user
+    await app.bot.user.edit(username="Dreambot")
     guild = env.create_guild("Dreamers", owner=env.create_user("ada", global_name="Ada"))
     admins = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
     hidden: dict[Any, discord.PermissionOverwrite] = {
         guild.default_role: discord.PermissionOverwrite(view_channel=False),
         admins: discord.PermissionOverwrite(view_channel=True),
+        app.bot.user: discord.PermissionOverwrite(view_channel=True),
     }
     dreams = guild.create_text_channel("dreams", topic="Post a picture and write !dream")
     general = guild.create_text_channel("general")
@@ -187,8 +194,14 @@ async def _keep_fresh(sandbox: Sandbox, preview: Any) -> None:
     shown = 0
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        if (now := len(sandbox.env.http_requests)) != shown:
-            # Refused while a member's act is under way, which then shows everything itself.
-            with contextlib.suppress(simcord.SetupError, TimeoutError):
+        # Refused while a member's act is under way, which then shows everything itself.
+        with contextlib.suppress(simcord.SetupError, TimeoutError):
+            await keep_time(sandbox.env)
+            if (now := len(sandbox.env.http_requests)) != shown:
                 await preview.refresh()
                 shown = now
+
+
+async def keep_time(env: simcord.Env) -> None:
+    """Set SimCord's clock, which stands still by itself, to the time that it really is."""
+    await env.advance_time(max(0.0, (datetime.now(UTC) - env.now()).total_seconds()))

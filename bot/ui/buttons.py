@@ -26,7 +26,7 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"job:n
     """A button that does one thing to one job. Whether the presser may is asked at each press."""
 
     name: ClassVar[str]
-    label: ClassVar[str]
+    label: ClassVar[str | None]
     emoji: ClassVar[str]
     style: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
 
@@ -110,7 +110,7 @@ class Cancel(JobButton, template=r"cancel:(?P<job>[\w-]+)"):
 class Delete(JobButton, template=r"delete:(?P<job>[\w-]+)"):
     """Take a dream away, with the picture that it was dreamt from."""
 
-    name, label, emoji = "delete", "Delete", "🗑️"
+    name, label, emoji = "delete", None, "🗑️"
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Delete the message and what is kept of the job."""
@@ -141,7 +141,7 @@ class Delete(JobButton, template=r"delete:(?P<job>[\w-]+)"):
 class Report(JobButton, template=r"report:(?P<job>[\w-]+)"):
     """Show a dream to the server's moderators."""
 
-    name, label, emoji = "report", "Report", "🚩"
+    name, label, emoji = "report", None, "🚩"
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
@@ -153,9 +153,13 @@ class Report(JobButton, template=r"report:(?P<job>[\w-]+)"):
         view = discord.ui.View(timeout=None)
         view.add_item(Delete(job.id))
         asker = f" of <@{job.member_id}>" if job.member_id else ""
-        await channel.send(
-            f"🚩 {interaction.user.mention} reports a dream{asker}: {interaction.message.jump_url}", view=view
-        )
+        report = f"🚩 {interaction.user.mention} reports a dream{asker}: {interaction.message.jump_url}"
+        try:
+            await channel.send(report, view=view)
+        except discord.Forbidden:
+            raise Refused(
+                "I may not post in the channel for reports; please tell a moderator directly."
+            ) from None
         await whisper(interaction, "Thank you: the moderators have been told.")
 
 

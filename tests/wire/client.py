@@ -32,7 +32,11 @@ class Wire:
     @property
     def environment(self) -> dict[str, str]:
         """The environment that makes `dreambot run` log in here."""
-        return {"DISCORD_TOKEN": "wire", "DREAMBOT_DISCORD__API": self.api}
+        return {
+            "DISCORD_TOKEN": "wire",
+            "DREAMBOT_DISCORD__API": self.api,
+            "DREAMBOT_WEIGHTS__FETCH": "false",
+        }
 
     async def __aenter__(self) -> Self:
         command = [sys.executable, "-m", "tests.wire.discord", "0", *self.options]
@@ -72,9 +76,10 @@ class Wire:
             "slash", name=name, channel=channel, author=author, options=plain, attachments=files
         )
 
-    async def press(self, message: Json, label: str, author: str = "alice") -> Json:
+    async def press(self, message: Json, name: str, author: str = "alice") -> Json:
+        """Press the button whose custom id begins with `name`."""
         buttons = [button for row in message["components"] for button in row["components"]]
-        wanted = next(button for button in buttons if button.get("label") == label)
+        wanted = next(button for button in buttons if button["custom_id"].startswith(name))
         return await self.call(
             "press", message_id=message["id"], custom_id=wanted["custom_id"], author=author
         )

@@ -34,7 +34,7 @@ async def running(wire: Wire, data: Path, **environment: str) -> AsyncIterator[a
 
 
 async def start(wire: Wire, data: Path, **environment: str) -> asyncio.subprocess.Process:
-    settings = {"DREAMBOT_DATA": str(data), "DREAMBOT_DREAM__SIZE": "256", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    settings = {"DREAMBOT_DATA": str(data), "DREAMBOT_DREAM__SIZE": "256"}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "run"),
         env=os.environ | wire.environment | settings | environment,
@@ -80,7 +80,7 @@ async def test_a_dream_that_a_kill_interrupts_is_delivered_once(tmp_path: Path) 
     async with Wire() as wire:
         async with running(wire, tmp_path) as bot:
             await connected(wire)
-            await wire.say("!dream block8+block11 steps=20 octaves=5", PHOTO)
+            await wire.say("!dream block8+block11 steps=20", PHOTO)
             (before,) = await wire.until(
                 lambda answers: bool(answers) and "Dreaming" in answers[0]["content"]
             )
@@ -92,6 +92,9 @@ async def test_a_dream_that_a_kill_interrupts_is_delivered_once(tmp_path: Path) 
         async with running(wire, tmp_path):
             (after,) = await wire.until(lambda answers: any(map(is_dream, answers)))
             assert after["id"] == before["id"]
+            await wire.press(after, "delete", author="bob")
+            await wire.press(after, "delete")
+            await wire.until(lambda answers: not answers)
 
 
 async def test_what_is_asked_while_it_is_away_is_answered_when_it_is_back(tmp_path: Path) -> None:
