@@ -1,0 +1,176 @@
+"""`dreambot doctor`: what is right and wrong with this installation, and what to do about it.
+
+Nothing is changed by looking: no migration, no worker, no key.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from config.loader import Config, ConfigError, load_config, load_presets
+
+LITTLE_ROOM = 2_000_000_000
+"""Bytes of free disk below which a note is made."""
+
+
+class Level(StrEnum):
+    """How serious a finding is: with a wrong one the bot does not work."""
+
+    GOOD = "good"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; `detail` says what to do where it is not good."""
+
+    level: Level
+    subject: str
+    detail: str
+
+
+async def examine(path: Path | None = None) -> list[Finding]:
+    """Look at everything that the bot needs. `path` is the operator's file, as for `load_config`."""
+    try:
+        config = load_config(path)
+        load_presets()
+    except ConfigError as error:
+        return [Finding(Level.WRONG, "configuration", str(problem)) for problem in error.problems]
+    findings = [Finding(Level.GOOD, "configuration", "every section and key is known, every value fits")]
+    for check in CHECKS:
+        subject = check.__name__.strip("_").replace("_", " ")
+        try:
+            findings += [Finding(level, subject, detail) async for level, detail in check(config)]
+        except Exception as error:  # the next check may say why
+            findings.append(Finding(Level.WRONG, subject, f"{type(error).__name__}: {error}"))
+    return findings
+
+
+Findings = AsyncIterator[tuple[Level, str]]
+
+
+async def _data_folder(config: Config) -> Findings:
+    folder = config.folder
+    if not os.access(folder, os.W_OK):
+        yield (
+            Level.WRONG,
+            f"{folder} cannot be written to: set `data`, or DREAMBOT_DATA, to a folder that can",
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    room = f"{folder}, with {free / 1e9:.1f} GB free"
+    yield (
+        (Level.NOTE, f"{room}: pictures may soon find no room") if free < LITTLE_ROOM else (Level.GOOD, room)
+    )
+    key = config.privacy.key_file or folder / "privacy.key"
+    if key.exists() and key.stat().st_mode & 0o077:
+        yield Level.NOTE, f"{key} can be read by others: chmod 600 it (privacy.key_file)"
+
+
+async def _database(config: Config) -> Findings:
+    from bot.store.database import Database, StoreError
+
+    database = Database(config.database_url)
+    try:
+        stored, newest = await database.revisions()
+    except StoreError as error:
+        yield Level.WRONG, str(error)
+        return
+    finally:
+        await database.close()
+    where = database.url.render_as_string(hide_password=True)
+    if stored is None:
+        yield Level.GOOD, f"{where} is empty; the first start fills it"
+    elif stored > newest:
+        yield Level.WRONG, f"{where} belongs to a newer version of Dreambot: start that, or restore a backup"
+    elif stored < newest:
+        yield Level.NOTE, f"{where} is of an earlier version; the next start brings it up to date"
+    else:
+        yield Level.GOOD, f"{where} is up to date"
+
+
+async def _discord(config: Config) -> Findings:
+    import discord
+
+    from bot.run import BAD_TOKEN, NO_INTENT, NO_TOKEN, point_at
+
+    if config.token is None:
+        yield Level.NOTE, NO_TOKEN
+        return
+    point_at(config.discord.api)
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        try:
+            await client.login(config.token.get_secret_value())
+        except discord.LoginFailure:
+            yield Level.WRONG, BAD_TOKEN
+            return
+        except (OSError, discord.HTTPException) as error:
+            yield Level.WRONG, f"Discord cannot be reached at {config.discord.api}: {error}"
+            return
+        yield Level.GOOD, f"the token is {client.user}'s"
+        flags = (await client.application_info()).flags
+        granted = flags.gateway_message_content or flags.gateway_message_content_limited
+        if config.discord.message_content and not granted:
+            yield Level.WRONG, NO_INTENT
+
+
+async def _weights(config: Config) -> Findings:
+    from dream.backbone.loading import statuses
+
+    for status in statuses(config.weights.inception_v3):
+        named = not status.ready and config.weights.inception_v3
+        level = Level.GOOD if status.ready else Level.WRONG if named else Level.NOTE
+        yield level, f"{status.network}: {status.detail}"
+
+
+async def _farm(config: Config) -> Findings:
+    from dream.farm import Farm, FarmError
+
+    if not config.farm.scheduler:
+        from dream import cluster
+
+        workers = len(cluster.worker_environments(config.farm.workers, config.farm.threads))
+        gpus = len(cluster.gpus())
+        with_ = f"{gpus} GPU{'s' if gpus != 1 else ''}" if gpus else f"no GPU, {os.cpu_count()} CPU cores"
+        yield Level.GOOD, f"{workers} worker{'s' if workers != 1 else ''} on this machine, which has {with_}"
+        return
+    try:
+        async with Farm(**config.farm.model_dump()) as farm:
+            status = await farm.status()
+    except FarmError as error:
+        yield Level.WRONG, str(error)
+        return
+    for warning in status.warnings:
+        yield Level.NOTE, warning
+    if status.workers:
+        yield Level.GOOD, f"{status.workers} workers at {status.scheduler}"
+    else:
+        yield (
+            Level.NOTE,
+            f"no worker at {status.scheduler}: start some with `dreambot worker {status.scheduler}`",
+        )
+
+
+async def _pictures(config: Config) -> Findings:
+    from PIL import features
+
+    missing = [name for name in ("jpg", "zlib", "webp", "avif") if not features.check(name)]
+    if missing:
+        yield Level.NOTE, f"this Pillow cannot read {', '.join(missing)}: install Pillow's own wheel"
+    else:
+        yield Level.GOOD, "JPEG, PNG, WebP, AVIF and HEIC can be read"
+
+
+CHECKS: tuple[Callable[[Config], Findings], ...] = (
+    _data_folder,
+    _database,
+    _discord,
+    _weights,
+    _farm,
+    _pictures,
+)

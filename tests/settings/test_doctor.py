@@ -1,0 +1,98 @@
+"""What `dreambot doctor` finds: in the operator's file, the database, the token, the weights and the farm."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import discord
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.doctor import Level, examine
+from bot.store.database import Database
+from tests.wire.client import Wire
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("DREAMBOT_") or name == "DISCORD_TOKEN"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DREAMBOT_DATA", str(tmp_path / "data"))
+    for owner, name in ((Route, "BASE"), (discord.Asset, "BASE"), (DiscordWebSocket, "DEFAULT_GATEWAY")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back what is pointed elsewhere
+
+
+async def found(subject: str, path: Path | None = None) -> dict[Level, str]:
+    return {level: detail for level, about, detail in await examine(path) if about == subject}
+
+
+async def test_a_mistake_in_the_operators_file(tmp_path: Path) -> None:
+    (tmp_path / "dreambot.toml").write_text("[farm]\nworkrs = 3\n[dream]\nsize = 9\n")
+    findings = await examine(tmp_path / "dreambot.toml")
+    assert [level for level, *_ in findings] == [Level.WRONG] * 2
+    assert "[farm] workrs: is no setting; did you mean workers?" in str(findings)
+
+
+async def test_a_new_installation(tmp_path: Path) -> None:
+    assert Level.GOOD in await found("configuration")
+    assert "is empty; the first start fills it" in (await found("database"))[Level.GOOD]
+    assert not (tmp_path / "data" / "dreambot.db").exists(), "looking changes nothing"
+    assert "DISCORD_TOKEN" in (await found("discord"))[Level.NOTE]
+    assert "worker on this machine" in (await found("farm"))[Level.GOOD]
+
+
+async def test_a_database_that_is_up_to_date_and_one_of_another_version(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DREAMBOT_STORE__URL", database_url)
+    database = Database(database_url)
+    await database.open()
+    assert "up to date" in (await found("database"))[Level.GOOD]
+    for revision, level, said in (("0001", Level.NOTE, "earlier"), ("9999", Level.WRONG, "newer version")):
+        async with database.engine.begin() as connection:
+            await connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        assert said in (await found("database"))[level]
+    await database.close()
+
+
+async def test_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMBOT_STORE__URL", "postgresql://me:secret@127.0.0.1:1/dreams")
+    said = (await found("database"))[Level.WRONG]
+    assert "store.url" in said and "127.0.0.1:1" in said and "secret" not in said
+
+
+async def test_weights_that_the_operator_names_and_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DREAMBOT_WEIGHTS__INCEPTION_V3", str(tmp_path / "nothing.h5"))
+    assert "weights.inception_v3" in (await found("weights"))[Level.WRONG]
+
+
+async def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMBOT_FARM__SCHEDULER", "tcp://127.0.0.1:1")
+    assert "farm.scheduler" in (await found("farm"))[Level.WRONG]
+
+
+async def test_discord_at_the_other_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Wire(intents=False) as wire:
+        for name, value in wire.environment.items():
+            monkeypatch.setenv(name, value)
+        findings = await found("discord")
+        assert "the token is" in findings[Level.GOOD]
+        assert "Message Content Intent" in findings[Level.WRONG]
+        monkeypatch.setenv("DREAMBOT_DISCORD__MESSAGE_CONTENT", "false")
+        assert Level.WRONG not in await found("discord")
+        monkeypatch.setenv("DISCORD_TOKEN", "wrong")
+        assert "does not accept this token" in (await found("discord"))[Level.WRONG]
+    monkeypatch.setenv("DREAMBOT_DISCORD__API", "http://127.0.0.1:1/api/v10")
+    assert "cannot be reached" in (await found("discord"))[Level.WRONG]
+
+
+async def test_a_key_that_others_can_read(tmp_path: Path) -> None:
+    key = tmp_path / "data" / "privacy.key"
+    key.parent.mkdir()
+    key.write_bytes(bytes(32))
+    key.chmod(0o644)
+    assert "chmod 600" in (await found("data folder"))[Level.NOTE]
