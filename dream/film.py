@@ -19,12 +19,13 @@ class Film:
 
     Every frame has the same even `size`, (width, height). The file of `frames` frames stays below `max_bytes`
     (0: as large as it gets), carries `recipe` as a comment, and has its index in front, so that a browser
-    plays it while it loads.
+    plays it while it loads. No file is left behind when the block raises.
     """
 
     def __init__(
         self, path: Path, size: tuple[int, int], frames: int, *, max_bytes: int = 0, recipe: str = ""
     ) -> None:
+        self._path = path
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata["comment"] = recipe
         options = {"crf": str(_QUALITY), "preset": "medium"}
@@ -51,3 +52,5 @@ class Film:
         if kind is None:
             self._container.mux(self._stream.encode())
         self._container.close()
+        if kind is not None:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""What each layer dreams of by itself, from a grey sky: the pictures that `layers` shows.
+
+    python -m dream.atlas [NETWORK ...]
+
+makes them anew: a JPEG per network in dream/atlas, each layer with some of its channels under it.
+"""
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from dream.backbone.catalog import NETWORKS, NetworkName
+from dream.dreamer import dream
+from dream.picture import Pixels, to_bytes
+from dream.sky import sky
+
+FOLDER = Path(__file__).parent / "atlas"
+
+CHANNELS: dict[str, tuple[int, int, int]] = {}
+"""Three channels of a layer that are worth a look, chosen by eye; else those at quarters of their number."""
+
+_TILE = 192
+_SMALL = _TILE // 3
+
+
+def picture(network: NetworkName) -> Path | None:
+    """The atlas page of `network`, or None if there is none: its weights are not bundled."""
+    page = FOLDER / f"{network}.jpg"
+    return page if page.is_file() else None
+
+
+def page(network: NetworkName) -> Image.Image:
+    """Dream of every layer of `network` by itself, and of three of its channels."""
+    layers = NETWORKS[network].layers
+    columns = 4
+    height = _TILE + _SMALL + 22
+    rows = -(-len(layers) // columns)
+    image = Image.new("RGB", (columns * (_TILE + 6) - 6, rows * (height + 6) - 6), "#101014")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(14)
+    for i, (layer, count) in enumerate(layers.items()):
+        x, y = i % columns * (_TILE + 6), i // columns * (height + 6)
+        chosen = CHANNELS.get(layer, (count // 4, count // 2, 3 * count // 4))
+        draw.text((x + 2, y + 2), f"{layer}   : {', '.join(map(str, chosen))}", fill="white", font=font)
+        image.paste(_dreamt(layer, _TILE), (x, y + 22))
+        for j, channel in enumerate(chosen):
+            image.paste(_dreamt(f"{layer}:{channel}", _SMALL), (x + j * _SMALL, y + 22 + _TILE))
+    return image
+
+
+def _dreamt(what: str, size: int) -> Image.Image:
+    """A dream of `what` from a grey sky, `size` pixels wide and high."""
+    options = "octaves=3 steps=14 strength=0.03 seed=1"
+    pixels = dream(_grey_sky(max(size, 144)), f"{what} {options}").pixels
+    return Image.fromarray(to_bytes(pixels)).resize((size, size), Image.Resampling.LANCZOS)
+
+
+def _grey_sky(size: int) -> Pixels:
+    grey = sky(size, size, seed=1).mean(axis=2, keepdims=True)
+    return np.repeat(0.5 + (grey - grey.mean()) * 0.5, 3, axis=2)
+
+
+def main() -> None:
+    """Make the pages of the networks named, or of all bundled ones."""
+    FOLDER.mkdir(exist_ok=True)
+    for network in sys.argv[1:] or ("efficientnet_lite0", "squeezenet"):
+        page(cast(NetworkName, network)).save(
+            FOLDER / f"{network}.jpg", quality=80, optimize=True, progressive=True
+        )
+
+
+if __name__ == "__main__":
+    main()
