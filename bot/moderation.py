@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
-from bot.store.database import Database
+from bot.store.database import Database, uninterrupted
 from bot.store.settings import AuditRow, BlockRow, NoticeRow, ServerRow
 from config.loader import Config
 
@@ -38,6 +38,7 @@ class Block:
     reason: str
 
 
+@uninterrupted
 class Moderation:
     """Blocks, the operator's word on servers, and the pause."""
 

@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
-from bot.store.database import Database
+from bot.store.database import Database, uninterrupted
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.loader import Config, Ids, Preset, Size, nearest, whole_number
 from dream.backbone.catalog import LAYERS, NetworkName
@@ -77,7 +77,7 @@ def _words(value: object) -> object:
     """Read a list that somebody typed: words with spaces or commas between them, or none."""
     if isinstance(value, str):
         words = re.split(r"[\s,]+", value.strip())
-        return [] if words in ([""], ["none"], ["all"]) else words
+        return [] if words in ([""], ["none"], ["all"], ["everybody"]) else words
     return value
 
 
@@ -217,16 +217,17 @@ def expected(name: str) -> str:
 
 def shown(name: str, value: Any) -> str:
     """A setting's value as Discord shows it, mentions included."""
+    nothing = {"layers": "all", "channels": "all", "roles": "everybody"}.get(name, "none")
     mention = {Kind.ROLES: "<@&{}>", Kind.ROLE: "<@&{}>", Kind.MEMBERS: "<@{}>"}.get(kind(name), "<#{}>")
     match kind(name):
         case Kind.SWITCH:
             return "on" if value else "off"
         case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS:
-            return " ".join(map(mention.format, value)) or "none"
+            return " ".join(map(mention.format, value)) or nothing
         case Kind.CHANNEL | Kind.ROLE:
-            return mention.format(value) if value else "none"
+            return mention.format(value) if value else nothing
         case Kind.NETWORKS | Kind.LAYERS:
-            return ", ".join(value) or "none"
+            return ", ".join(value) or nothing
         case _ if name == "size" and not value:
             return "the picture's own"
         case _:
@@ -314,12 +315,14 @@ def operators(config: Config) -> Values:
     )
 
 
+_BUILT_IN: Final = Values()
+
+
 def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
     """Lay a channel's choices over its server's, these over the operator's, and keep to the ceilings."""
-    built_in = Values()
     values = {name: getattr(operator, name) for name in SETTINGS}
     origins = {
-        name: Scope.BUILT_IN if value == getattr(built_in, name) else Scope.OPERATOR
+        name: Scope.BUILT_IN if value == getattr(_BUILT_IN, name) else Scope.OPERATOR
         for name, value in values.items()
     }
     ceilings = dict(values), dict(origins)
@@ -391,6 +394,7 @@ Exists = Callable[[Kind, int], bool]
 """Whether a server has a channel, role or member with an id."""
 
 
+@uninterrupted
 class Settings:
     """Every server's settings and presets: read from memory, written to the database at once."""
 
