@@ -80,7 +80,7 @@ class DreamBot(commands.AutoShardedBot):
             allowed_mentions=discord.AllowedMentions.none(),
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
-            shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type] (its default),
+            shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
         )
         self.config = config
         self.presets = presets
@@ -116,18 +116,16 @@ class DreamBot(commands.AutoShardedBot):
     async def on_ready(self) -> None:
         """Answer what was asked while nobody listened."""
         async for message in self.queue.catch_up.missed(self):
-            await self.on_message(message)
+            self.dispatch("message", message)
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Answer a command; the queue remembers up to which message all were answered."""
+        """Answer a command; the queue remembers which messages were answered."""
         if message.author.bot:
             return
         context = await self.get_context(message)
-        if not context.valid:
-            await self.invoke(context)
-            return
-        async with self.queue.catch_up.handling(message):
-            await self.invoke(context)
+        if context.prefix is not None:
+            async with self.queue.catch_up.handling(message):
+                await self.invoke(context)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """Let the queue know: deleting the asking message cancels its dream."""

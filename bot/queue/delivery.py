@@ -19,8 +19,7 @@ from bot.store.jobs import Job
 from dream.render import Progress
 
 if TYPE_CHECKING:
-    from discord.ext import commands
-
+    from bot.client import DreamBot
     from bot.ui.status import Status
 
 log = logging.getLogger(__name__)
@@ -54,14 +53,14 @@ class Delivery:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._bot: commands.Bot | None = None
+        self._bot: DreamBot | None = None
         self._attached = asyncio.Event()
         self._next: dict[int, float] = {}
         self._next_any = 0.0
         self._edits: dict[str, asyncio.Task[None]] = {}
         self._sendings: dict[str, asyncio.Task[Told]] = {}
 
-    def attach(self, bot: "commands.Bot") -> None:
+    def attach(self, bot: "DreamBot") -> None:
         """Hand over the bot; it must be logged in. Whatever waited to be sent goes out now."""
         self._bot = bot
         self._attached.set()
@@ -148,15 +147,15 @@ class Delivery:
         channel = await self._channel(job)
         if self.clock.now() - job.created_at > NONCE_TRUSTED and (found := await self._find(job)):
             return Told(found, None)
-        reference = None
+        reference: dict[str, Any] = {}
         if job.request_message_id:
-            reference = discord.MessageReference(
+            reference["reference"] = discord.MessageReference(
                 message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
         shown = status(job, **details)
         try:
             message = await channel.send(
-                **shown.sending(), nonce=job.id, reference=reference, mention_author=False, silent=True
+                **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True
             )
             return Told(message.id, None)
         except discord.Forbidden as error:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
 from bot.store.database import Database, uninterrupted
-from bot.store.jobs import UNFINISHED, Channel, Job, Kind, Picture, Process, State
+from bot.store.jobs import UNFINISHED, Job, Kind, Picture, Process, State
 from dream.render import Rendered
 
 LEASE: Final = timedelta(seconds=15)
@@ -215,11 +215,6 @@ class Ledger:
         """Delete every job that `whose` describes, with its pictures; their ids."""
         async with self.database.session() as session, session.begin():
             return (await session.scalars(delete(Job).where(*whose).returning(Job.id))).all()
-
-    async def forget_channels(self, guild_id: int) -> None:
-        """Delete what is noted of a server's channels."""
-        async with self.database.session() as session, session.begin():
-            await session.execute(delete(Channel).where(Channel.guild_id == guild_id))
 
     async def purge(self, older_than: datetime, server_bytes: int) -> int:
         """Delete jobs that ended and were due before `older_than`, then the oldest pictures of servers that

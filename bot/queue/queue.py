@@ -30,7 +30,7 @@ from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
 
 if TYPE_CHECKING:
-    from discord.ext import commands
+    from bot.client import DreamBot
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Queue:
             )
         ]
 
-    def attach(self, bot: "commands.Bot") -> None:
+    def attach(self, bot: "DreamBot") -> None:
         """Hand over the bot that speaks for the queue; it must be logged in."""
         self.delivery.attach(bot)
 
@@ -140,7 +140,7 @@ class Queue:
         job, is_new = await self.ledger.add(ask, size, cost)
         if is_new:
             self._take_in(job)
-            if job.kind is not Kind.DAILY:
+            if job.has_message:
                 await self._announce(job)
         return job
 
@@ -173,11 +173,12 @@ class Queue:
     async def leave(self, guild_id: int) -> None:
         """Stop and delete every job of a server, with its pictures, and where the bot was used there."""
         await self._forget(Job.guild_id == guild_id)
-        await self.ledger.forget_channels(guild_id)
+        await self.catch_up.leave(guild_id)
 
     async def purge(self) -> int:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""
         privacy = self.config.privacy
+        await self.catch_up.purge()
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
         return await self.ledger.purge(older_than, privacy.server_bytes)
 
@@ -296,7 +297,7 @@ class Queue:
         for job in await self.ledger.adopt():
             if job.id not in self._running:
                 self._take_in(job)
-                if job.status_message_id is None and job.kind is not Kind.DAILY:
+                if job.has_message and job.status_message_id is None:
                     self._spawn(self._announce(job))
 
     # ---------------------------------------------------------------------------------------- dispatching
@@ -354,7 +355,7 @@ class Queue:
             guide=await self.ledger.picture(job.id, "guide"),
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,
-            preview_size=320 if job.previews and job.kind is not Kind.DAILY else 0,
+            preview_size=320 if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
         )
 
@@ -398,7 +399,7 @@ class Queue:
             self._let_go(job.id)
 
     def _show_progress(self, job: Job, progress: Progress | None) -> None:
-        if job.kind is not Kind.DAILY and job.id in self.limits.claims:
+        if job.has_message and job.id in self.limits.claims:
             self.delivery.progress(job, progress, ready_at=self.ready_at(job.id))
 
     # --------------------------------------------------------------------------------------------- ending

@@ -84,6 +84,11 @@ class Job(Base):
     filename: Mapped[str | None] = mapped_column(Text)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
+    @property
+    def has_message(self) -> bool:
+        """Whether it is delivered to a channel, and not only kept for whoever asked to fetch its result."""
+        return self.kind is not Kind.DAILY and self.channel_id is not None
+
     __table_args__ = (
         Index("jobs_by_state", "state", "owner"),
         Index("jobs_by_member", "member_id", "state"),
@@ -112,14 +117,14 @@ class Process(Base):
     alive_until: Mapped[datetime]
 
 
-class Channel(Base):
-    """A channel where the bot was used, and the newest message it has seen there."""
+class Answered(Base):
+    """A message whose command was answered; `bot.queue.catchup` looks for others when the bot comes back."""
 
-    __tablename__ = "channels"
+    __tablename__ = "answered"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    channel_id: Mapped[int]
     guild_id: Mapped[int | None]
-    last_message_id: Mapped[int]
 
 
 class Pace(Base):

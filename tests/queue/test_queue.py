@@ -1,6 +1,7 @@
 """A dream's whole way: asked for, stored, dreamt on a real farm, and answered in a simulated Discord."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ import queue_dreams
 import simcord
 from discord.ext import commands
 
-from bot.clock import Clock
+from bot.clock import MovedClock
 from bot.errors import Refused
 from bot.queue.jobs import Ask
 from bot.queue.limits import LimitReached
@@ -42,6 +43,7 @@ class World:
 
     def __init__(self, farm: Farm, config: Config, env: simcord.Env) -> None:
         self.farm, self.config, self.env = farm, config, env
+        self.clock = MovedClock(env.now())
         self.server = env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
         self.alice = self.server.add_member(env.create_user("alice"))
@@ -52,7 +54,7 @@ class World:
         database = Database(self.config.database_url)
         self.open.push_async_callback(database.close)
         await database.open()
-        self.queue = Queue(database, self.farm, Clock(), self.config)
+        self.queue = Queue(database, self.farm, self.clock, self.config)
         self.open.push_async_callback(self.queue.close)
         await self.queue.open()
         if attach:
@@ -232,7 +234,7 @@ async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> Non
 
 
 async def test_a_scheduled_dream_has_no_message_and_keeps_its_result(world: World) -> None:
-    job = await world.ask(kind=Kind.DAILY, member_id=None, due_at=Clock().now())
+    job = await world.ask(kind=Kind.DAILY, member_id=None, due_at=world.clock.now())
     assert (await world.ended(job)).state is State.DONE
     assert not world.answers()
     assert await world.queue.result(job.id)
@@ -254,3 +256,30 @@ async def test_forgetting_a_member_leaves_no_job_and_no_picture(world: World) ->
         assert await world.queue.get(job.id) is None
         assert await world.queue.source(job.id) is None
     assert (await world.ended(await world.ask())).state is State.DONE
+
+
+async def test_commands_typed_while_the_bot_was_away_are_found_once(world: World) -> None:
+    async def missed() -> list[str]:
+        return [message.content async for message in world.queue.catch_up.missed(world.env.bot)]
+
+    used = await world.alice.send(world.channel, "!help")
+    assert await missed() == []  # nobody has used the bot here
+    async with world.queue.catch_up.handling(used):
+        pass
+    late = await world.alice.send(world.channel, "!dream")
+    assert await missed() == ["!dream"]
+    async with world.queue.catch_up.handling(late):
+        assert await missed() == []
+    await world.stop()
+    await world.start()
+    assert await missed() == []
+
+
+async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: World) -> None:
+    for number in range(2):
+        said = await world.alice.send(world.channel, f"!help {number}")
+        with contextlib.suppress(asyncio.CancelledError):
+            async with world.queue.catch_up.handling(said):
+                if number:
+                    raise asyncio.CancelledError
+    assert [m.content async for m in world.queue.catch_up.missed(world.env.bot)] == ["!help 1"]

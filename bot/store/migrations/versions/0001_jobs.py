@@ -57,10 +57,10 @@ def upgrade() -> None:
         sa.Column("alive_until", UtcDateTime, nullable=False),
     )
     op.create_table(
-        "channels",
-        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        "answered",
+        sa.Column("message_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("channel_id", sa.BigInteger, nullable=False),
         sa.Column("guild_id", sa.BigInteger),
-        sa.Column("last_message_id", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "paces",

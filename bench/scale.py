@@ -1,0 +1,200 @@
+"""Many servers, many workers: how the queue and a real Dask scheduler carry what two cores can only pretend.
+
+    python -m bench.scale [--jobs 20000] [--servers 2000] [--workers 64] [--seconds 2]
+
+A scheduler and workers run in processes of their own; a dream sleeps. Jobs come in bursts from random servers
+and members. Dispatch cost is this process's own CPU time for each job handed over, with few and many in line.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.queue.fairness import Line, Waiting
+from bot.queue.jobs import Ask
+from bot.queue.queue import Queue
+from bot.store.database import Database
+from bot.store.jobs import Job, Kind
+from config.loader import Config
+from config.loader import Queue as Limits
+from dream.dreamer import Report
+from dream.farm import Farm
+from dream.render import Progress, Rendered, Work
+
+WORKER_PROCESSES = 4
+REPORT = Report("block8 seed=1", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
+
+
+def row(what: str, value: float, unit: str) -> None:
+    print(f"{what:<66} {value:10.4g} {unit}", flush=True)
+
+
+def sleep(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
+    """A dream: as many tenths of a second as the recipe has steps."""
+    steps = int(work.recipe.partition("steps=")[2])
+    time.sleep(steps / 10)
+    return Rendered(b"a dream", "dream.png", REPORT)
+
+
+def nothing() -> None:
+    """Warm already."""
+
+
+def run_scheduler(address: "multiprocessing.Queue[str]") -> None:
+    from dream.cluster import DreamScheduler
+
+    async def serve() -> None:
+        async with DreamScheduler(host="127.0.0.1", port=0) as scheduler:
+            address.put(scheduler.address)
+            await scheduler.finished()
+
+    asyncio.run(serve())
+
+
+def run_workers(address: str, count: int) -> None:
+    from distributed import Worker
+
+    from dream import cluster  # its Dask settings  # noqa: F401
+    from dream.worker import Dreaming
+
+    async def serve() -> None:
+        workers = [
+            Worker(
+                address,
+                nthreads=1,
+                memory_limit=0,
+                dashboard=False,
+                plugins=[Dreaming(nothing, 15.0)],
+                name=f"{multiprocessing.current_process().name}-{number}",
+            )
+            for number in range(count)
+        ]
+        await asyncio.gather(*workers)
+        await asyncio.gather(*(worker.finished() for worker in workers))
+
+    asyncio.run(serve())
+
+
+def line_cost() -> None:
+    """The line alone, in memory: taking the next job with a thousand and with twenty thousand waiting."""
+    took: dict[int, float] = {}
+    for size in (1000, 20_000):
+        line, chance = Line(), random.Random(0)
+        for number in range(size):
+            line.add(Waiting(str(number), Kind.DREAM, chance.randrange(2000), chance.randrange(3), 2.0))
+        now = Clock().now()
+        began = time.perf_counter()
+        for number in range(1000):
+            job = line.take(now)
+            assert job
+            line.add(Waiting(f"again {number}", Kind.DREAM, job.guild_id, job.member_id, 2.0))
+        took[size] = (time.perf_counter() - began) / 1000
+    row("the line: whose turn it is, 20,000 waiting against 1,000", took[20_000] / took[1000], "times")
+    row("  with 20,000 waiting", took[20_000] * 1e6, "µs a job")
+
+
+class Watched(Queue):
+    """Notes this process's CPU time at each hand-over, and how many dreams run."""
+
+    def watch(self) -> None:
+        self.ended: list[tuple[float, float, int]] = []
+
+    def _let_go(self, id: str) -> None:
+        super()._let_go(id)
+        self.ended.append((time.perf_counter(), time.process_time(), len(self.line)))
+
+
+async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: float) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer: multiprocessing.Queue[str] = context.Queue()
+    processes = [context.Process(target=run_scheduler, args=(answer,))]
+    processes[0].start()
+    address = await asyncio.to_thread(answer.get, True, 60)
+    share = workers // WORKER_PROCESSES
+    for _ in range(WORKER_PROCESSES):
+        processes.append(context.Process(target=run_workers, args=(address, share)))
+        processes[-1].start()
+    farm = Farm(scheduler=address, render=sleep, warm=nothing)
+    limits = Limits(member_seconds=10**9, server_seconds=10**9, total_seconds=10**9)
+    database = Database(f"sqlite:///{folder}/scale.db")
+    try:
+        await farm.start()
+        await database.open()
+        queue = Watched(database, farm, Clock(), Config(data=folder, queue=limits))
+        queue.watch()
+        while farm.capacity < workers:
+            await asyncio.sleep(0.2)
+        row("workers", farm.capacity, "")
+        await queue.open()
+        await measure(queue, jobs, servers, workers, seconds)
+        await queue.close()
+        await database.close()
+        await farm.close()
+    finally:
+        for process in processes:
+            process.kill()
+
+
+async def measure(queue: Watched, jobs: int, servers: int, workers: int, seconds: float) -> None:
+    chance = random.Random(0)
+    recipe = f"block8 steps={round(seconds * 10)}"
+    began, cpu = time.perf_counter(), time.process_time()
+    submitted: list[Job] = []
+    while len(submitted) < jobs:
+        for _ in range(min(chance.randint(1, 400), jobs - len(submitted))):
+            ask = Ask(
+                recipe=recipe,
+                source=None,
+                guild_id=chance.randrange(servers) + 1,
+                member_id=chance.randrange(3 * servers),
+            )
+            submitted.append(await queue.submit(ask))
+        await asyncio.sleep(chance.uniform(0, 0.2))
+    taken_in = time.perf_counter() - began
+    row("jobs taken in while dreams are handed out", jobs / taken_in, "a second")
+    row("  this process's CPU time meanwhile", (time.process_time() - cpu) / taken_in, "of a core")
+    while len(queue.ended) < jobs:
+        await asyncio.sleep(0.5)
+        print(f"\r{len(queue.ended)} of {jobs}", end="", flush=True)
+    print("\r", end="")
+    states = Counter([(await queue.get(job.id)).state for job in submitted[:: max(1, jobs // 2000)]])  # type: ignore[union-attr]
+    row("jobs asked for", jobs, "")
+    row("jobs done", len(queue.ended), f"(a sample of their rows: {dict(states)})")
+    full = [entry for entry in queue.ended if entry[2] > 2 * workers and entry[0] > began + 10]
+    span = full[-1][0] - full[0][0]
+    row("workers busy while the queue is full", len(full) * seconds / (span * workers), "of the time")
+    row("dreams a second", len(full) / span, "")
+    after = [entry for entry in queue.ended if entry[0] > began + taken_in]
+    many = [entry for entry in after if entry[2] > 0.8 * max(e[2] for e in after)]
+    few = [entry for entry in after if 2 * workers < entry[2] < max(1000, 4 * workers)]
+    cost = {
+        name: (part[-1][1] - part[0][1]) / max(len(part) - 1, 1)
+        for name, part in (("many", many), ("few", few))
+    }
+    row(f"dispatch with {many[0][2]} in line against {few[0][2]}", cost["many"] / cost["few"], "times")
+    row("  whole way of a job through this process", cost["many"] * 1e3, "ms of CPU")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--servers", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    given = parser.parse_args()
+    line_cost()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(scale(Path(folder), given.jobs, given.servers, given.workers, given.seconds))
+
+
+if __name__ == "__main__":
+    main()
