@@ -250,6 +250,23 @@ def worker(
     raise typer.Exit(run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit))
 
 
+@app.command()
+def doctor(config: ConfigFile = None) -> None:
+    """Say what is right and wrong with this installation, and what to do about it; 1 if anything is wrong."""
+    import asyncio
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from bot.doctor import Level, examine
+
+    signs = {Level.GOOD: "[green]✓[/]", Level.NOTE: "[yellow]•[/]", Level.WRONG: "[red]✗[/]"}
+    findings = asyncio.run(examine(config))
+    for level, subject, detail in findings:
+        Console().print(f"{signs[level]} [bold]{subject}[/]: {escape(detail)}", highlight=False)
+    raise typer.Exit(int(any(finding.level is Level.WRONG for finding in findings)))
+
+
 def check_out(out: Path, *suffixes: str) -> None:
     """Leave now, not after the dream, if the result could not be written to `out`."""
     if out.suffix.lower() not in suffixes:
