@@ -100,16 +100,16 @@ async def find_picture(message: discord.Message, me: int) -> discord.Attachment 
 
 
 async def newest_picture(
-    channel: Any, me: int, before: discord.Message | None = None
+    channel: discord.abc.Messageable, me: int, before: discord.Message | None = None
 ) -> discord.Attachment | None:
     """Return the newest picture that somebody else than `me` posted among the last messages of `channel`."""
     try:
         async for message in channel.history(limit=LOOK_BACK, before=before):
             if message.author.id == me:
                 continue
-            pictures = [attachment for attachment in message.attachments if is_picture(attachment)]
-            if pictures:
-                return pictures[0]
+            for attachment in message.attachments:
+                if is_picture(attachment):
+                    return attachment
     except discord.Forbidden:
         pass
     return None

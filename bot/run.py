@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import sys
-from asyncio import FIRST_COMPLETED
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,12 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.app import App
+from bot.store.database import StoreError
 from dream.backbone.fetching import fetched_in_background
 from dream.farm import FarmError
 
 if TYPE_CHECKING:
+    from bot.client import DreamBot
     from config.loader import Config
     from dream.farm import Farm
 
@@ -64,31 +65,37 @@ async def _run(config: Config, farm: Farm | None) -> None:
     if config.token is None:
         raise StartError(NO_TOKEN)
     point_at(config.discord.api)
+    stopping = asyncio.create_task(told_to_stop())
     app = App(config, farm=farm)
-    grace = 0.0
+    grace = 0
     try:
         await app.open_store()
-        await app.bot.login(config.token.get_secret_value())
+        await _log_in(app.bot, config.token.get_secret_value())
         print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
         await app.open_farm()
         connection = asyncio.create_task(app.bot.connect())
         wanted = config.weights.fetch and not config.weights.inception_v3 and not config.farm.scheduler
         async with fetched_in_background() if wanted else nullcontext():
-            await asyncio.wait({connection, asyncio.create_task(told_to_stop())}, return_when=FIRST_COMPLETED)
+            await asyncio.wait({connection, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
             connection.result()
         log.info("stopping: %d s for running dreams to finish", config.queue.grace)
         grace = config.queue.grace
-    except discord.LoginFailure:
-        raise StartError(BAD_TOKEN) from None
     except discord.PrivilegedIntentsRequired:
         raise StartError(NO_INTENT) from None
-    except FarmError as error:
+    except (StoreError, FarmError) as error:
         raise StartError(str(error)) from None
-    except (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.DiscordServerError) as error:
-        raise StartError(f"Discord cannot be reached at {config.discord.api}: {error}") from None
     finally:
         await app.close(grace)
+
+
+async def _log_in(bot: DreamBot, token: str) -> None:
+    try:
+        await bot.login(token)
+    except discord.LoginFailure:
+        raise StartError(BAD_TOKEN) from None
+    except (OSError, aiohttp.ClientError, discord.HTTPException) as error:
+        raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
 
 
 async def told_to_stop() -> None:

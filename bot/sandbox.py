@@ -107,15 +107,20 @@ def say(config: Config, text: str, attach: Path | None, save: Path | None, timeo
 
     Returns 0, 1 if the bot answered with an error, 2 if there was no answer within `timeout` seconds.
     """
-    return asyncio.run(_say(config, text, attach, save, timeout))
+    files = [(attach.name, attach.read_bytes())] if attach else []
+    status, picture = asyncio.run(_say(config, text, files, timeout))
+    if save and picture:
+        save.write_bytes(picture)
+    return status
 
 
-async def _say(config: Config, text: str, attach: Path | None, save: Path | None, seconds: float) -> int:
+async def _say(
+    config: Config, text: str, files: list[tuple[str, bytes]], seconds: float
+) -> tuple[int, bytes | None]:
     async with opened(config, settle_timeout=seconds) as sandbox:
         await sandbox.post_samples(sandbox.general)
         refused: list[Exception] = []
         sandbox.app.bot.add_listener(_remembering(refused), "on_command_error")
-        files = [(attach.name, attach.read_bytes())] if attach else []
         failed = False
         try:
             async with asyncio.timeout(seconds):
@@ -123,17 +128,15 @@ async def _say(config: Config, text: str, attach: Path | None, save: Path | None
                 failed = await _until_final(sandbox, said)
         except TimeoutError:
             print(f"The bot had no final answer within {seconds:g} s.", file=sys.stderr)
-            return 2
+            return 2, None
         answers = [message for message in sandbox.dreams.history() if message.id > said.id]
         if not answers:
             print("The bot did not answer.", file=sys.stderr)
-            return 2
+            return 2, None
         for answer in answers:
             print(_readable(answer))
         pictures = [picture for answer in answers for picture in answer.attachments]
-        if save and pictures:
-            save.write_bytes(await pictures[0].read())
-        return int(failed or bool(refused))
+        return int(failed or bool(refused)), await pictures[0].read() if pictures else None
 
 
 async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
@@ -146,7 +149,7 @@ async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
     job = job and await queue.finished(job.id)
     if job is None:
         return False
-    while not any(message.content == status(job).content for message in sandbox.dreams.history()):
+    while not any(message.content == status(job).content for message in sandbox.dreams.history()):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     return job.state is not State.DONE
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dream.backbone import runtime
+from dream.backbone.catalog import NetworkName
 from dream.octaves import final_size, octaves
 from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
 from dream.recipe import Recipe
@@ -49,7 +50,7 @@ class Report:
     """
 
     recipe: str
-    model: str
+    model: NetworkName
     layers: tuple[str, ...]
     weights: str
     fallback: str | None

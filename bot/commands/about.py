@@ -105,8 +105,8 @@ class About(commands.Cog, name="Help"):
         p = self.bot.prefix_in(context)
         embed = discord.Embed(
             title="How to dream",
-            description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. Or "
-            "just write it: I take the newest picture here.",
+            description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. "
+            "Or just write it: I take the newest picture here.",
             colour=COLOUR,
         )
         presets = await self.bot.settings.presets(context.guild and context.guild.id)

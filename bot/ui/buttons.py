@@ -138,7 +138,7 @@ class Delete(JobButton, template=r"delete:(?P<job>[\w-]+)"):
         await whisper(interaction, "🗑️ The message is gone; nothing else was kept of that dream.")
 
 
-class Report(JobButton, template=r"report:(?P<job>[\w-]+)"):
+class Flag(JobButton, template=r"report:(?P<job>[\w-]+)"):
     """Show a dream to the server's moderators."""
 
     name, label, emoji = "report", None, "🚩"
@@ -176,7 +176,7 @@ async def _ask_again(interaction: Press, job: Job, source: bytes | None) -> None
     )
 
 
-BUTTONS = (Again, Deeper, Cancel, Delete, Report)
+BUTTONS = (Again, Deeper, Cancel, Delete, Flag)
 
 
 async def whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

@@ -12,7 +12,7 @@ import discord
 
 from bot.errors import Refused, explain
 from bot.ui.buttons import whisper
-from bot.ui.status import fallback
+from dream.dreamer import Report
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
@@ -35,8 +35,8 @@ def post(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[
     embed = discord.Embed(title=title(post), description=credit(post, guild), colour=COLOUR)
     embed.set_image(url=f"attachment://{file.filename}")
     lines = [f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"]
-    if report.get("fallback"):
-        lines.append(f"🪞 {fallback(report)}")
+    if job.report and (note := Report(**job.report).note):
+        lines.append(f"🪞 {note}")
     embed.add_field(name="Dreamt with", value="\n".join(lines)[:1024])
     embed.set_footer(text=f"{LIKE} or {DISLIKE}: your votes lead the next dreams")
     view = discord.ui.View(timeout=None)

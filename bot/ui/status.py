@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import discord
 
-from bot.ui.buttons import Again, Cancel, Deeper, Delete, Report
+from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
 from dream.backbone.catalog import NETWORKS
+from dream.dreamer import Report
 
 if TYPE_CHECKING:
     from bot.store.jobs import Job
@@ -88,30 +89,23 @@ def _dreaming(job: Job, ready_at: datetime | None, progress: Progress | None) ->
 
 
 def _done(job: Job, picture: bytes | None) -> Status:
-    report = job.report or {}
-    facts = [f"`{report.get('recipe', job.recipe)}`"]
-    if report:
-        facts += [NETWORKS[report["model"]].title, f"{report['width']} × {report['height']}"]
-    took = f" in {duration(report['seconds'])}" if report else ""
-    lines = [f"✨ **Dreamt{took}**{_for(job)}", "-# " + " · ".join(facts)]
-    if report.get("fallback"):
-        lines.append(f"-# 🪞 {fallback(report)}")
+    if job.report is None:
+        return _message(job, f"✨ **Dreamt**{_for(job)}")
+    report = Report(**job.report)
+    size = f"{report.width} × {report.height}"
+    lines = [
+        f"✨ **Dreamt in {duration(report.seconds)}**{_for(job)}",
+        f"-# `{report.recipe}` · {NETWORKS[report.model].title} · {size}",
+    ]
+    if report.note:
+        lines.append(f"-# 🪞 {report.note}")
     files = []
     if picture is not None:
-        alt = f"A dream of {' and '.join(report.get('layers', ()))}."
+        alt = f"A dream of {' and '.join(report.layers)}."
         files = [_file(picture, job.filename or "dream.png", alt, spoiler=job.spoiler)]
     deeper = [] if job.kind == "zoom" else [Deeper(job.id)]  # a video cannot be dreamt on
-    buttons = [Again(job.id), *deeper, Delete(job.id), Report(job.id)]
+    buttons = [Again(job.id), *deeper, Delete(job.id), Flag(job.id)]
     return _message(job, *lines, buttons=buttons, files=files)
-
-
-def fallback(report: dict[str, Any]) -> str:
-    """Say which bundled layers stood in for which of InceptionV3's, and how an operator gets the real ones."""
-    asked, used = report["fallback"], " and ".join(report["layers"])
-    return (
-        f"InceptionV3's weights are not here yet, so {used} dreamt in place of {asked}. "
-        "Operators get them with `dreambot weights fetch`."
-    )
 
 
 def bar(share: float) -> str:

@@ -65,7 +65,7 @@ async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
         picture = await wire.download(answer["attachments"][0])
         assert picture.startswith(b"\x89PNG")
 
-        libraries = Path(f"/proc/{bot.pid}/maps").read_text()
+        libraries = Path(f"/proc/{bot.pid}/maps").read_text()  # noqa: ASYNC240
         assert "tensorflow" not in libraries
         assert psutil.Process(bot.pid).memory_info().rss < 150e6
 
