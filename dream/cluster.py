@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,7 @@ import dask
 from distributed import Nanny, Scheduler, rpc
 from distributed.security import Security
 
+from dream.backbone.fetching import fetched_in_background
 from dream.render import warm
 from dream.worker import Dreaming
 
@@ -53,7 +54,7 @@ dask.config.set(
         "distributed.worker.memory.pause": False,
         # Sources and previews are megabytes, and each event topic keeps its last ones.
         "distributed.admin.large-graph-warning-threshold": "1GiB",
-        "distributed.admin.log-length": 100,
+        "distributed.admin.low-level-log-length": 100,
         "distributed.admin.system-monitor.gil.enabled": False,
     }
 )
@@ -69,8 +70,11 @@ class EngineMismatch(Exception):  # noqa: N818
 class DreamScheduler(Scheduler):  # type: ignore[misc]
     """Dask's scheduler with two habits: dreams wait here, and they outlive their bot for a while."""
 
-    def __init__(self, *, absence: float = ABSENCE, **options: Any) -> None:
-        super().__init__(dashboard=False, dashboard_address="127.0.0.1:0", **options)
+    def __init__(self, *, host: str | None, port: int, absence: float = ABSENCE) -> None:
+        protocol = "tls" if Security().require_encryption else "tcp"
+        super().__init__(
+            protocol=protocol, host=host, port=port, dashboard=False, dashboard_address="127.0.0.1:0"
+        )
         self._absence = absence
 
     def identity(self, *args: Any, **options: Any) -> dict[str, Any]:
@@ -100,9 +104,9 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
         del self.clients[holder]
 
 
-async def check_engine(address: str, security: Security) -> None:
+async def check_engine(address: str) -> None:
     """Raise EngineMismatch where the scheduler at `address` belongs to another version of Dreambot."""
-    async with rpc(address, connection_args=security.get_connection_args("client")) as scheduler:
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
         theirs = (await scheduler.identity(n_workers=0)).get("dreambot", ENGINE)
     if theirs != ENGINE:
         raise EngineMismatch(
@@ -141,8 +145,7 @@ async def keep_worker(
     *,
     warm: Callable[[], None],
     memory_limit: str | float,
-    security: Security,
-    patience: float = PATIENCE,
+    patience: float,
     host: str | None = None,
 ) -> None:
     """Keep one worker process alive at the scheduler `address` until cancelled.
@@ -152,13 +155,12 @@ async def keep_worker(
     """
     while True:
         try:
-            await check_engine(address, security)
+            await check_engine(address)
             nanny = Nanny(
                 address,
                 nthreads=1,
                 memory_limit=memory_limit,
                 host=host,
-                security=security,
                 env=environment,
                 silence_logs=logging.ERROR,
                 dashboard=False,
@@ -207,19 +209,13 @@ async def crew(
 
 
 @asynccontextmanager
-async def local(**options: Any) -> AsyncIterator[tuple[DreamScheduler, list[asyncio.Task[None]]]]:
-    """A scheduler and workers of this machine that nobody outside it can reach."""
-    host, security = "127.0.0.1", Security(require_encryption=False)
+async def local(**options: Any) -> AsyncIterator[tuple[str, int]]:
+    """A scheduler and workers that only this machine can reach; yields the address and how many workers."""
     async with (
-        DreamScheduler(protocol="tcp", host=host, port=0, security=security) as scheduler,
-        crew(scheduler.address, host=host, security=security, **options) as tasks,
+        DreamScheduler(host="127.0.0.1", port=0) as scheduler,
+        crew(scheduler.address, host="127.0.0.1", **options) as tasks,
     ):
-        yield scheduler, tasks
-
-
-def cluster_security() -> Security:
-    """TLS as Dask's own settings say (`distributed.comm.tls`, or DASK_DISTRIBUTED__COMM__TLS__…)."""
-    return Security()
+        yield scheduler.address, len(tasks)
 
 
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
@@ -230,15 +226,18 @@ def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
 
 
 def run_scheduler(host: str = "", port: int = 8786, absence: float = ABSENCE) -> int:
-    """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status."""
+    """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
+
+    Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption.
+    """
 
     async def serve() -> None:
-        security = cluster_security()
-        protocol = "tls" if security.require_encryption else "tcp"
-        async with DreamScheduler(
-            absence=absence, host=host or None, port=port, protocol=protocol, security=security
-        ) as scheduler:
+        async with DreamScheduler(host=host or None, port=port, absence=absence) as scheduler:
             print(f"Dreambot {ENGINE}: scheduler at {scheduler.address}", flush=True)
+            if not scheduler.security.require_encryption and host != "127.0.0.1":
+                print(
+                    "Whoever reaches this port can run programs on the cluster: keep it in a private network."
+                )
             await asyncio.Event().wait()
 
     return _run(serve())
@@ -250,20 +249,27 @@ def run_workers(
     workers: int = 0,
     threads: int = 0,
     memory_limit: str = "auto",
+    fetch: bool = True,
     warm: Callable[[], None] = warm,
 ) -> int:
-    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status."""
-    options: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit, "warm": warm}
+    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
+
+    With `fetch` InceptionV3's weights are fetched meanwhile, where they are missing.
+    """
+    options: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit, "patience": PATIENCE}
 
     async def serve() -> None:
-        async with crew(address, workers=workers, security=cluster_security(), **options) as tasks:
+        async with (
+            fetched_in_background() if fetch else nullcontext(),
+            crew(address, workers=workers, warm=warm, **options) as tasks,
+        ):
             await asyncio.gather(*tasks)
 
     return _run(serve())
 
 
 def _run(serve: Coroutine[Any, Any, None]) -> int:
-    """Run `serve` until it is refused (1) or a signal asks it to stop (0)."""
+    """Run `serve` until it fails (1) or a signal asks it to stop (0)."""
 
     async def main() -> int:
         task = asyncio.create_task(serve)
@@ -271,11 +277,12 @@ def _run(serve: Coroutine[Any, Any, None]) -> int:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         try:
             await task
+        except asyncio.CancelledError:
+            return 0
         except EngineMismatch as error:
             print(error, file=sys.stderr)
-            return 1
-        except asyncio.CancelledError:
-            pass
-        return 0
+        except RuntimeError as error:  # what Dask makes of a failed start, such as a port that is taken
+            print(error.__cause__ or error, file=sys.stderr)
+        return 1
 
     return asyncio.run(main())

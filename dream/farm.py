@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ANSWER_SECONDS = 10.0
+"""How long a cluster's scheduler may take to answer when the bot starts."""
+
 
 class FarmError(Exception):
     """A dream broke, or the farm itself. The text is one sentence."""
@@ -71,7 +74,7 @@ class Farm:
     ) -> None:
         self.capacity = 0
         """How many dreams the farm runs at once."""
-        self._address = scheduler
+        self._cluster = scheduler
         self._local = {
             "workers": workers,
             "threads": threads,
@@ -94,25 +97,22 @@ class Farm:
 
         from dream import cluster
 
-        if self._address:
-            security = cluster.cluster_security()
+        address = self._cluster
+        if address:
             try:
-                await asyncio.wait_for(cluster.check_engine(self._address, security), 5)
+                await asyncio.wait_for(cluster.check_engine(address), ANSWER_SECONDS)
             except cluster.EngineMismatch as error:
                 raise FarmError(str(error)) from None
-            except OSError as error:
+            except OSError:
                 raise FarmError(
-                    f"No scheduler answers at {self._address} (farm.scheduler): start one there with "
-                    f"`dreambot scheduler`, or leave the setting empty to dream on this machine. ({error})"
+                    f"No scheduler answers at {address} (farm.scheduler): start one there with "
+                    f"`dreambot scheduler`, or leave the setting empty to dream on this machine."
                 ) from None
         else:
-            scheduler, tasks = await self._parts.enter_async_context(cluster.local(**self._local))
-            self._address, security = scheduler.address, scheduler.security
-            self.capacity = len(tasks)
+            local = cluster.local(**self._local)
+            address, self.capacity = await self._parts.enter_async_context(local)
         # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
-        client = Client(
-            self._address, asynchronous=True, security=security, set_as_default=False, timeout=10**8
-        )
+        client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8)
         self._client = await self._parts.enter_async_context(client)
         if not self.capacity:
             self.capacity = await self._count()
@@ -210,7 +210,7 @@ class Farm:
 
         workers = await self._count()
         warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
-        return Status(self._address, workers, self.capacity, warnings)
+        return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
     async def _some_worker(self) -> str:
         while True:

@@ -1,6 +1,7 @@
 """A cluster: scheduler and workers in processes of their own, and bots that come and go."""
 
 import asyncio
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ import sys, farm_dreams
 from dream.cluster import run_workers
 
 if __name__ == "__main__":
-    sys.exit(run_workers(sys.argv[1], workers=1, warm=farm_dreams.warm))
+    sys.exit(run_workers(sys.argv[1], workers=1, fetch=False, warm=farm_dreams.warm))
 """
 BOT = """
 import asyncio, sys, farm_dreams
@@ -35,7 +36,7 @@ from dream.render import Work
 
 async def main():
     async with Farm(scheduler=sys.argv[1], render=farm_dreams.render) as farm:
-        await farm.dream("the job", Work(None, sys.argv[2]))
+        await asyncio.gather(*[farm.dream(recipe, Work(None, recipe)) for recipe in sys.argv[2:]])
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -58,13 +59,16 @@ class Cluster:
         self._processes: list[psutil.Popen] = []
 
     def scheduler(self, *, absence: float = 60, before: str = "") -> psutil.Popen:
-        return self._start("-c", before + SCHEDULER.format(port=self.port, absence=absence))
+        process = self._start("-c", before + SCHEDULER.format(port=self.port, absence=absence))
+        assert "scheduler at" in process.stdout.readline()
+        return process
 
     def workers(self) -> psutil.Popen:
         return self._program("a_box.py", WORKERS, self.address)
 
-    def bot(self, recipe: str) -> psutil.Popen:
-        return self._program("a_bot.py", BOT, self.address, recipe)
+    def bot(self, *recipes: str) -> psutil.Popen:
+        """A bot that asks for dreams whose recipes are their keys, too."""
+        return self._program("a_bot.py", BOT, self.address, *recipes)
 
     def farm(self) -> Farm:
         return Farm(scheduler=self.address, render=farm_dreams.render)
@@ -75,7 +79,9 @@ class Cluster:
         return self._start(str(file), *words)
 
     def _start(self, *words: str) -> psutil.Popen:
-        process = psutil.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+        process = psutil.Popen(
+            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         self._processes.append(process)
         return process
 
@@ -84,7 +90,7 @@ class Cluster:
             if process.is_running():
                 for each in [*process.children(recursive=True), process]:
                     each.kill()
-            print(process.args[1], process.communicate())
+            print(*process.communicate())
 
 
 @pytest.fixture
@@ -108,7 +114,9 @@ def attempts(note: Path) -> int:
     return len(note.read_text().splitlines())
 
 
-async def test_a_bot_uses_the_workers_that_join(cluster: Cluster) -> None:
+async def test_a_bot_uses_the_workers_that_join_and_does_without_those_that_leave(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     cluster.scheduler()
     async with cluster.farm() as farm:
         assert farm.capacity == 0
@@ -118,41 +126,33 @@ async def test_a_bot_uses_the_workers_that_join(cluster: Cluster) -> None:
         await until(lambda: farm.capacity == 2)
         status = await farm.status()
         assert (status.scheduler, status.workers, status.warnings) == (cluster.address, 2, ())
-        boxes[0].send_signal(signal.SIGTERM)
-        assert await ended(boxes[0]) == 0
+        note = tmp_path / "attempts"
+        dreaming = asyncio.create_task(farm.dream("second", Work(None, f"note={note} sleep=1")))
+        await until(note.exists)
+        worker = psutil.Process(int(note.read_text()))
+        box = next(box for box in boxes if worker in box.children(recursive=True))
+        box.send_signal(signal.SIGTERM)
+        assert await ended(box) == 0
+        assert int((await dreaming).data) != worker.pid
         await until(lambda: farm.capacity == 1)
 
 
-async def test_a_restarted_bot_takes_over_what_still_runs(cluster: Cluster, tmp_path: Path) -> None:
-    note = tmp_path / "attempts"
-    recipe = f"note={note} sleep=3"
+async def test_a_restarted_bot_takes_over_what_runs_and_what_waits(cluster: Cluster, tmp_path: Path) -> None:
+    running, waiting = f"note={tmp_path}/running sleep=3", f"note={tmp_path}/waiting sleep=60"
     cluster.scheduler()
     cluster.workers()
-    bot = cluster.bot(recipe)
-    await until(note.exists)
+    bot = cluster.bot(running, waiting)
+    await until((tmp_path / "running").exists)
     bot.kill()
     await ended(bot)
     async with cluster.farm() as farm:
-        rendered = await farm.dream("the job", Work(None, recipe))
-    assert attempts(note) == 1
-    assert rendered.data.decode() == note.read_text().strip()
-
-
-async def test_a_dream_taken_over_can_be_cancelled(cluster: Cluster, tmp_path: Path) -> None:
-    note = tmp_path / "attempts"
-    recipe = f"note={note} sleep=60"
-    cluster.scheduler()
-    cluster.workers()
-    bot = cluster.bot(recipe)
-    await until(note.exists)
-    bot.kill()
-    await ended(bot)
-    async with cluster.farm() as farm:
-        dreaming = asyncio.create_task(farm.dream("the job", Work(None, recipe)))
-        await asyncio.sleep(0.2)
-        await farm.cancel("the job")
+        tasks = [asyncio.create_task(farm.dream(recipe, Work(None, recipe))) for recipe in (running, waiting)]
+        await tasks[0]
+        assert attempts(tmp_path / "running") == 1
+        await until((tmp_path / "waiting").exists)
+        await farm.cancel(waiting)
         with pytest.raises(Cancelled):
-            await dreaming
+            await tasks[1]
         await farm.dream("the next", Work(None, ""))
 
 
@@ -184,6 +184,25 @@ async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_p
     assert heard
 
 
+async def test_encryption_is_set_up_by_dasks_own_settings(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (openssl := shutil.which("openssl")):
+        pytest.skip("openssl is not installed")
+    words = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=dreams -keyout {tmp_path}/key -out {tmp_path}/cert"
+    await asyncio.to_thread(subprocess.run, [openssl, *words.split()], check=True, capture_output=True)
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", f"{tmp_path}/cert")
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT", f"{tmp_path}/cert")
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY", f"{tmp_path}/key")
+    cluster.address = cluster.address.replace("tcp://", "tls://")
+    cluster.scheduler()
+    cluster.workers()
+    assert await ended(cluster.bot(f"note={tmp_path}/dreamt")) == 0
+    assert (tmp_path / "dreamt").exists()
+
+
 async def test_another_version_is_refused(cluster: Cluster) -> None:
     cluster.scheduler(before="import dream.cluster; dream.cluster.ENGINE = '99.0'")
     with pytest.raises(FarmError, match=r"runs Dreambot 99\.0"):
@@ -202,6 +221,7 @@ async def test_a_scheduler_leaves_quietly(cluster: Cluster) -> None:
     assert scheduler.stderr.read() == ""
 
 
-async def test_no_scheduler_is_one_sentence(cluster: Cluster) -> None:
+async def test_no_scheduler_is_one_sentence(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dream.farm.ANSWER_SECONDS", 0.5)
     with pytest.raises(FarmError, match=r"farm\.scheduler"):
         await cluster.farm().start()
