@@ -88,10 +88,9 @@ def gallery(presets: dict[str, Preset]) -> str:
     lines = [
         "# Gallery",
         "",
-        "Every preset on the five photographs that come with Dreambot, after the first of them as it is. Try",
-        "one with `dreambot dream photo.jpg NAME -o dream.png`, or in Discord with `!dream NAME`; add options",
-        "to change it, such as `NAME strength=0.03 octaves=6`. The pictures are made by",
-        "`python -m bench.presets --sheets`.",
+        "Every preset on the five photographs that come with Dreambot, after the first of them as it is.",
+        "Try one with `dreambot dream photo.jpg NAME -o dream.png`, or in Discord with `!dream NAME`; add",
+        "options to change it. `python -m bench.presets --sheets` makes the pictures.",
         "",
     ]
     for name, preset in presets.items():

@@ -159,9 +159,9 @@ class _Nest:
         lead = np.zeros((height, width, 3), np.float32)
         share = np.zeros((height, width, 1), np.float32)
         unseen = np.ones((height, width, 1), np.float32)
-        copy = -math.ceil(math.log(min(height, width) / 8) / math.log(self._growth) / self._turn)
+        speck = math.log(3 / min(height, width) / OPENING, self._growth)
+        age = speck + (frame - speck) % self._turn
         while unseen.max() > 0.004:  # from the smallest copy outwards
-            age = frame + copy * self._turn
             size = OPENING * self._growth**age
             level = min(max(0, math.floor(-math.log2(size))), len(self._sizes) - 1)
             layer = _placed(self._sizes[level], (width, height), size, self._rotate * age)
@@ -169,7 +169,7 @@ class _Nest:
             lead += seen * layer[..., :3]
             share += seen * np.float32(LOOSE + (FIRM - LOOSE) * min(1.0, (OPENING / size) ** 2))
             unseen -= seen
-            copy += 1
+            age += self._turn
         return lead, share
 
 
