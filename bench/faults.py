@@ -1,6 +1,6 @@
 """What survives when bots and workers are killed: every dream that was asked for is answered exactly once.
 
-    python -m bench.faults [--dreams 200] [--kills 25] [--postgres] [--bots 1] [--seed 0]
+    python -m bench.faults [--dreams 200] [--kills 25] [--bots 1] [--database URL] [--seed 0]
 
 Members ask for dreams through the wire stand-in while bot processes and their workers are killed with SIGKILL
 at random moments and started again. Dreams only sleep; all else is the bot as it runs. At the end every
@@ -10,6 +10,7 @@ ended, the database must be intact, and no process may be left.
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import signal
@@ -41,7 +42,7 @@ class Bot:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.faults", "--be-a-bot"],
+                [sys.executable, "-m", "bench.bot"],
                 cwd=ROOT,
                 env=os.environ | self.environment,
                 stdout=log,
@@ -71,16 +72,6 @@ class Bot:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
-
-
-def be_a_bot() -> int:
-    from bench import pretended
-    from bot.run import run
-    from config.loader import load_config
-    from dream.farm import Farm
-
-    farm = Farm(workers=1, memory_limit="0", render=pretended.render, warm=pretended.warm)
-    return run(load_config(), farm)
 
 
 async def ask(wire: Wire, dreams: int, bots: int, seconds: float, chance: random.Random) -> list[str]:
@@ -116,7 +107,7 @@ async def kill_at_random(bots: list[Bot], kills: int, seconds: float, chance: ra
             bot.start()
         else:
             deadline = time.monotonic() + 20
-            while not bot.kill_worker() and time.monotonic() < deadline:
+            while not bot.kill_worker() and time.monotonic() < deadline:  # it may be starting  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
 
@@ -178,7 +169,10 @@ async def fault_run(
             shard = {"DREAMBOT_DISCORD__SHARDS": f"[{number}]", "DREAMBOT_DISCORD__SHARD_COUNT": str(bots)}
             environment = wire.environment | shard | {"DREAMBOT_STORE__URL": url}
             limits = {f"DREAMBOT_QUEUE__{name}_SECONDS": "100000" for name in ("MEMBER", "SERVER", "TOTAL")}
-            environment |= limits | {"DREAMBOT_DATA": str(folder / f"bot-{number}")}
+            environment |= limits | {
+                "DREAMBOT_WEIGHTS__FETCH": "false",
+                "DREAMBOT_DATA": str(folder / f"bot-{number}"),
+            }
             (folder / f"bot-{number}").mkdir()
             running.append(Bot(environment, folder / f"bot-{number}.log"))
         try:
@@ -186,7 +180,7 @@ async def fault_run(
                 bot.start()
             began = time.monotonic()
             async with asyncio.timeout(30):
-                while len((await wire.get("state"))["sessions"]) < bots:
+                while len((await wire.get("state"))["sessions"]) < bots:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
             for server in range(bots):  # channels where the bot was used are those that are caught up
                 for number in range(10):
@@ -240,10 +234,8 @@ def main() -> None:
     parser.add_argument("--database", default="", help="a PostgreSQL URL; SQLite if not given")
     parser.add_argument("--seconds", type=float, default=150, help="over which dreams are asked for")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--be-a-bot", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    if given.be_a_bot:
-        sys.exit(be_a_bot())
     with tempfile.TemporaryDirectory() as folder:
         url = given.database or f"sqlite:///{folder}/dreambot.db"
         result = asyncio.run(
@@ -258,7 +250,9 @@ def main() -> None:
             )
         )
         result["jobs in the database"] = dict(jobs_by_state(url))
-        for name, value in result.items():
+        if given.json:
+            print(json.dumps(result))
+        for name, value in result.items() if not given.json else ():
             print(f"{name:28} {value}")
 
 
