@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import dask
 import discord
 import pytest
 from discord.gateway import DiscordWebSocket
@@ -72,7 +73,8 @@ async def test_weights_that_the_operator_names_and_are_not_there(
 
 async def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAMBOT_FARM__SCHEDULER", "tcp://127.0.0.1:1")
-    assert "farm.scheduler" in (await found("farm"))[Level.WRONG]
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        assert "farm.scheduler" in (await found("farm"))[Level.WRONG]
 
 
 async def test_discord_at_the_other_end(monkeypatch: pytest.MonkeyPatch) -> None:

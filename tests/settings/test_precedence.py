@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.settings import (
@@ -106,6 +106,7 @@ def rule(name: str, operator: Values, server: dict[str, Any], channel: dict[str,
     return value, scope
 
 
+@settings(deadline=None)
 @given(OPERATORS, CHANGES)
 def test_any_sequence_of_changes_gives_what_the_precedence_says(
     operator: Values, changes: list[tuple[str, Any, int]]
@@ -133,6 +134,7 @@ def test_any_sequence_of_changes_gives_what_the_precedence_says(
     assert all(server.choices.values()), "a scope that chose nothing is not kept"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_valid_value_is_read_from_itself_and_from_the_text_that_shows_it(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(SETTINGS)))

@@ -10,11 +10,12 @@ import simcord
 from sqlalchemy import select
 
 from bot.pseudonyms import pseudonyms
+from bot.queue.jobs import Ask
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
 from config.loader import Config, ConfigError, Privacy, Store
 from dream.farm import Farm
-from tests.settings.conftest import PHOTO, SimApp, World, opened
+from tests.settings.conftest import NOON, PHOTO, SimApp, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -63,6 +64,14 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         (job,) = await world.jobs(alice)
         await app.queue.finished(job.id)
         assert await app.queue.source(job.id) == photo
+        coffee = PHOTO.with_name("coffee.jpg").read_bytes()
+        daily = await app.queue.submit(
+            Ask(recipe="block8", source=coffee, kind="daily", guild_id=world.guild.id)
+        )
+        await app.queue.finished(daily.id)
+        await app.daily.store.take(
+            world.guild.id, "2026-05-01 09:00", NOON, state="posted", job_id=daily.id, author_id=alice.id
+        )
         await world.say(alice, "!sky steps=50 seed=7")  # still being dreamt
         assert "✅" in await world.say(world.admin, f"!block {alice.mention} bad manners")
         assert await rows_with(app, alice.id)
@@ -71,14 +80,10 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert "deleted" in await world.say(alice, "!forget-me")
 
         assert await rows_with(app, alice.id) == []
-        assert await rows_with(app, photo[5000:5100]) == []
-        in_database = (
-            alice.id.to_bytes(8, "big"),
-            str(alice.id).encode(),
-            photo[5000:5100],
-            b"dreamt \xff\xd8",
-        )
-        assert files_with(tmp_path, *in_database) == []
+        pictures = photo[5000:5100], coffee[5000:5100], b"dreamt \xff\xd8"
+        for picture in pictures:
+            assert await rows_with(app, picture) == []
+        assert files_with(tmp_path, alice.id.to_bytes(8, "big"), str(alice.id).encode(), *pictures) == []
         assert "You can't ask for dreams" in await world.say(alice, "!sky")
         assert await world.jobs(alice) == []
         assert "somebody who asked to be forgotten" in await world.say(world.admin, "!blocked")

@@ -40,9 +40,7 @@ def made_by(revision: str) -> object:
     return upgrade
 
 
-async def test_settings_of_the_first_release_hold_after_upgrading(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_settings_of_the_first_release_hold_after_upgrading(database_url: str, tmp_path: Path) -> None:
     config = Config(data=tmp_path)
     database = Database(database_url)
     settings = Settings(database, config, MovedClock(datetime(2026, 5, 1, tzinfo=UTC)), load_presets())
