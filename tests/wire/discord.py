@@ -111,6 +111,12 @@ class Limiter:
         return max(limit - used - 1, -1), end - now
 
 
+def in_json(answer: Any, status: int, headers: dict[str, str]) -> web.Response:
+    """An answer under exactly the content type that discord.py reads JSON under."""
+    body = json.dumps(answer).encode()
+    return web.Response(body=body, status=status, headers=headers | {"Content-Type": "application/json"})
+
+
 class Discord:
     """The whole world of one run: servers, channels, members, messages, and the bot's sessions."""
 
@@ -367,15 +373,13 @@ class Discord:
             if self.limits and not exempt:
                 headers, late = self.pace(request.method, path)
                 if late is not None:
-                    return web.json_response(late, status=429, headers=headers | {"Via": "1.1 wire"})
+                    return in_json(late, 429, headers | {"Via": "1.1 wire"})
             answer = await handler(request)
         except RefusalError as refusal:
-            return web.json_response(refusal.body, status=refusal.status, headers=headers)
+            return in_json(refusal.body, refusal.status, headers)
         if answer is None:
             return web.Response(status=204, headers=headers)
-        # discord.py reads JSON only under exactly this content type.
-        text = json.dumps(answer).encode()
-        return web.Response(body=text, headers=headers | {"Content-Type": "application/json"})
+        return in_json(answer, 200, headers)
 
     def pace(self, method: str, path: str) -> tuple[dict[str, str], Json | None]:
         major = re.match(r"/(channels|guilds)/(\d+)", path)
