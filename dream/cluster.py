@@ -122,7 +122,8 @@ def gpus() -> list[str]:
     if not (tool := shutil.which("nvidia-smi")):
         return []
     listing = [tool, "--query-gpu=index", "--format=csv,noheader"]
-    return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
+    listed = subprocess.run(listing, capture_output=True, text=True, check=False)
+    return listed.stdout.split() if listed.returncode == 0 else []
 
 
 def worker_environments(workers: int, threads: int) -> list[dict[str, str]]:

@@ -139,14 +139,14 @@ class Farm:
 
         for _ in range(2):
             address = await self._some_worker()
-            asked = self._client.run(worker.probe, data, limits, workers=[address])
             try:
-                found: Probe | Exception = (await asyncio.wait_for(asked, 20))[address]
+                found = await self._answer(address, worker.probe, data, limits)
             except OSError as error:
                 log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
                 continue
             if isinstance(found, Exception):
                 raise found
+            assert isinstance(found, Probe)
             return found
         raise PictureError("That picture could not be opened; please save it as a PNG or JPEG and resend it.")
 
@@ -218,6 +218,25 @@ class Farm:
             workers: dict[str, int] = await self._client.nthreads()
             if workers:
                 return random.choice(list(workers))
+
+    async def _answer(self, address: str, function: Callable[..., object], *args: object) -> object:
+        """What `function` returns in the worker at `address`. Raises OSError if that worker ends first."""
+        answer = asyncio.ensure_future(self._client.run(function, *args, workers=[address]))
+        gone = asyncio.create_task(self._gone(address))
+        try:
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise OSError("its process is gone")
+            return (await answer)[address]
+        finally:
+            answer.cancel()
+            gone.cancel()
+
+    async def _gone(self, address: str) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            if address not in await self._client.nthreads():
+                return
 
     async def _count(self) -> int:
         return sum((await self._client.nthreads()).values())

@@ -1,6 +1,7 @@
 """The farm of one machine: a real Dask scheduler and real worker processes, with dreams that only pretend."""
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import farm_dreams
 import psutil
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
@@ -74,6 +76,16 @@ async def test_pictures_are_looked_at_beside_a_dream(farm: Farm, tmp_path: Path)
     await farm.cancel("busy")
     with pytest.raises(Cancelled):
         await dreaming
+
+
+async def test_a_look_at_a_picture_survives_its_worker(farm: Farm) -> None:
+    file = io.BytesIO()
+    Image.frombytes("RGB", (2000, 2000), os.urandom(12_000_000)).save(file, "PNG", compress_level=1)
+    worker = await pid(farm)
+    looking = asyncio.create_task(farm.probe(file.getvalue()))
+    await asyncio.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    assert (await looking).width == 2000
 
 
 @pytest.mark.parametrize(("kind", "error"), [("picture", PictureError), ("recipe", RecipeError)])
