@@ -47,6 +47,10 @@ class SimApp(App):
         await self.open_store()
         await self.queue.open()
 
+    def again(self) -> SimApp:
+        """Another process on the same data, with the same clock."""
+        return SimApp(self.config, self.clock, self.farm)
+
     async def stop(self) -> None:
         """End as a process does, leaving the farm to the next."""
         await self.daily.close()

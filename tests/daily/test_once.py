@@ -1,0 +1,128 @@
+"""Exactly one post for each slot: over daylight-saving changes with kills, and with two processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from asyncio.subprocess import PIPE
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from bot.store.daily import PostRow
+from tests.wire.client import ROOT, Wire
+
+if TYPE_CHECKING:
+    import simcord
+    from conftest import SimApp, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CHANGES = [
+    ("America/St_Johns", datetime(2026, 3, 8, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 3, 29, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 5, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 10, 4, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC)),
+    ("America/St_Johns", datetime(2026, 11, 1, tzinfo=UTC)),
+]
+TIMES = (time(0, 0), time(1, 45), time(2, 15), time(16, 15))
+
+
+async def test_one_post_a_day_over_every_daylight_saving_change(app: SimApp, env: simcord.Env) -> None:
+    from days import Life
+
+    life = Life(env, app, app.again, random.Random(2026))
+    posts = 0
+    for zone, change in CHANGES:
+        servers = life.settle_servers(zone, TIMES)
+        await life.pass_days(servers, change - timedelta(days=0.5), change + timedelta(days=1), risk=0.06)
+        posts += await life.check(servers)
+    assert posts > 30
+    assert life.kills > 10
+    await life.app.stop()
+
+
+async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_again(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    async with world.app.database.session() as session, session.begin():
+        await session.execute(update(PostRow).values(**left))  # as a SIGKILL leaves it
+    for minute in range(1, 8):
+        await world.minute(f"2026-01-01T09:0{minute}")
+    [post] = await world.posts()
+    [message] = world.seen()
+    assert (post.state, post.message_id) == ("posted", message.id)
+
+
+class Process:
+    """One bot process, told by its standard input what time it is."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.arguments = arguments
+
+    async def start(self) -> Process:
+        self.running = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(Path(__file__).parent / "process.py"),
+            *self.arguments,
+            stdin=PIPE,
+            stdout=PIPE,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        )
+        await self.heard("ready")
+        return self
+
+    async def heard(self, word: str) -> None:
+        assert self.running.stdout is not None
+        while line := await self.running.stdout.readline():
+            if line.decode().strip() == word:
+                return
+        raise EOFError(f"the process ended before it said {word!r}")
+
+    def tell(self, line: str) -> None:
+        assert self.running.stdin is not None
+        self.running.stdin.write(f"{line}\n".encode())
+
+    async def kill(self) -> None:
+        self.running.kill()
+        await self.running.wait()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_two_processes_on_one_postgresql_post_once(database_url: str, tmp_path: Path) -> None:
+    servers = 5
+    async with Wire(servers=servers, limits=False) as wire:
+        both = [Process(wire.api, database_url, str(tmp_path)) for _ in range(2)]
+        for one in both:
+            await one.start()
+        try:
+            first, second = both
+            first.tell("on")
+            await first.heard("done")
+            for day in (1, 2, 3):
+                for moment in ("08:40", "08:59", "09:00", "09:01", "09:07"):
+                    for one in both:
+                        one.tell(f"2026-03-0{day}T{moment}")
+                    if (day, moment) == (2, "09:00"):
+                        await asyncio.sleep(0.03)
+                        await second.kill()
+                        await second.start()
+                        await first.heard("done")
+                    else:
+                        await asyncio.gather(*(one.heard("done") for one in both))
+                for server in range(servers):
+                    posts = [one for one in await wire.answers(f"{server}/dreams") if one["attachments"]]
+                    assert len(posts) == day, (server, day, posts)
+        finally:
+            for one in both:
+                await one.kill()
+        sent = (await wire.get("state"))["requests"]["POST /channels/#/messages"]
+        assert servers * 3 <= sent <= servers * 3 + 2  # what the killed one had begun, once more
