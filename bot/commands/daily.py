@@ -228,11 +228,7 @@ class Daily(commands.Cog, name="Daily dream"):
         """What is dreamt: one recipe, or a walk over the presets that your votes lead."""
         assert context.guild is not None
         wanted = None if recipe.strip().lower() == "walk" else recipe.strip()
-        wishes = await self.service.wishes(context.guild.id)
-        if wanted is not None:
-            here = await self.bot.settings.effective(context.guild.id, wishes.channel_id)
-            here.read(wanted, await self.bot.settings.presets(context.guild.id))
-        await self.service.change(context.guild.id, recipe=wanted)
+        await self.service.choose_recipe(context.guild.id, wanted)
         await self._answer(
             context,
             f"The daily dream is made with `{wanted}`."

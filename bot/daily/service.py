@@ -24,7 +24,6 @@ from bot.clock import Clock
 from bot.daily import ahead
 from bot.daily.slots import Schedule, Slot
 from bot.daily.sources import Messageable, Source, folder_pictures, member_pictures, pick, sky, walk
-from bot.pseudonyms import pseudonyms
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, PostRow, PostState
@@ -98,7 +97,8 @@ class Daily:
         self._clock = clock
         self._config = config.daily
         self._max_bytes = config.picture.max_bytes
-        self._pseudonym = pseudonyms(config)
+        self._pseudonym = settings.pseudonym
+        self._retention = timedelta(days=config.privacy.retention_days)
         self._bot: DreamBot | None = None
         self._adorning: set[asyncio.Task[None]] = set()
 
@@ -241,12 +241,10 @@ class Daily:
     ) -> tuple[Recipe, str | None]:
         """The recipe asked for, or the next of the walk over the presets. Raises RecipeError."""
         presets = await self._settings.presets(wishes.guild_id)
-        text, preset = wishes.recipe, None
-        if text is None:
-            allowed = [name for name in presets if _allowed(effective, name, presets)]
-            if allowed:
-                text = preset = walk(await self.store.votes(wishes.guild_id), allowed, rng)
-        recipe = effective.read(text or "", presets)
+        text, preset = wishes.recipe or "", None
+        if not text and (allowed := [name for name in presets if _is_allowed(effective, name, presets)]):
+            text = preset = walk(await self.store.votes(wishes.guild_id), allowed, rng)
+        recipe = _read(effective, text, presets)
         return dataclasses.replace(recipe, seed=recipe.seed or rng.randrange(1, 1_000_000)), preset
 
     async def candidates(
@@ -484,6 +482,14 @@ class Daily:
         await self._drop(await self.store.withdraw(guild_id))
         return row
 
+    async def choose_recipe(self, guild_id: int, text: str | None) -> None:
+        """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""
+        wishes = await self.wishes(guild_id)
+        if text is not None:
+            effective = await self._settings.effective(guild_id, wishes.channel_id)
+            _read(effective, text, await self._settings.presets(guild_id))
+        await self.change(guild_id, recipe=text)
+
     async def now(self, guild: discord.Guild, name: str) -> PostRow:
         """Dream and post one in between; `name` tells it from others. Returns what became of it.
 
@@ -539,9 +545,11 @@ class Daily:
         await self._drop(await self.store.source_deleted(message_ids))
 
     async def purge(self) -> None:
-        """Forget posts that nothing depends on any more."""
-        days = max(self._config.remember_days, 30)
-        await self.store.purge(self._clock.now() - timedelta(days=days))
+        """Forget whose pictures were dreamt, and in time the posts themselves."""
+        now = self._clock.now()
+        await self.store.purge(
+            now - self._retention, now - timedelta(days=max(self._config.remember_days, 30))
+        )
 
     async def _drop(self, jobs: Iterable[str]) -> None:
         for job_id in jobs:
@@ -557,9 +565,16 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _allowed(effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
+def _read(effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
+    recipe = effective.read(text, presets)
+    if recipe.is_video:
+        raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
+    return recipe
+
+
+def _is_allowed(effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
     try:
-        effective.read(preset, presets)
+        _read(effective, preset, presets)
     except RecipeError:
         return False
     return True

@@ -34,6 +34,7 @@ class PostState(StrEnum):
 
 
 OPEN: Final = (PostState.PLANNED, PostState.POSTING)
+NOBODY: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
 
 
 class DailyRow(Base):
@@ -325,11 +326,7 @@ class DailyStore:
             holding = select(PostRow.job_id).where(theirs, PostRow.job_id.is_not(None))
             jobs = [job_id for job_id in await session.scalars(holding) if job_id]
             await session.execute(delete(PostRow).where(theirs, PostRow.state == PostState.PLANNED))
-            await session.execute(
-                update(PostRow)
-                .where(theirs)
-                .values(author_id=None, source_channel_id=None, source_message_id=None)
-            )
+            await session.execute(update(PostRow).where(theirs).values(**NOBODY))
             await session.execute(
                 update(DailyRow).where(DailyRow.admin_id == member_id).values(admin_id=None)
             )
@@ -361,10 +358,13 @@ class DailyStore:
             for table in (DailyRow, PostRow, RemovedRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
 
-    async def purge(self, before: datetime) -> int:
-        """Delete closed posts due before a moment; returns how many."""
-        query = delete(PostRow).where(PostRow.due_at < before, PostRow.state.not_in(OPEN))
+    async def purge(self, authors_before: datetime, posts_before: datetime) -> None:
+        """Delete closed posts due before a moment, and of later ones whose pictures they were made of."""
+        closed = PostRow.state.not_in(OPEN)
         async with self._database.session() as session, session.begin():
-            result = await session.execute(query)
-        assert isinstance(result, CursorResult)
-        return result.rowcount
+            await session.execute(delete(PostRow).where(closed, PostRow.due_at < posts_before))
+            await session.execute(
+                update(PostRow)
+                .where(closed, PostRow.due_at < authors_before, PostRow.author_id.is_not(None))
+                .values(**NOBODY)
+            )
