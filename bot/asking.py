@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import discord
 from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
@@ -36,12 +36,14 @@ async def ask(
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
     parent: str | None = None,
+    author_id: int | None = None,
     spoiler: bool = False,
 ) -> Job:
     """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
 
-    `message` asks for it, and the dream's message replies to it; or `interaction` does. `parent` is the job
-    that it grew from. Raises Refused, RecipeError or PictureError: each one sentence for whoever asked.
+    `author_id` posted the source. `message` asks for it, and the dream's message replies to it; or
+    `interaction` does. `parent` is the job that it grew from. Raises Refused, RecipeError or PictureError:
+    each one sentence for whoever asked.
     """
     guild = getattr(channel, "guild", None)
     guild_id = guild.id if guild else None
@@ -68,6 +70,7 @@ async def ask(
             guild_id=guild_id,
             channel_id=channel.id,
             member_id=who.id,
+            author_id=author_id,
             request_message_id=message.id if message else None,
             interaction_token=interaction.token if interaction else None,
             parent=parent,
@@ -80,14 +83,21 @@ async def ask(
     )
 
 
-async def find_picture(message: discord.Message, me: int) -> discord.Attachment | None:
+class Found(NamedTuple):
+    """A picture, and who posted it."""
+
+    picture: discord.Attachment
+    author_id: int
+
+
+async def find_picture(message: discord.Message, me: int) -> Found | None:
     """Return the picture that `message` means: its own, the one that it replies to, or the newest nearby.
 
     Nearby are the last messages of the channel by others than `me`, the bot, so that another recipe can be
     tried on the same photograph.
     """
     if message.attachments:
-        return next(filter(is_picture, message.attachments), message.attachments[0])
+        return first_picture(message) or Found(message.attachments[0], message.author.id)
     if message.reference and message.reference.message_id:
         replied = message.reference.resolved
         if not isinstance(replied, discord.Message):
@@ -95,24 +105,27 @@ async def find_picture(message: discord.Message, me: int) -> discord.Attachment 
                 replied = await message.channel.fetch_message(message.reference.message_id)
             except discord.HTTPException:
                 return None
-        return next(filter(is_picture, replied.attachments), None)
+        return first_picture(replied)
     return await newest_picture(message.channel, me, before=message)
 
 
 async def newest_picture(
     channel: discord.abc.Messageable, me: int, before: discord.Message | None = None
-) -> discord.Attachment | None:
+) -> Found | None:
     """Return the newest picture that somebody else than `me` posted among the last messages of `channel`."""
     try:
         async for message in channel.history(limit=LOOK_BACK, before=before):
-            if message.author.id == me:
-                continue
-            for attachment in message.attachments:
-                if is_picture(attachment):
-                    return attachment
+            if message.author.id != me and (found := first_picture(message)):
+                return found
     except discord.Forbidden:
         pass
     return None
+
+
+def first_picture(message: discord.Message) -> Found | None:
+    """Return the first picture in a message."""
+    picture = next(filter(is_picture, message.attachments), None)
+    return Found(picture, message.author.id) if picture else None
 
 
 def is_picture(attachment: discord.Attachment) -> bool:

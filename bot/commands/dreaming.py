@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import ask, download, find_picture, is_picture, newest_picture
+from bot.asking import Found, ask, download, find_picture, first_picture, newest_picture
 from bot.errors import Refused
 from bot.store.jobs import State
 from bot.ui.buttons import whisper
@@ -58,12 +58,13 @@ class Dreaming(commands.Cog, name="Dreams"):
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         if context.interaction:
-            picture = picture or await newest_picture(context.channel, context.me.id)
+            given = picture and Found(picture, context.author.id)
+            found = given or await newest_picture(context.channel, context.me.id)
         else:
-            picture = await find_picture(context.message, context.me.id)
-        if picture is None:
+            found = await find_picture(context.message, context.me.id)
+        if found is None:
             raise Refused(self._no_picture(context))
-        await self._ask(context, recipe, picture)
+        await self._ask(context, recipe, found)
 
     @commands.hybrid_command(usage="[recipe]")
     @app_commands.describe(recipe="A preset, or layers and options: block8+block11 steps=20")
@@ -74,10 +75,10 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
         await interaction.response.defer(ephemeral=True)
-        picture = next(filter(is_picture, message.attachments), None)
-        if picture is None:
+        found = first_picture(message)
+        if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
-        await self._ask(await commands.Context.from_interaction(interaction), "", picture)
+        await self._ask(await commands.Context.from_interaction(interaction), "", found)
 
     @dream.autocomplete("recipe")
     @sky.autocomplete("recipe")
@@ -132,11 +133,9 @@ class Dreaming(commands.Cog, name="Dreams"):
         )
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
-    async def _ask(
-        self, context: commands.Context[DreamBot], recipe: str, picture: discord.Attachment | None
-    ) -> None:
+    async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
         """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = picture and await download(picture, self.bot.config.picture.max_bytes)
+        source = found and await download(found.picture, self.bot.config.picture.max_bytes)
         job = await ask(
             self.bot,
             context.author,
@@ -145,7 +144,8 @@ class Dreaming(commands.Cog, name="Dreams"):
             source,
             message=None if context.interaction else context.message,
             interaction=context.interaction,
-            spoiler=picture is not None and picture.is_spoiler(),
+            author_id=found and found.author_id,
+            spoiler=found is not None and found.picture.is_spoiler(),
         )
         if job.state is State.FAILED:
             raise Refused(job.reason)

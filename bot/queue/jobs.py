@@ -24,8 +24,9 @@ class Ask:
     """A dream that somebody asks for.
 
     `recipe` is a recipe's canonical text. `source` is the picture's file, None for a dream from nothing, and
-    `guide` a second one that says what to look for. `max_bytes` is the largest file that may be posted where
-    the dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    `author_id` posted it; `guide` is a second picture that says what to look for. `max_bytes` is the largest
+    file that may be posted where the dream goes. `member_seconds` and `server_seconds` are the server's own
+    limits, where it has any.
     """
 
     recipe: str
@@ -35,6 +36,7 @@ class Ask:
     guild_id: int | None = None
     channel_id: int | None = None
     member_id: int | None = None
+    author_id: int | None = None
     request_message_id: int | None = None
     interaction_token: str | None = None
     parent: str | None = None
@@ -68,6 +70,7 @@ class Ledger:
             guild_id=ask.guild_id,
             channel_id=ask.channel_id,
             member_id=ask.member_id,
+            author_id=ask.author_id,
             request_message_id=ask.request_message_id,
             interaction_token=ask.interaction_token,
             parent=ask.parent,

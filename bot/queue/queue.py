@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
@@ -167,8 +168,8 @@ class Queue:
         await self.ledger.erase(id)
 
     async def forget_member(self, member_id: int) -> None:
-        """Stop and delete every job of a member, with its pictures."""
-        await self._forget(Job.member_id == member_id)
+        """Stop and delete every job of a member, or of a picture of theirs, with its pictures."""
+        await self._forget(or_(Job.member_id == member_id, Job.author_id == member_id))
 
     async def leave(self, guild_id: int) -> None:
         """Stop and delete every job of a server, with its pictures, and where the bot was used there."""

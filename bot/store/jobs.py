@@ -49,10 +49,11 @@ def _text(choices: type[StrEnum]) -> Choice:
 class Job(Base):
     """One dream that was asked for.
 
-    `request_message_id` is the message it was asked in (none for slash commands and buttons),
-    `status_message_id` the one message of ours that tells how it goes. `width` and `height` are the source's,
-    in pixels. `cost` is the seconds of one worker that it was reckoned to take. `reason` is one sentence: why
-    it failed or was cancelled. `report` holds the fields of `dream.Report`.
+    `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
+    in (none for slash commands and buttons), `status_message_id` the one message of ours that tells how it
+    goes. `width` and `height` are the source's, in pixels. `cost` is the seconds of one worker that it was
+    reckoned to take. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
+    `dream.Report`.
     """
 
     __tablename__ = "jobs"
@@ -63,6 +64,7 @@ class Job(Base):
     guild_id: Mapped[int | None]
     channel_id: Mapped[int | None]
     member_id: Mapped[int | None]
+    author_id: Mapped[int | None]
     request_message_id: Mapped[int | None] = mapped_column(unique=True)
     status_message_id: Mapped[int | None] = mapped_column(index=True)
     interaction_token: Mapped[str | None] = mapped_column(Text)

@@ -172,6 +172,7 @@ async def _ask_again(interaction: Press, job: Job, source: bytes | None) -> None
         source,
         interaction=interaction,
         parent=job.id,
+        author_id=job.author_id,
         spoiler=job.spoiler,
     )
 

@@ -72,6 +72,11 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         await app.daily.store.take(
             world.guild.id, "2026-05-01 09:00", NOON, state="posted", job_id=daily.id, author_id=alice.id
         )
+        await world.say(
+            alice, "look at this", rocket_jpg=(rocket := PHOTO.with_name("rocket.jpg").read_bytes())
+        )
+        theirs = await world.dream(world.alice, "!dream block9")  # the newest picture here
+        assert await app.queue.source(theirs.id) == rocket
         await world.say(alice, "!sky steps=50 seed=7")  # still being dreamt
         assert "✅" in await world.say(world.admin, f"!block {alice.mention} bad manners")
         assert await rows_with(app, alice.id)
@@ -80,7 +85,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert "deleted" in await world.say(alice, "!forget-me")
 
         assert await rows_with(app, alice.id) == []
-        pictures = photo[5000:5100], coffee[5000:5100], b"dreamt \xff\xd8"
+        pictures = photo[5000:5100], coffee[5000:5100], rocket[5000:5100], b"dreamt \xff\xd8"
         for picture in pictures:
             assert await rows_with(app, picture) == []
         assert files_with(tmp_path, alice.id.to_bytes(8, "big"), str(alice.id).encode(), *pictures) == []

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("guild_id", sa.BigInteger),
         sa.Column("channel_id", sa.BigInteger),
         sa.Column("member_id", sa.BigInteger),
+        sa.Column("author_id", sa.BigInteger),
         sa.Column("request_message_id", sa.BigInteger, unique=True),
         sa.Column("status_message_id", sa.BigInteger, index=True),
         sa.Column("interaction_token", sa.Text),
