@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,3 +216,10 @@ def test_recipes_that_cannot_work_are_found_wherever_they_hold() -> None:
     (fault,) = server.faults(Values(), PRESETS)
     assert "<#11>" in fault and "fire7" in fault
     assert isinstance(Recipe.parse(Values().recipe), Recipe)
+
+
+def test_the_documentation_knows_every_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    assert rows.keys() == SETTINGS.keys()
+    assert {name for name, row in rows.items() if row.endswith("| yes |")} == CHANNEL_SETTINGS
