@@ -243,11 +243,13 @@ def worker(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of each; 0: an even share.")] = 0,
     memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="Its memory, at most.")] = "auto",
+    fetch: Annotated[bool, typer.Option(help="Fetch InceptionV3's weights if they are not here.")] = True,
 ) -> None:
     """Join this box to a cluster: one dream worker per GPU, or one on a box without."""
     from dream.cluster import run_workers
 
-    raise typer.Exit(run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit))
+    status = run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit, fetch=fetch)
+    raise typer.Exit(status)
 
 
 @app.command()
