@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -22,11 +21,11 @@ import discord
 import dream
 from bot.clock import Clock
 from bot.daily import ahead
-from bot.daily.slots import Schedule, Slot
+from bot.daily.slots import Slot
 from bot.daily.sources import Messageable, Source, folder_pictures, member_pictures, pick, sky, walk
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
-from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, PostRow, PostState
+from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, PostRow, PostState, Wish
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind
 from bot.ui import daily as ui
@@ -36,7 +35,8 @@ from dream.recipe import Recipe, RecipeError
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
-    from bot.settings import Effective, Settings
+    from bot.settings.scopes import Effective
+    from bot.settings.service import Settings
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,8 @@ class Daily:
         if self._bot is None or not self._bot.is_ready():
             return
         now = self._clock.now()
-        wishes = {row.guild_id: row for row in await self.store.enabled()}
-        for guild_id, slot in await self._to_begin(wishes.values(), now):
-            await self.store.take(guild_id, slot.name, slot.due, channel_id=wishes[guild_id].channel_id)
+        for wish, slot in await self._to_begin(now):
+            await self.store.take(wish.guild_id, slot.name, slot.due, channel_id=wish.channel_id)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(post: PostRow) -> None:
@@ -132,30 +131,29 @@ class Daily:
             for post in await self.store.undreamt(now):
                 group.create_task(one(post))
 
-    async def _to_begin(self, wishes: Iterable[DailyRow], now: datetime) -> list[tuple[int, Slot]]:
+    async def _to_begin(self, now: datetime) -> list[tuple[Wish, Slot]]:
         """The slots whose time to begin has come, and of those missed within the grace the last."""
         grace, most = timedelta(hours=self._config.grace), timedelta(hours=self._config.lead)
-        alike: dict[Schedule, list[DailyRow]] = defaultdict(list)
-        for row in wishes:
-            alike[row.schedule].append(row)
+        alike = await self.store.enabled()
         found = {schedule: list(schedule.between(now - grace, now + most)) for schedule in alike}
-        coming = sum(len(rows) * sum(slot.due > now for slot in found[key]) for key, rows in alike.items())
+        coming = sum(len(alike[key]) * sum(slot.due > now for slot in slots) for key, slots in found.items())
         usual = (await self._settings.effective(None, None)).read("", await self._settings.presets(None))
         lead = ahead.lead(coming * self._queue.seconds(usual, 1024, 768), self._queue.farm.capacity, most)
         taken = await self.store.taken(now - grace)
-        begin: list[tuple[int, Slot]] = []
-        for schedule, rows in alike.items():
-            for row in rows:
-                wanted = [slot for slot in found[schedule] if slot.due > row.since]
+        begin: list[tuple[Wish, Slot]] = []
+        for schedule, wishes in alike.items():
+            for number, wish in enumerate(wishes):
+                if number % 100 == 0:
+                    await asyncio.sleep(0)  # thousands of servers must not hold up the bot
+                wanted = [slot for slot in found[schedule] if slot.due > wish.since]
                 missed = [slot for slot in wanted if slot.due <= now][-1:]
                 coming_up = [slot for slot in wanted if slot.due > now]
                 begin += [
-                    (row.guild_id, slot)
+                    (wish, slot)
                     for slot in missed + coming_up
-                    if ahead.begin(slot.due, row.guild_id, lead) <= now
-                    and (row.guild_id, slot.name) not in taken
+                    if (wish.guild_id, slot.name) not in taken
+                    and ahead.begin(slot.due, wish.guild_id, lead) <= now
                 ]
-            await asyncio.sleep(0)
         return begin
 
     async def _prepare(self, post: PostRow) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import JSON, CursorResult, Index, String, Text, UniqueConstraint, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -67,7 +68,7 @@ class DailyRow(Base):
     @property
     def schedule(self) -> Schedule:
         """The times as slots."""
-        return Schedule(parse_times(self.times), self.zone, parse_days(self.days))
+        return _schedule(self.times, self.zone, self.days)
 
     @property
     def paused(self) -> bool:
@@ -127,6 +128,18 @@ class ForgottenRow(Base):
     member_hash: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
+class Wish(NamedTuple):
+    """What planning needs to know of a server."""
+
+    guild_id: int
+    channel_id: int | None
+    since: datetime
+
+
+def _schedule(times: str, zone: str, days: str) -> Schedule:
+    return Schedule(parse_times(times), zone, parse_days(days))
+
+
 @uninterrupted
 class DailyStore:
     """Reads and writes the daily dream's tables; every method is one short transaction."""
@@ -144,11 +157,21 @@ class DailyStore:
         async with self._database.session() as session, session.begin():
             await session.merge(row)
 
-    async def enabled(self) -> Sequence[DailyRow]:
-        """The servers whose daily dream is on and not paused."""
-        query = select(DailyRow).where(DailyRow.enabled, DailyRow.failures < PAUSE_AFTER)
+    async def enabled(self) -> dict[Schedule, list[Wish]]:
+        """The servers whose daily dream is on and not paused, by their schedules."""
+        query = select(
+            DailyRow.guild_id,
+            DailyRow.channel_id,
+            DailyRow.since,
+            DailyRow.times,
+            DailyRow.zone,
+            DailyRow.days,
+        ).where(DailyRow.enabled, DailyRow.failures < PAUSE_AFTER)
+        alike: dict[tuple[str, str, str], list[Wish]] = defaultdict(list)
         async with self._database.session() as session:
-            return (await session.scalars(query)).all()
+            for guild_id, channel_id, since, times, zone, days in await session.execute(query):
+                alike[times, zone, days].append(Wish(guild_id, channel_id, since))
+        return {_schedule(*key): wishes for key, wishes in alike.items()}
 
     async def taken(self, after: datetime) -> set[tuple[int, str]]:
         """The (server, slot) pairs due after a moment that are taken on already."""
