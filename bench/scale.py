@@ -17,11 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.queue.fairness import Line, Waiting
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.database import Database
-from bot.store.jobs import Job, Kind
+from bot.store.jobs import Job
 from config.loader import Config
 from config.loader import Queue as Limits
 from dream.dreamer import Report
@@ -80,24 +79,6 @@ def run_workers(address: str, count: int) -> None:
         await asyncio.gather(*(worker.finished() for worker in workers))
 
     asyncio.run(serve())
-
-
-def line_cost() -> None:
-    """The line alone, in memory: taking the next job with a thousand and with twenty thousand waiting."""
-    took: dict[int, float] = {}
-    for size in (1000, 20_000):
-        line, chance = Line(), random.Random(0)
-        for number in range(size):
-            line.add(Waiting(str(number), Kind.DREAM, chance.randrange(2000), chance.randrange(3), 2.0))
-        now = Clock().now()
-        began = time.perf_counter()
-        for number in range(1000):
-            job = line.take(now)
-            assert job
-            line.add(Waiting(f"again {number}", Kind.DREAM, job.guild_id, job.member_id, 2.0))
-        took[size] = (time.perf_counter() - began) / 1000
-    row("the line: whose turn it is, 20,000 waiting against 1,000", took[20_000] / took[1000], "times")
-    row("  with 20,000 waiting", took[20_000] * 1e6, "µs a job")
 
 
 class Watched(Queue):
@@ -191,7 +172,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=2.0)
     given = parser.parse_args()
-    line_cost()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(scale(Path(folder), given.jobs, given.servers, given.workers, given.seconds))
 

@@ -84,12 +84,16 @@ class Queue:
         self._wake = asyncio.Event()
         self._awaited: dict[str, asyncio.Event] = {}
         self._places: dict[str, int | None] = {}
-        self._is_sqlite = database.is_sqlite
+        self._database = database
 
     # ---------------------------------------------------------------------------------- from start to end
 
     async def open(self) -> None:
-        """Continue what is unfinished, and begin to hand out dreams."""
+        """Continue what is unfinished, and begin to hand out dreams.
+
+        Raises StoreError where another process already does so from the same SQLite file.
+        """
+        self._database.hold()
         await self.estimates.open()
         await self._adopt()
         self._loops = [
@@ -138,11 +142,16 @@ class Queue:
         claim = Claim(ask.member_id or 0, ask.guild_id or 0, cost)
         if ask.kind != Kind.DAILY:
             self._check_limits(claim, ask)
-        job, is_new = await self.ledger.add(ask, size, cost)
-        if is_new:
-            self._take_in(job)
-            if job.has_message:
-                await self._announce(job)
+        asking = f"asking {id(ask)}"  # counts while it is being stored, so that many at once are not let in
+        self.limits.hold(asking, claim)
+        try:
+            job, is_new = await self.ledger.add(ask, size, cost)
+            if is_new:
+                self._take_in(job)
+        finally:
+            self.limits.release(asking)
+        if is_new and job.has_message:
+            await self._announce(job)
         return job
 
     async def cancel(self, id: str, by: int | None = None, reason: str = "Cancelled.") -> bool:
@@ -436,7 +445,7 @@ class Queue:
     async def _look_around(self) -> None:
         self._wake.set()  # the farm may have grown
         await self._move_up()
-        if self._is_sqlite:
+        if self._database.is_sqlite:
             return
         await self._adopt()
         for id in await self.ledger.ended_elsewhere([*self._running]):

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -102,6 +103,7 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_immediate)
         else:
             self.engine = create_async_engine(self.url, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        self._held: sqlite3.Connection | None = None
         self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
         )
@@ -131,9 +133,30 @@ class Database:
                 assert raw.driver_connection is not None
                 await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def hold(self) -> None:
+        """Keep other bot processes away from a SQLite file for as long as this one lives. Raises StoreError.
+
+        PostgreSQL is shared by as many as like.
+        """
+        if not self.is_sqlite or not self.url.database or self.url.database == ":memory:":
+            return
+        # A lock on a file beside it, let go by the kernel however this process ends.
+        held = sqlite3.connect(f"{self.url.database}.held", timeout=0, check_same_thread=False)
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            held.close()
+            raise StoreError(
+                f"store.url: another dreambot is using {self.url.database}; stop it first, or let several "
+                "share a PostgreSQL database"
+            ) from error
+        self._held = held
+
     async def close(self) -> None:
         """Let go of every connection."""
         await self.engine.dispose()
+        if self._held:
+            self._held.close()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -23,6 +23,7 @@ from bot.store.jobs import Job, Kind, State
 from config.loader import Config
 from dream.farm import Farm
 from dream.picture import PictureError
+from dream.recipe import Recipe
 
 CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
 QUICK, SLOW = "block8 steps=1", "block8 steps=100"
@@ -231,6 +232,16 @@ async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> Non
     assert jobs
     await world.queue.forget_member(world.alice.id)
     await world.queue.cancel((await world.ask("block8 steps=50")).id)
+
+
+async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
+    world.queue.limits.member = 10
+    recipe = Recipe.parse("block8 steps=50")
+    place = {"guild_id": world.server.id, "channel_id": world.channel.id, "member_id": world.alice.id}
+    asks = [world.queue.submit(Ask(recipe=str(recipe), source=None, **place)) for _ in range(20)]
+    asked = await asyncio.gather(*asks, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in asked) == ["Job"] + ["LimitReached"] * 19
+    await world.queue.forget_member(world.alice.id)
 
 
 async def test_a_scheduled_dream_has_no_message_and_keeps_its_result(world: World) -> None:

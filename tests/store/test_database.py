@@ -86,3 +86,15 @@ def test_an_up_to_date_database_opens_without_alembic(tmp_path: Path) -> None:
     run = [sys.executable, "-c", code]
     printed = [subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() for _ in "12"]
     assert printed == ["True", "False"]
+
+
+def test_a_sqlite_file_is_held_by_one_process_until_it_dies(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/dreambot.db"
+    code = f"from bot.store.database import Database; Database({url!r}).hold(); print(1, flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout and other.stdout.readline()
+    with pytest.raises(StoreError, match="another dreambot"):
+        Database(url).hold()
+    other.kill()
+    other.wait()
+    Database(url).hold()
