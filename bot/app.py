@@ -11,7 +11,7 @@ from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.schedule import Schedule
-from bot.settings import Settings
+from bot.settings.service import Settings
 from bot.store.database import Database
 from config.loader import Config, load_presets
 from dream.farm import Farm

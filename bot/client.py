@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.moderation import Moderation
     from bot.privacy import Privacy
     from bot.queue.queue import Queue
-    from bot.settings import Settings
+    from bot.settings.service import Settings
     from bot.store.database import Database
     from config.loader import Config, Preset
     from dream.farm import Farm

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.settings import SettingError
+from bot.settings.values import SettingError
 from dream.farm import FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError

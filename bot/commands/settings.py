@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.checks import NOT_A_MANAGER, is_manager, manager_only
 from bot.errors import Refused
-from bot.settings import SETTINGS
+from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.settings import (
     LOG_LINES,

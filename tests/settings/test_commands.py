@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.checks import NOT_A_MANAGER
-from bot.settings import SETTINGS
+from bot.settings.values import SETTINGS
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

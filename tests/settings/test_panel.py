@@ -8,7 +8,7 @@ import pytest
 import simcord
 
 from bot.checks import NOT_A_MANAGER
-from bot.settings import CHANNEL_SETTINGS, SETTINGS, Kind, kind
+from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, kind
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

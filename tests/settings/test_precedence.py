@@ -9,18 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.settings import (
-    CHANNEL_SETTINGS,
-    SETTINGS,
-    Scope,
-    Server,
-    SettingError,
-    Values,
-    effective,
-    expected,
-    read,
-    shown,
-)
+from bot.settings.scopes import Scope, Server, effective
+from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values, expected, read, shown
 from config.loader import load_presets
 from dream.recipe import Recipe, RecipeError
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from bot.clock import MovedClock
 from bot.moderation import Moderation, Verdict
-from bot.settings import CHANNEL_SETTINGS, SETTINGS, Kind, Scope, SettingError, Settings
+from bot.settings.scopes import Scope
+from bot.settings.service import Settings
+from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError
 from bot.store.database import Database
 from config.loader import Config, Dream, load_presets
 from config.loader import Moderation as ModerationSection

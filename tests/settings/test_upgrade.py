@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from bot.clock import MovedClock
 from bot.moderation import Moderation
-from bot.settings import Settings
+from bot.settings.service import Settings
 from bot.store.database import MIGRATIONS, Database
 from config.loader import Config, load_presets
 

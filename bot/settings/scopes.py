@@ -1,0 +1,159 @@
+"""Which value holds: a channel's choice over its server's, that over the operator's, within the ceilings.
+
+Whatever a member types goes before all of them, within the limits that they set (`Effective.read`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from bot.settings.values import CEILINGS, SETTINGS, Values, shown
+from bot.store.settings import WHOLE_SERVER
+from config.loader import Config
+from dream.backbone.catalog import LAYERS
+from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
+from dream.recipe import Recipe, RecipeError
+
+
+class Scope(StrEnum):
+    """Who chose a value; a later one goes before an earlier one."""
+
+    BUILT_IN = "built in"
+    OPERATOR = "operator"
+    SERVER = "server"
+    CHANNEL = "channel"
+
+
+class Effective(Values):
+    """What holds in a channel, and who chose it."""
+
+    origins: Mapping[str, Scope]
+
+    def read(self, text: str, presets: Mapping[str, str]) -> Recipe:
+        """The recipe of a dream asked for with `text`, within what is allowed here. Raises RecipeError."""
+        return self.admit(Recipe.parse(text, presets, default=self.recipe))
+
+    def admit(self, recipe: Recipe) -> Recipe:
+        """Fill in what the recipe leaves to the settings. Raises RecipeError if it is not allowed here."""
+        if recipe.network not in self.networks:
+            here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
+            raise RecipeError(
+                f"{recipe.layers[0]} belongs to {recipe.network}, which may not dream here; "
+                f"try layers of {' or '.join(self.networks)}, such as {here}."
+            )
+        if self.layers and (others := [layer for layer in recipe.layers if layer not in self.layers]):
+            raise RecipeError(f"{others[0]} may not be dreamt of here; choose from {', '.join(self.layers)}.")
+        if recipe.size and recipe.size > self.max_size:
+            raise RecipeError(f"Dreams here have at most {self.max_size} pixels: say size={self.max_size}.")
+        if recipe.steps and recipe.steps > self.max_steps:
+            raise RecipeError(f"Dreams here have at most {self.max_steps} steps: say steps={self.max_steps}.")
+        usual, wanted = (VIDEO_SIZE, None) if recipe.is_video else (DEFAULT_SIZE, self.size)
+        size = recipe.size or wanted or (self.max_size if self.max_size < usual else None)
+        steps = recipe.steps
+        if not steps and (recipe.settled().steps or 0) > self.max_steps:
+            steps = self.max_steps
+        return replace(recipe, size=size, steps=steps)
+
+    def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> str | None:
+        """Why this member may not ask for a dream in this channel: a sentence, or None if they may."""
+        roles = set(role_ids)
+        if channel_id in self.forbidden_channels:
+            return "Dreams aren't asked for in this channel; please try another."
+        if self.channels and channel_id not in self.channels:
+            return f"Dreams have their place here: please ask in {shown('channels', self.channels)}."
+        if roles.intersection(self.blocked_roles):
+            return "One of your roles may not ask for dreams on this server; its admins can tell you more."
+        chosen = self.roles or self.members
+        if chosen and member_id not in self.members and not roles.intersection(self.roles):
+            return "On this server only some members may ask for dreams; its admins can tell you more."
+        return None
+
+
+Choices = Mapping[str, Any]
+"""What one scope chose: values by the settings' names."""
+
+
+def operators(config: Config) -> Values:
+    """The operator's values, which are also the ceilings."""
+    return Values(
+        recipe=config.dream.recipe,
+        networks=config.dream.networks,
+        size=config.dream.size,
+        max_size=config.dream.max_size,
+        max_steps=config.dream.max_steps,
+        previews=config.dream.previews,
+        spoiler=config.dream.spoiler,
+        member_seconds=config.queue.member_seconds,
+        server_seconds=config.queue.server_seconds,
+        prefix=config.discord.prefix,
+    )
+
+
+_BUILT_IN: Final = Values()
+
+
+def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
+    """Lay a channel's choices over its server's, these over the operator's, and keep to the ceilings."""
+    values = {name: getattr(operator, name) for name in SETTINGS}
+    origins = {
+        name: Scope.BUILT_IN if value == getattr(_BUILT_IN, name) else Scope.OPERATOR
+        for name, value in values.items()
+    }
+    ceilings = dict(values), dict(origins)
+    for scope, choices in ((Scope.SERVER, server), (Scope.CHANNEL, channel)):
+        for name, value in choices.items():
+            values[name], origins[name] = value, scope
+
+    def bound(name: str, value: Any, origin: Scope) -> None:
+        if values[name] != value:
+            values[name], origins[name] = value, origin
+
+    for name in CEILINGS:
+        bound(name, min(values[name], ceilings[0][name]), ceilings[1][name])
+    networks = tuple(network for network in values["networks"] if network in operator.networks)
+    bound("networks", networks or operator.networks, ceilings[1]["networks"])
+    bound("size", min(values["size"], values["max_size"]), origins["max_size"])
+    return Effective.model_construct(**values, origins=MappingProxyType(origins))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """All that one server chose: by channel (`WHOLE_SERVER` for the server itself), and its own presets."""
+
+    choices: Mapping[int, Choices] = field(default_factory=dict)
+    presets: Mapping[str, str] = field(default_factory=dict)
+
+    def effective(self, operator: Values, channel_id: int | None) -> Effective:
+        """What holds in a channel of this server."""
+        server = self.choices.get(WHOLE_SERVER, {})
+        channel = self.choices.get(channel_id, {}) if channel_id else {}
+        return effective(operator, server, channel)
+
+    def choosing(self, name: str, value: Any, channel_id: int) -> Server:
+        """This server with one more choice, or with one less where `value` is None."""
+        there = {key: old for key, old in self.choices.get(channel_id, {}).items() if key != name}
+        if value is not None:
+            there[name] = value
+        choices = {channel: chosen for channel, chosen in self.choices.items() if channel != channel_id}
+        if there:
+            choices[channel_id] = there
+        return replace(self, choices=choices)
+
+    def faults(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
+        """What does not go together anywhere on this server, in sentences."""
+        found = []
+        for channel_id in sorted({WHOLE_SERVER, *self.choices}):
+            here = self.effective(operator, channel_id)
+            where = f" in <#{channel_id}>" if channel_id else ""
+            size = self.choices.get(channel_id, {}).get("size", 0)
+            if size > here.max_size:
+                found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
+            try:
+                here.read("", {**presets, **self.presets})
+            except RecipeError as error:
+                found.append(f"First choose another recipe{where}, which is now “{here.recipe}”: {error}")
+        return found

@@ -1,0 +1,352 @@
+"""Every server's settings: chosen, stored, logged, exported and imported."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+import tomlkit
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.pseudonyms import pseudonyms
+from bot.settings.scopes import Choices, Effective, Server, operators
+from bot.settings.values import (
+    CEILINGS,
+    CHANNEL_SETTINGS,
+    SETTINGS,
+    Kind,
+    SettingError,
+    expected,
+    kind,
+    read,
+    unknown,
+)
+from bot.store.database import Database, uninterrupted
+from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
+from config.loader import Config, Preset, nearest
+from dream.backbone.catalog import LAYERS
+from dream.recipe import OPTIONS, Recipe, RecipeError
+
+log = logging.getLogger(__name__)
+
+MAX_PRESETS: Final = 50
+
+
+class Change(NamedTuple):
+    """One setting of one scope that was changed; None stands for "not chosen"."""
+
+    channel_id: int
+    name: str
+    before: Any
+    after: Any
+
+
+Exists = Callable[[Kind, int], bool]
+"""Whether a server has a channel, role or member with an id."""
+
+
+@uninterrupted
+class Settings:
+    """Every server's settings and presets: read from memory, written to the database at once."""
+
+    def __init__(
+        self, database: Database, config: Config, clock: Clock, presets: Mapping[str, Preset] | None = None
+    ) -> None:
+        self.operator = operators(config)
+        self.pseudonym = pseudonyms(config)
+        self.shipped = {name: preset.recipe for name, preset in (presets or {}).items()}
+        self._database = database
+        self._clock = clock
+        self._keep_audit = timedelta(days=config.privacy.audit_days)
+        self._servers: dict[int, Server] = {}
+
+    async def server(self, guild_id: int) -> Server:
+        """All that a server chose."""
+        if guild_id not in self._servers:
+            async with self._database.session() as session:
+                loaded = await _load(session, guild_id)
+            self._servers.setdefault(guild_id, loaded)  # a change may have been quicker
+        return self._servers[guild_id]
+
+    async def effective(self, guild_id: int | None, channel_id: int | None = None) -> Effective:
+        """What holds in a channel, on a server, or (without a server) in direct messages."""
+        server = await self.server(guild_id) if guild_id else Server()
+        return server.effective(self.operator, channel_id)
+
+    async def prefix(self, guild_id: int | None) -> str:
+        """What starts a text command here."""
+        return (await self.effective(guild_id)).prefix
+
+    async def presets(self, guild_id: int | None) -> dict[str, str]:
+        """The recipes with names that can be asked for here: the shipped ones and the server's own."""
+        return {**self.shipped, **((await self.server(guild_id)).presets if guild_id else {})}
+
+    async def choose(
+        self,
+        guild_id: int,
+        name: str,
+        value: object,
+        *,
+        by: int,
+        channel_id: int = WHOLE_SERVER,
+        exists: Exists = lambda kind, number: True,
+    ) -> list[Change]:
+        """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing."""
+        if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
+            raise SettingError("That is no channel of this server; choose one from the list that # opens.")
+        accepted = self._accept(name, value, channel_id, exists)
+        return await self._change(
+            guild_id, lambda server: server.choosing(name, accepted, channel_id), by=by, action="set"
+        )
+
+    async def reset(
+        self, guild_id: int, name: str | None = None, *, by: int, channel_id: int = WHOLE_SERVER
+    ) -> list[Change]:
+        """Take back one choice; without a name all of the channel's, or of the server's and its channels'.
+
+        Raises SettingError and changes nothing.
+        """
+        if name is not None and name not in SETTINGS:
+            raise unknown(name)
+
+        def without(server: Server) -> Server:
+            if name is not None:
+                return server.choosing(name, None, channel_id)
+            kept = {c: chosen for c, chosen in server.choices.items() if channel_id not in (WHOLE_SERVER, c)}
+            return replace(server, choices=kept)
+
+        return await self._change(guild_id, without, by=by, action="reset")
+
+    async def export(self, guild_id: int) -> str:
+        """A server's choices and presets as TOML, which `load` reads."""
+        server = await self.server(guild_id)
+        document = tomlkit.document()
+        document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
+        document["server"] = _plain(server.choices.get(WHOLE_SERVER, {}))
+        document["channels"] = {
+            str(channel): _plain(chosen)
+            for channel, chosen in sorted(server.choices.items())
+            if channel != WHOLE_SERVER
+        }
+        document["presets"] = dict(sorted(server.presets.items()))
+        return tomlkit.dumps(document)
+
+    async def load(
+        self, guild_id: int, text: str, *, by: int, exists: Exists = lambda kind, number: True
+    ) -> list[Change]:
+        """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingError(f"That is no settings file: {error}.") from None
+        sections = ("server", "channels", "presets")
+        for key, table in document.items():
+            if key not in sections or not isinstance(table, dict):
+                raise SettingError(
+                    f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}."
+                )
+        choices: dict[int, Choices] = {}
+        for key, table in {"server": document.get("server", {}), **document.get("channels", {})}.items():
+            channel_id = WHOLE_SERVER if key == "server" else int(key) if key.isdecimal() else -1
+            if not isinstance(table, dict) or (channel_id and not exists(Kind.CHANNEL, channel_id)):
+                raise SettingError(f"[channels.{key[:40]}] is no channel of this server.")
+            try:
+                choices[channel_id] = {
+                    name: self._accept(name, value, channel_id, exists) for name, value in table.items()
+                }
+            except SettingError as error:
+                where = "server" if channel_id == WHOLE_SERVER else f"channels.{key}"
+                raise SettingError(f"[{where}] {error}") from None
+        presets = {
+            name: self._accept_preset(name, recipe) for name, recipe in document.get("presets", {}).items()
+        }
+        if len(presets) > MAX_PRESETS:
+            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+        loaded = Server({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
+        return await self._change(guild_id, lambda _: loaded, by=by, action="import")
+
+    async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
+        """Give a recipe a name on a server; returns its full text. Raises SettingError."""
+        accepted = self._accept_preset(name, recipe)
+
+        def saved(server: Server) -> Server:
+            if name not in server.presets and len(server.presets) >= MAX_PRESETS:
+                raise SettingError(f"This server has its {MAX_PRESETS} presets; delete one first.")
+            try:
+                server.effective(self.operator, None).admit(Recipe.parse(accepted))
+            except RecipeError as error:
+                raise SettingError(str(error)) from None
+            return replace(server, presets={**server.presets, name: accepted})
+
+        await self._change(guild_id, saved, by=by, action="save preset")
+        return accepted
+
+    async def delete_preset(self, guild_id: int, name: str, *, by: int) -> None:
+        """Drop one of a server's own presets. Raises SettingError."""
+
+        def without(server: Server) -> Server:
+            if name not in server.presets:
+                own = list(server.presets)
+                hint = nearest(name, own) if own else "it has none yet"
+                raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}.")
+            return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
+
+        await self._change(guild_id, without, by=by, action="delete preset")
+
+    async def log(self, guild_id: int, limit: int) -> Sequence[AuditRow]:
+        """What was decided on a server, newest first."""
+        query = (
+            select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.id.desc()).limit(limit)
+        )
+        async with self._database.session() as session:
+            return (await session.scalars(query)).all()
+
+    async def forget_member(self, member_id: int) -> None:
+        """Take a member out of the settings that name them, and put their pseudonym into the audit."""
+        member, stand_in = str(member_id), self.pseudonym(member_id)
+        about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
+        async with self._database.session() as session, session.begin():
+            for row in await session.scalars(select(SettingRow).where(SettingRow.name == "members")):
+                row.value = [other for other in row.value if other != member_id]
+            for entry in await session.scalars(select(AuditRow).where(about)):
+                entry.actor = stand_in if entry.actor == member else entry.actor
+                entry.subject = stand_in if entry.subject == member else entry.subject
+                if entry.subject == "members":
+                    entry.before, entry.after = (
+                        ids and [stand_in if one == member_id else one for one in ids]
+                        for ids in (entry.before, entry.after)
+                    )
+        self._servers.clear()
+
+    async def leave(self, guild_id: int) -> None:
+        """Delete everything that a server chose."""
+        async with self._database.session() as session, session.begin():
+            for table in (SettingRow, PresetRow, AuditRow):
+                await session.execute(delete(table).where(table.guild_id == guild_id))
+        self._servers.pop(guild_id, None)
+
+    async def purge(self) -> None:
+        """Delete what the audit has kept long enough."""
+        before = self._clock.now() - self._keep_audit
+        async with self._database.session() as session, session.begin():
+            await session.execute(delete(AuditRow).where(AuditRow.at < before))
+
+    def _accept(self, name: str, value: object, channel_id: int, exists: Exists) -> Any:
+        accepted = read(name, value)
+        if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
+            raise SettingError(f"{name} is set for the whole server, not for one channel.")
+        if name in CEILINGS and accepted > getattr(self.operator, name):
+            highest = getattr(self.operator, name)
+            raise SettingError(f"{name} can be at most {highest}: the bot's operator set that limit.")
+        if name == "size" and accepted > self.operator.max_size:
+            raise SettingError(
+                f"size can be at most {self.operator.max_size}: the bot's operator set that limit."
+            )
+        if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):
+            raise SettingError(f"The bot's operator does not let {closed.pop()} dream.")
+        several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
+        if kind(name) in _PARTS and (strangers := [n for n in several if not exists(_PARTS[kind(name)], n)]):
+            raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
+        return accepted
+
+    def _accept_preset(self, name: str, recipe: object) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", name):
+            raise SettingError(
+                f"“{name[:40]}” can't be a preset's name; use 2 to 31 small letters, digits and underscores."
+            )
+        if name in LAYERS or name in OPTIONS or name in self.shipped or name in ("all", "none"):
+            raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
+        try:
+            return str(Recipe.parse(str(recipe), self.shipped))
+        except RecipeError as error:
+            raise SettingError(f"{name}: {error}") from None
+
+    async def _change(
+        self, guild_id: int, change: Callable[[Server], Server], *, by: int, action: str
+    ) -> list[Change]:
+        """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
+        async with self._database.session() as session, session.begin():
+            before = await _load(session, guild_id)
+            after = change(before)
+            known = before.faults(self.operator, self.shipped)
+            for fault in after.faults(self.operator, self.shipped):
+                if fault not in known:
+                    raise SettingError(fault)
+            changes = [*_differences(before, after)]
+            for channel_id, name, old, new in changes:
+                await _store(session, guild_id, channel_id, name, new)
+                entry = AuditRow(
+                    at=self._clock.now(),
+                    guild_id=guild_id,
+                    channel_id=max(channel_id, WHOLE_SERVER),
+                    actor=str(by),
+                    action=action,
+                    subject=name,
+                    before=old,
+                    after=new,
+                )
+                session.add(entry)
+        self._servers[guild_id] = after
+        return changes
+
+
+_PARTS: Final = {
+    Kind.CHANNELS: Kind.CHANNEL,
+    Kind.CHANNEL: Kind.CHANNEL,
+    Kind.ROLES: Kind.ROLE,
+    Kind.ROLE: Kind.ROLE,
+    Kind.MEMBERS: Kind.MEMBERS,
+}
+"""What the ids of a setting are ids of."""
+
+_PRESETS: Final = -1
+"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
+
+
+def _differences(before: Server, after: Server) -> Iterator[Change]:
+    tables = (
+        *(
+            (c, before.choices.get(c, {}), after.choices.get(c, {}))
+            for c in {*before.choices, *after.choices}
+        ),
+        (_PRESETS, before.presets, after.presets),
+    )
+    for channel_id, old, new in sorted(tables, key=lambda table: table[0]):
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                yield Change(channel_id, name, old.get(name), new.get(name))
+
+
+async def _load(session: AsyncSession, guild_id: int) -> Server:
+    choices: dict[int, dict[str, Any]] = {}
+    for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
+        try:
+            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
+        except SettingError as error:  # another version of the bot knew it differently
+            log.warning("server %s: a stored setting is left out: %s", guild_id, error)
+    presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
+    return Server(choices, {row.name: row.recipe for row in presets})
+
+
+async def _store(session: AsyncSession, guild_id: int, channel_id: int, name: str, value: Any) -> None:
+    if value is not None and channel_id == _PRESETS:
+        await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
+    elif value is not None:
+        await session.merge(SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=value))
+    elif channel_id == _PRESETS:
+        await session.delete(await session.get_one(PresetRow, (guild_id, name)))
+    else:
+        await session.delete(await session.get_one(SettingRow, (guild_id, channel_id, name)))
+
+
+def _plain(choices: Choices) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in sorted(choices.items())
+    }
