@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from config.loader import FOLDER, Config, Section, whole_number
+from config.loader import FOLDER, Config, Section, expected
 
 HEADER = """\
 Dreambot's settings. Every one is here with its default, its type and its range.
@@ -38,22 +38,8 @@ def document() -> str:
 def _setting(key: str, field: FieldInfo, default: Any) -> Iterator[str]:
     value = "" if default is None else list(default) if isinstance(default, tuple) else default
     yield from _comment(field.description or "")
-    yield from _comment(f"Type: {_kind(field)}.")
+    yield from _comment(f"Type: {expected(field)}.")
     yield f"{key} = {tomlkit.item(value).as_string()}"
-
-
-def _kind(field: FieldInfo) -> str:
-    """Say a setting's type and range in words."""
-    annotation = str(field.annotation)
-    if field.annotation is bool:
-        return "true or false"
-    if field.annotation is int:
-        return whole_number(field)
-    if "Literal" in annotation:
-        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
-    if "tuple" in annotation:
-        return "a list of whole numbers"
-    return "a path" if "Path" in annotation else "text"
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -19,7 +19,17 @@ from urllib.parse import quote, urlsplit
 
 import annotated_types
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -105,6 +115,14 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switch_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError(f"should be {expected(field)}")
+        return value
 
 
 class Discord(Section):
@@ -372,11 +390,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
 
 
-def whole_number(field: FieldInfo) -> str:
-    """Say a whole number's range in words."""
-    low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
-    high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
-    return f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+def expected(field: FieldInfo) -> str:
+    """Say a setting's type and range in words."""
+    annotation = str(field.annotation)
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation in (int, float):
+        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
+        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
+        kind = "a whole number" if field.annotation is int else "a number"
+        return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
+    if "Literal" in annotation:
+        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
+    if "tuple" in annotation:
+        return "a list of whole numbers"
+    return "a path" if "Path" in annotation else "text"
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -447,8 +475,13 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
             return Problem(where, key, "", f"is no section; {nearest(key, sections)}")
         case "extra_forbidden":
             return Problem(where, "", key, f"is no setting here; {nearest(key, Config.model_fields)}")
+        case "value_error":
+            return Problem(where, section, key, str(detail["ctx"]["error"]))
+        case _ if key:
+            fields = sections[section].model_fields if section else Config.model_fields
+            return Problem(where, section, key, f"should be {expected(fields[key])}")
         case _:
-            return Problem(where, section, key, detail["msg"][:1].lower() + detail["msg"][1:])
+            return Problem(where, section, key, "should be a section with keys of its own")
 
 
 def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:

@@ -17,7 +17,8 @@ from pydantic import (
     ValidationError,
 )
 
-from config.loader import Ids, Size, nearest, whole_number
+from config.loader import Ids, Size, nearest
+from config.loader import expected as range_of
 from dream.backbone.catalog import LAYERS, NetworkName
 
 
@@ -171,7 +172,7 @@ def expected(name: str) -> str:
         case Kind.NUMBER if name == "size":
             return "a whole number from 64 to 4096, or 0 for the picture's own size"
         case Kind.NUMBER:
-            return whole_number(SETTINGS[name])
+            return range_of(SETTINGS[name])
         case Kind.SWITCH:
             return "on or off"
         case Kind.NETWORKS:
@@ -211,7 +212,7 @@ def read(name: str, value: object) -> Any:
     """Turn what somebody typed, pressed or imported into the setting's value. Raises SettingError."""
     if name not in SETTINGS:
         raise unknown(name)
-    if kind(name) is Kind.SWITCH and not isinstance(value, str | bool):
+    if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
         raise SettingError(f"{name} must be {expected(name)}.")
     try:
         return _READERS[name].validate_python(value.strip() if isinstance(value, str) else value)

@@ -74,7 +74,14 @@ def test_an_unknown_section_is_answered_with_the_nearest(tmp_path: Path) -> None
     ("text", "name"),
     [
         ("[dream]\nsize = 12\n", "[dream] size"),
-        ("[dream]\nsize = 'big'\n", "[dream] size"),
+        ("[dream]\nsize = 'big'\n", "[dream] size: should be a whole number from 0 to 4096"),
+        ("[dream]\nsize = true\n", "[dream] size: should be a whole number from 0 to 4096"),
+        ("[dream]\nsize = 30\n", "[dream] size: should be 0, or at least 64"),
+        ("[dream]\nspoiler = 3\n", "[dream] spoiler: should be true or false"),
+        (
+            "[dream]\nnetworks = 'squeezenet'\n",
+            "[dream] networks: should be a list of efficientnet",
+        ),
         ("[dream]\nsize = 4000\nmax_size = 512\n", "[dream] size"),
         ("[dream]\nnetworks = ['vgg16']\n", "[dream] networks"),
         ("[dream]\nnetworks = []\n", "[dream] networks"),
