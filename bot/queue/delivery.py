@@ -171,7 +171,7 @@ class Delivery:
         answer = await self._interaction(token)
         content = f"{shown.content}\n{LASTS_15_MINUTES}"
         try:
-            message = await answer.send(**shown.sending() | {"content": content}, wait=True, ephemeral=True)
+            message = await answer.send(**shown.sending() | {"content": content}, wait=True)
         except discord.HTTPException as error:
             raise Undeliverable(NOT_ALLOWED) from error
         return Told(message.id, token)

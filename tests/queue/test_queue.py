@@ -91,7 +91,16 @@ class World:
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(farm: Farm, tmp_path: Path) -> AsyncIterator[World]:
     bot = commands.Bot("!", intents=discord.Intents.default())
-    env = simcord.Env(bot)
+
+    @bot.tree.command(name="dream")
+    async def dream(interaction: discord.Interaction) -> None:
+        """As the bot's slash commands do it: deferred at once, told by the queue."""
+        await interaction.response.defer(ephemeral=True)
+        place = {"channel_id": interaction.channel_id, "guild_id": interaction.guild_id}
+        ask = Ask(recipe=QUICK, source=CAT, interaction_token=interaction.token, **place)
+        world.asked = await world.queue.submit(ask)
+
+    env = simcord.Env(bot, strict_sync=False)
     await env.start()
     world = World(farm, Config(data=tmp_path), env)
     await world.start()
@@ -214,6 +223,25 @@ async def test_where_the_bot_may_not_post_the_job_ends_with_the_reason(world: Wo
     assert job.state is State.FAILED
     assert "allowed" in job.reason
     assert not await world.queue.waiting(world.server.id)
+
+
+async def test_a_slash_command_is_told_in_a_message_of_its_own(world: World) -> None:
+    await world.ended(await world.ask())  # the farm's worker is up: the command can be answered at once
+    await world.alice.slash(world.channel, "dream")
+    assert (await world.ended(world.asked)).state is State.DONE
+    assert [len(status.attachments) for status in world.answers()] == [1, 1]
+    assert (await world.queue.get(world.asked.id)).interaction_token is None
+
+
+async def test_where_the_bot_may_not_post_a_slash_commands_answer_shows_the_dream(world: World) -> None:
+    deaf = discord.PermissionOverwrite(send_messages=False)
+    channel = world.server.create_text_channel("rules", overwrites={world.env.bot.user: deaf})
+    answer = await world.alice.slash(channel, "dream")
+    assert (await world.ended(world.asked)).state is State.DONE
+    shown = answer.response
+    assert [file.filename for file in shown.attachments] == ["dream.png"]
+    assert "15 minutes" in shown.content
+    assert not channel.history()
 
 
 async def test_delivery_goes_on_through_discords_troubles(world: World) -> None:
