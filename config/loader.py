@@ -478,8 +478,9 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
         case "value_error":
             return Problem(where, section, key, str(detail["ctx"]["error"]))
         case _ if key:
-            fields = sections[section].model_fields if section else Config.model_fields
-            return Problem(where, section, key, f"should be {expected(fields[key])}")
+            field = (sections[section].model_fields if section else Config.model_fields)[key]
+            about = f": {field.description}" if field.annotation is str else ""
+            return Problem(where, section, key, f"should be {expected(field)}{about}")
         case _:
             return Problem(where, section, key, "should be a section with keys of its own")
 

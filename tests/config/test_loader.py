@@ -88,7 +88,7 @@ def test_an_unknown_section_is_answered_with_the_nearest(tmp_path: Path) -> None
         ("[dream]\nrecipe = 'blok8'\n", "[dream] recipe"),
         ("[dream]\nnetworks = ['squeezenet']\n", "[dream] recipe"),
         ("[farm]\nscheduler = '10.0.0.5'\n", "[farm] scheduler"),
-        ("[farm]\nmemory_limit = 'lots'\n", "[farm] memory_limit"),
+        ("[farm]\nmemory_limit = 'lots'\n", "[farm] memory_limit: should be text: Memory at which"),
         ("[store]\nurl = 'mysql://host/db'\n", "[store] url"),
         ("[privacy]\nterms_url = 'example.org'\n", "[privacy] terms_url"),
         ("[discord]\nprefix = 'a b'\n", "[discord] prefix"),
