@@ -149,7 +149,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         )
         if job.state is State.FAILED:
             raise Refused(job.reason)
-        if context.interaction and job.status_message_id:
+        if context.interaction and job.status_message_id and not job.interaction_token:
             message = discord.PartialMessage(channel=context.channel, id=job.status_message_id)
             await whisper(context.interaction, f"Your dream is on its way: {message.jump_url}")
 
