@@ -34,6 +34,10 @@ MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVE
 MAX_FILE: Final = 64_000
 """Bytes of a settings file."""
 LOG_LINES: Final = 15
+LONGEST: Final = 1900
+"""Characters of a list of changes, which has to fit into a message."""
+CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
+"""Where dreams can be asked for; a thread's settings are its channel's."""
 _RUNS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
 """What tells the forms that a bot opened from those of an earlier run, which nobody waits for any more."""
 
@@ -56,7 +60,7 @@ async def panel(
     scope: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
         placeholder="The whole server, or choose one channel",
         min_values=0,
-        channel_types=[discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum],
+        channel_types=CHANNELS,
         default_values=[discord.Object(channel_id)] if channel_id else [],
     )
     _add(view, "scope", channel_id, name, scope)
@@ -112,13 +116,14 @@ def known_to(guild: discord.Guild) -> Exists:
 
 def told(changes: list[Change]) -> str:
     """Say what was changed."""
-    lines = []
-    for channel_id, name, before, after in changes[:LOG_LINES]:
+    text = ""
+    for number, (channel_id, name, before, after) in enumerate(changes):
         where = f" in <#{channel_id}>" if channel_id > 0 else ""
-        lines.append(f"✅ **{name}**{where}: {_value(name, before)} → {_value(name, after)}")
-    if len(changes) > LOG_LINES:
-        lines.append(f"…and {len(changes) - LOG_LINES} more")
-    return "\n".join(lines) or "✅ That is how it was already."
+        line = f"✅ **{name}**{where}: {_value(name, before)} → {_value(name, after)}\n"
+        if len(text) + len(line) > LONGEST:
+            return f"{text}…and {len(changes) - number} more"
+        text += line
+    return text or "✅ That is how it was already."
 
 
 def log_lines(entries: list[AuditRow]) -> str:
@@ -174,6 +179,8 @@ class Control(
         """Do what was pressed; whatever is wrong is told to the presser alone."""
         try:
             await _check(interaction)
+            if self.name and self.name not in SETTINGS:
+                raise Refused("This panel is of an earlier version of me; please open a new one.")
             await self._press(interaction)
         except Exception as error:
             await whisper(interaction, explain(error))
@@ -332,8 +339,11 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
         case Kind.NETWORKS:
             options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=2)
-        case Kind.CHANNELS | Kind.CHANNEL:
-            item = discord.ui.ChannelSelect(default_values=objects, **bounds)
+        case Kind.CHANNELS:
+            item = discord.ui.ChannelSelect(channel_types=CHANNELS, default_values=objects, **bounds)
+        case Kind.CHANNEL:
+            types = [discord.ChannelType.text]
+            item = discord.ui.ChannelSelect(channel_types=types, default_values=objects, **bounds)
         case Kind.ROLES | Kind.ROLE:
             item = discord.ui.RoleSelect(default_values=objects, **bounds)
         case Kind.MEMBERS:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
 import simcord
 
 from bot.checks import NOT_A_MANAGER
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, kind
+from bot.ui.settings import Control
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -162,3 +164,21 @@ async def test_a_panel_left_open_for_an_hour_answers(world: World) -> None:
     await put(world, panel, "spoiler", True)
     assert (await world.app.settings.effective(world.guild.id)).spoiler is True
     assert "✅ **spoiler**: not set → on" in panel.content
+
+
+async def test_a_panel_of_an_earlier_version_says_so(world: World) -> None:
+    view = discord.ui.View()
+    view.add_item(Control(discord.ui.Button(label="Old"), "edit", 0, "a_setting_of_long_ago"))
+    channel = world.app.bot.get_channel(world.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    answer = await world.admin.click(await channel.send("an old panel", view=view), label="Old")
+    assert answer.response is not None and "please open a new one" in answer.response.content
+
+
+async def test_very_long_lists_fit_into_the_answer(world: World) -> None:
+    roles = [world.guild.create_role(f"Role {number}") for number in range(25)]
+    everyone = " ".join(f"<@&{role.id}>" for role in roles)
+    for name in ("roles", "blocked_roles"):
+        assert "✅" in await world.say(world.admin, f"!settings set {name} {everyone}")
+    assert "✅" in await world.say(world.admin, "!settings reset all")
+    await chosen(world, await opened_panel(world), "roles")
