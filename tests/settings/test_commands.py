@@ -176,3 +176,11 @@ async def test_presets_of_a_server(world: World) -> None:
     assert "gone" in await world.say(world.admin, "!preset delete fog")
     assert "fog" in await world.say(world.alice, "!sky fog")  # I know no layer or preset called fog
     assert "layer" in await world.say(world.admin, "!preset save mist blok3")
+
+
+@pytest.mark.parametrize(
+    "file", [b"\xff\xd8\xff\xe0", b"[server]\n" + b"#" * 70_000, b"size 512", b"[sever]\n"]
+)
+async def test_a_file_that_holds_no_settings_is_refused(world: World, file: bytes) -> None:
+    said = await world.say(world.admin, "!settings import", settings_toml=file)
+    assert "settings" in said and "✅" not in said
