@@ -133,7 +133,7 @@ class Farm:
     async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
         """Look at a picture in a worker, also while that worker dreams. Waits while no worker is up.
 
-        Raises PictureError.
+        Raises PictureError, or FarmError where workers end meanwhile, for whatever reason.
         """
         from dream import worker
 
@@ -148,7 +148,7 @@ class Farm:
                 raise found
             assert isinstance(found, Probe)
             return found
-        raise PictureError("That picture could not be opened; please save it as a PNG or JPEG and resend it.")
+        raise FarmError("The workers ended while they looked at this picture; please try again in a minute.")
 
     async def dream(
         self, key: str, work: Work, on_progress: Callable[[Progress], None] = lambda progress: None
