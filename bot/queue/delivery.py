@@ -30,6 +30,8 @@ PROGRESS_PER_SECOND: Final = 15
 """Progress edits over all channels: Discord allows fifty calls a second, and answers go first."""
 NONCE_TRUSTED: Final = timedelta(minutes=1)
 """Discord remembers a nonce for a few minutes; older messages of ours are looked for."""
+EDITABLE: Final = timedelta(hours=1)
+"""Discord allows but a few edits of a message that is older: they are kept for its last state."""
 MESSAGE_GONE: Final = "The status message or its channel was deleted."
 NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
 INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
@@ -80,15 +82,15 @@ class Delivery:
         self._sendings.pop(id, None)
 
     def progress(self, job: Job, progress: Progress | None = None, **details: Any) -> bool:
-        """Show how far a job is, unless its channel, or Discord as a whole, was written to just now.
+        """Show how far a job is, and say whether it is being shown.
 
-        Whether it is being shown.
+        It is not when its channel, or Discord as a whole, was written to just now, and never waited for.
         """
         now = time.monotonic()
         channel_id = job.channel_id or 0
         if now < self._next.get(channel_id, 0.0) or now < self._next_any or job.id in self._edits:
             return False
-        if self._bot is None or self._told(job) is None:
+        if self._bot is None or self._told(job) is None or self.clock.now() - job.created_at > EDITABLE:
             return False
         self._next_any = now + 1 / PROGRESS_PER_SECOND
         self._next[channel_id] = now + CHANNEL_PAUSE

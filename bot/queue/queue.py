@@ -397,8 +397,14 @@ class Queue:
         if picture is None:
             await self._end(job, State.FAILED, WENT_WRONG)
             return
-        if job.status_message_id is None:
+        pause = 1.0
+        while job.status_message_id is None:
             await self._announce(job)
+            if job.state.finished:
+                return
+            if job.status_message_id is None:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 60.0)
         job.state = State.DONE  # as its last edit shows it
         try:
             await self.delivery.finish(job, picture)
@@ -458,8 +464,12 @@ class Queue:
         self._places = {id: place for id, place in self._places.items() if id in self.line}
         moved = {id: place for id in self.line.jobs if (place := self.place(id)) != self._places.get(id)}
         for job in await self.ledger.unfinished(Job.id.in_(moved)) if moved else ():
-            place = moved[job.id]
-            if self.delivery.progress(job, place=place, ready_at=self.ready_at(job.id)):
+            place = self.place(job.id)
+            if (
+                job.has_message
+                and place
+                and self.delivery.progress(job, place=place, ready_at=self.ready_at(job.id))
+            ):
                 self._places[job.id] = place
 
     async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:

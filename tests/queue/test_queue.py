@@ -251,6 +251,15 @@ async def test_delivery_goes_on_through_discords_troubles(world: World) -> None:
     assert len(world.answers()) == 1
 
 
+async def test_a_dream_that_could_not_be_announced_is_announced_when_it_is_ready(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages", status=503, times=2)
+    job = await world.ask()
+    assert not world.answers()
+    assert (await world.ended(job)).state is State.DONE
+    [status] = world.answers()
+    assert status.attachments
+
+
 async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> None:
     world.queue.limits.member = 10
     jobs = []
