@@ -2,7 +2,7 @@
 
     python -m dream.atlas [NETWORK ...]
 
-makes them anew: a JPEG per network in dream/atlas, each layer with some of its channels under it.
+makes them anew: a JPEG per network in dream/layers, each layer with two of its channels under it.
 """
 
 import sys
@@ -17,13 +17,13 @@ from dream.dreamer import dream
 from dream.picture import Pixels, to_bytes
 from dream.sky import sky
 
-FOLDER = Path(__file__).parent / "atlas"
+FOLDER = Path(__file__).parent / "layers"
 
-CHANNELS: dict[str, tuple[int, int, int]] = {}
-"""Three channels of a layer that are worth a look, chosen by eye; else those at quarters of their number."""
+CHANNELS: dict[str, tuple[int, int]] = {"block9": (102, 85), "block12": (27, 126)}
+"""Two channels of a layer that are worth a look, chosen by eye; else those at thirds of their number."""
 
 _TILE = 192
-_SMALL = _TILE // 3
+_SMALL = _TILE // 2
 
 
 def picture(network: NetworkName) -> Path | None:
@@ -33,7 +33,7 @@ def picture(network: NetworkName) -> Path | None:
 
 
 def page(network: NetworkName) -> Image.Image:
-    """Dream of every layer of `network` by itself, and of three of its channels."""
+    """Dream of every layer of `network` by itself, and of two of its channels."""
     layers = NETWORKS[network].layers
     columns = 4
     height = _TILE + _SMALL + 22
@@ -43,18 +43,19 @@ def page(network: NetworkName) -> Image.Image:
     font = ImageFont.load_default(14)
     for i, (layer, count) in enumerate(layers.items()):
         x, y = i % columns * (_TILE + 6), i // columns * (height + 6)
-        chosen = CHANNELS.get(layer, (count // 4, count // 2, 3 * count // 4))
-        draw.text((x + 2, y + 2), f"{layer}   : {', '.join(map(str, chosen))}", fill="white", font=font)
+        chosen = CHANNELS.get(layer, (count // 3, 2 * count // 3))
+        draw.text((x + 2, y + 2), f"{layer}   :{chosen[0]}   :{chosen[1]}", fill="white", font=font)
         image.paste(_dreamt(layer, _TILE), (x, y + 22))
         for j, channel in enumerate(chosen):
-            image.paste(_dreamt(f"{layer}:{channel}", _SMALL), (x + j * _SMALL, y + 22 + _TILE))
+            tile = _dreamt(f"{layer}:{channel} objective=mean", _SMALL)
+            image.paste(tile, (x + j * _SMALL, y + 22 + _TILE))
     return image
 
 
 def _dreamt(what: str, size: int) -> Image.Image:
     """A dream of `what` from a grey sky, `size` pixels wide and high."""
     options = "octaves=3 steps=14 strength=0.03 seed=1"
-    pixels = dream(_grey_sky(max(size, 144)), f"{what} {options}").pixels
+    pixels = dream(_grey_sky(max(size, 128)), f"{what} {options}").pixels
     return Image.fromarray(to_bytes(pixels)).resize((size, size), Image.Resampling.LANCZOS)
 
 

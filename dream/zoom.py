@@ -27,11 +27,15 @@ from dream.recipe import Recipe
 OVERLAP = 16
 """At most so many frames at the end of a loop blend into its start."""
 
-FIRM, LOOSE = 0.1, 0.012
+FIRM, LOOSE = 0.1, 0.04
 """The share of a frame that the nest replaces: where its picture is sharp, and where it has long outgrown
 the frame."""
 
-STROKE = 0.6
+FADE = 0.5
+"""How far a picture that has long outgrown the frame leads towards its mean colour, not to what filled its
+middle: white dreamt on for long burns out."""
+
+STROKE = 0.45
 """The strength of a frame's steps, as a share of the recipe's."""
 
 LEAST_TURN = 4.0
@@ -147,6 +151,7 @@ class _Nest:
         x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
         rim = np.clip((1 - (x**8 + y**8) ** (1 / 8)) / 0.2, 0, 1)
         cover = rim * rim * (3 - 2 * rim)
+        self._mean = picture.mean(axis=(0, 1))
         self._sizes = [np.dstack([picture, cover]).astype(np.float32)]
         while min(self._sizes[-1].shape[:2]) > 8:
             height, width = self._sizes[-1].shape[:2]
@@ -166,8 +171,9 @@ class _Nest:
             level = min(max(0, math.floor(-math.log2(size))), len(self._sizes) - 1)
             layer = _placed(self._sizes[level], (width, height), size, self._rotate * age)
             seen = unseen * np.clip(layer[..., 3:], 0, 1)
-            lead += seen * layer[..., :3]
-            share += seen * np.float32(LOOSE + (FIRM - LOOSE) * min(1.0, (OPENING / size) ** 2))
+            sharp = np.float32(min(1.0, (OPENING / size) ** 2))
+            lead += seen * (layer[..., :3] + FADE * (1 - sharp) * (self._mean - layer[..., :3]))
+            share += seen * (LOOSE + (FIRM - LOOSE) * sharp)
             unseen -= seen
             age += self._turn
         return lead, share
