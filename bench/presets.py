@@ -84,13 +84,14 @@ def sheet(pictures: list[Pixels]) -> bytes:
 
 
 def gallery(presets: dict[str, Preset]) -> str:
-    """The page that shows every preset; those of InceptionV3, whose weights are not bundled, in words."""
+    """The page that shows every preset, those of InceptionV3 in words alone."""
     lines = [
         "# Gallery",
         "",
         "Every preset on the five photographs that come with Dreambot, after the first of them as it is.",
         "Try one with `dreambot dream photo.jpg NAME -o dream.png`, or in Discord with `!dream NAME`; add",
-        "options to change it. `python -m bench.presets --sheets` makes the pictures.",
+        "options to change it. `python -m bench.presets --sheets` makes the pictures. InceptionV3 has",
+        "none here, because its weights do not ship with Dreambot; without them a bundled layer stands in.",
         "",
     ]
     for name, preset in presets.items():

@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.errors import Refused, unknown_command
+from dream import atlas
 from dream.backbone.catalog import NETWORKS, NetworkName
 from dream.recipe import OPTIONS
 
@@ -60,12 +61,16 @@ class About(commands.Cog, name="Help"):
                 )
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        lines = [f"`{name}` {self._title(name)}`{recipe}`" for name, recipe in presets.items()]
+        lines = [f"`{name}` {recipe}" for name, recipe in presets.items()]
         embed.add_field(name="Presets", value=_fitting(lines), inline=False)
         embed.set_footer(
             text=f"Try {prefix}dream {names[len(names) // 2]}, or {prefix}dream block9+block12*0.5"
         )
-        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+        page = atlas.picture(network or next(iter(NETWORKS)))
+        if page:
+            embed.set_image(url=f"attachment://{page.name}")
+        file = discord.File(page, description="What each layer dreams of by itself.") if page else None
+        await context.reply(embed=embed, file=file, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(aliases=["info"])
     async def about(self, context: commands.Context[DreamBot]) -> None:
@@ -171,10 +176,6 @@ class About(commands.Cog, name="Help"):
             ]
             embed.add_field(name="It has", value=_fitting(lines), inline=False)
         return embed
-
-    def _title(self, name: str) -> str:
-        preset = self.bot.presets.get(name)
-        return f"{preset.title} · " if preset else ""
 
 
 def _fitting(lines: list[str], limit: int = 1024) -> str:
