@@ -118,11 +118,15 @@ class Ledger:
             query = select(Job).where(Job.state.in_(UNFINISHED), *wanted).order_by(Job.created_at, Job.id)
             return (await session.scalars(query)).all()
 
-    async def picture(self, id: str, role: str) -> bytes | None:
-        """A picture's bytes, or None if there never was one or it is not kept any more."""
+    async def pictures(self, id: str, *roles: str) -> dict[str, bytes]:
+        """A job's pictures by their role: those of `roles` that there are and that are still kept."""
         async with self.database.session() as session, session.begin():
-            query = select(Picture.data).where(Picture.job_id == id, Picture.role == role)
-            return await session.scalar(query)
+            query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
+            return dict((await session.execute(query)).tuples().all())
+
+    async def picture(self, id: str, role: str) -> bytes | None:
+        """One picture's bytes, or None if there never was one or it is not kept any more."""
+        return (await self.pictures(id, role)).get(role)
 
     async def start(self, id: str) -> Job | None:
         """queued → dreaming; None if it is not ours to dream any more."""

@@ -359,10 +359,11 @@ class Queue:
 
     async def _work(self, job: Job) -> Work:
         weights = self.config.weights.inception_v3
+        pictures = await self.ledger.pictures(job.id, "source", "guide")
         return Work(
-            source=await self.ledger.picture(job.id, "source"),
+            source=pictures.get("source"),
             recipe=job.recipe,
-            guide=await self.ledger.picture(job.id, "guide"),
+            guide=pictures.get("guide"),
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,
             preview_size=320 if job.previews and job.has_message else 0,

@@ -281,6 +281,17 @@ async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
     await world.queue.forget_member(world.alice.id)
 
 
+async def test_a_flood_delays_another_members_first_dream_by_one_dream(world: World) -> None:
+    flood = [await world.ask("block8 steps=6") for _ in range(10)]
+    first = await world.ask("block8 steps=4", member_id=world.alice.id + 1)
+    assert world.queue.place(first.id) == 1
+    begun = sum(job.state is not State.QUEUED for job in [await world.queue.get(job.id) for job in flood])
+    assert (await world.ended(first)).state is State.DONE
+    done = [job for job in [await world.queue.get(job.id) for job in flood] if job.state.finished]
+    assert len(done) <= begun + 1
+    await world.queue.forget_member(world.alice.id)
+
+
 async def test_a_scheduled_dream_has_no_message_and_keeps_its_result(world: World) -> None:
     job = await world.ask(kind=Kind.DAILY, member_id=None, due_at=world.clock.now())
     assert (await world.ended(job)).state is State.DONE
