@@ -12,10 +12,11 @@ own cost divided by that share, whatever else comes in. The database keeps the j
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.store.jobs import Kind
 
@@ -23,6 +24,8 @@ ORDER: Final = (Kind.DREAM, Kind.DAILY, Kind.ZOOM)
 SHARE: Final = {Kind.DREAM: 1.0, Kind.DAILY: 0.2, Kind.ZOOM: 0.1}
 URGENT_SHARE: Final = 0.5
 URGENT: Final = timedelta(minutes=15)
+LEAST: Final = 0.01
+"""Seconds that a turn counts for at least."""
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -44,6 +47,14 @@ class Ahead:
 
     jobs: int
     cost: float
+
+
+class Turn(NamedTuple):
+    """When a line's turn comes: lines that were given less go first, then new ones, then older ones."""
+
+    given: float
+    is_served: bool
+    coming: int
 
 
 class _Member:
@@ -86,7 +97,8 @@ class _Turns:
     def __init__(self, depth: int) -> None:
         self.depth = depth
         self.lines: dict[int, _Turns | _Member] = {}
-        self.turns: list[tuple[float, int, int, int]] = []  # work given, served yet?, order of coming, line
+        self.turns: list[tuple[Turn, int]] = []
+        self.turn: dict[int, Turn] = {}
         self.coming = itertools.count()
         self.count = 0
         self.cost = 0.0
@@ -101,8 +113,9 @@ class _Turns:
         key, *rest = path
         if key not in self.lines:
             self.lines[key] = _Turns(self.depth - 1) if self.depth else _Member()
-            level = self.turns[0][0] if self.turns else 0.0
-            heapq.heappush(self.turns, (level, 0, next(self.coming), key))
+            level = self.turns[0][0].given if self.turns else 0.0
+            self.turn[key] = Turn(level, False, next(self.coming))
+            heapq.heappush(self.turns, (self.turn[key], key))
         self.lines[key].add(job, tuple(rest))
         self.count += 1
         self.cost += job.cost
@@ -115,30 +128,39 @@ class _Turns:
 
     def first(self) -> Waiting:
         # A line whose turn comes while nobody waits in it leaves: it has been given no less than others.
-        while not self.lines[self.turns[0][3]]:
-            del self.lines[heapq.heappop(self.turns)[3]]
-        return self.lines[self.turns[0][3]].first()
+        while not self.lines[self.turns[0][1]]:
+            key = heapq.heappop(self.turns)[1]
+            del self.lines[key], self.turn[key]
+        return self.lines[self.turns[0][1]].first()
 
     def take(self) -> Waiting:
         self.first()
-        given, _, _, key = self.turns[0]
+        key = self.turns[0][1]
         job = self.lines[key].take()
-        heapq.heapreplace(self.turns, (given + max(job.cost, 0.01), 1, next(self.coming), key))
+        given = self.turn[key].given + max(job.cost, LEAST)
+        self.turn[key] = Turn(given, True, next(self.coming))
+        heapq.heapreplace(self.turns, (self.turn[key], key))
         self.count -= 1
         self.cost -= job.cost
         return job
 
     def ahead(self, job: Waiting, path: tuple[int, ...]) -> Ahead:
-        """Reckoned as if all jobs of a line cost the same: lines take turns, so each other line gives one
-        job for each of this line's that goes before."""
+        """Reckoned as if all jobs of a line cost the same: each other line goes first for as long as it has
+        been given less than this one will have been when the job's turn comes."""
         key, *rest = path
         own = self.lines[key].ahead(job, tuple(rest))
+        reached = self.turn[key].given + own.cost
         jobs, cost = own.jobs, own.cost
         for other, line in self.lines.items():
-            if other != key and line:
-                before = min(len(line), own.jobs + 1)
-                jobs += before
-                cost += line.cost * before / len(line)
+            if other == key or not line:
+                continue
+            behind = reached - self.turn[other].given
+            if behind > 0:
+                before = min(len(line), math.ceil(behind * len(line) / max(line.cost, LEAST)))
+            else:
+                before = int(behind == 0 and (own.jobs > 0 or self.turn[other] < self.turn[key]))
+            jobs += before
+            cost += line.cost * before / len(line)
         return Ahead(jobs, cost)
 
 

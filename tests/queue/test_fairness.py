@@ -130,3 +130,10 @@ def test_the_place_told_is_the_place_taken_when_all_cost_the_same(asked, data) -
     # Lines that are level may go in either order, so a turn of each other line may fall either way.
     assert abs(order.index(chosen) - told.jobs) <= len({*asked})
     assert told.cost == told.jobs
+
+
+def test_newcomers_are_told_different_places() -> None:
+    line = Line()
+    for number in range(5):
+        line.add(waiting(number, guild=number, member=number))
+    assert [line.ahead(str(number)).jobs for number in range(5)] == [0, 1, 2, 3, 4]
