@@ -6,9 +6,11 @@ over the whole picture, and moves the picture along it.
 """
 
 import functools
+import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,8 @@ log = logging.getLogger(__name__)
 GRID = 32
 """The networks' coarsest stride in pixels: jitter is less than this, and tiles start on multiples of it."""
 
-MARGIN = 32
-"""What a tile sees beyond its own pixels on each side."""
+OVERLAP = 64
+"""How many pixels neighbouring tiles share, at least."""
 
 SMALLEST_TILE = 96
 LARGEST_TILE = 1152
@@ -93,21 +95,19 @@ class Ascent:
         Returns the objective as it was before.
         """
         shift = tuple(random.integers(GRID, size=2))
-        turn = tuple(random.integers(1 << 16, size=2) * GRID)
         if not self._sizes.size:
             self._sizes = self._survey(picture)[1]
         while True:
             try:
-                moved = shift if self._fits(picture) else tuple(np.add(shift, turn))
-                gradient, values = self._gradient(np.roll(picture, moved, (0, 1)))
+                gradient, values = self._gradient(np.roll(picture, shift, (0, 1)))
                 break
             except tf.errors.ResourceExhaustedError:
-                tile = min(self.tile, *picture.shape[:2]) // 2
-                if tile < SMALLEST_TILE:
+                tile = min(self.tile, max(picture.shape[:2])) // 2
+                if tile < 2 * OVERLAP:
                     raise
                 self.tile = tile
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
-        gradient = np.roll(gradient, tuple(np.negative(moved)), (0, 1))
+        gradient = np.roll(gradient, tuple(np.negative(shift)), (0, 1))
         gradient -= gradient.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
         gradient *= strength / deviation
@@ -116,30 +116,23 @@ class Ascent:
         np.clip(picture, 0, 1, out=picture)
         return self._objective.value(values)
 
-    def _fits(self, picture: Pixels) -> bool:
-        return bool(max(picture.shape[:2]) <= self.tile)
-
     def _gradient(self, picture: Pixels) -> tuple[Pixels, NDArray[np.float32]]:
         """The smoothed gradient on `picture` and the terms' values. Raises ResourceExhaustedError."""
         gradient = np.empty_like(picture)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
-        for window, core, share in self._windows(picture):
+        for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = picture[np.ix_(*window)][None]
-            shape = tile.shape[1:3]
+            tile = picture[np.ix_(rows.looked, columns.looked)]
             seen, size, slope = self._climb(
-                tf.constant(tile),
+                tf.constant(tile[None]),
                 self._objective.weights / tf.constant(self._sizes),
                 self._objective.masks,
                 self._objective.guides,
                 self._colors,
-                _response(shape, self._smooth),
+                _response(tile.shape[:2], self._smooth),
             )
-            rows, columns = core
-            top, left = (0, 0) if self._fits(picture) else (MARGIN, MARGIN)
-            height, width = rows.stop - rows.start, columns.stop - columns.start
-            gradient[rows, columns] = slope.numpy()[top : top + height, left : left + width]
+            gradient[rows.kept, columns.kept] = slope.numpy()[rows.inside, columns.inside]
             values += share * seen.numpy()
             sizes += share * size.numpy()
         self._sizes = np.maximum(sizes, 1e-9)
@@ -148,31 +141,53 @@ class Ascent:
     def _survey(self, picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The terms' values and sizes on all of `picture`."""
         values = sizes = np.zeros(1, np.float32)
-        for window, _, share in self._windows(picture):
+        for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = tf.constant(picture[np.ix_(*window)][None])
+            tile = tf.constant(picture[np.ix_(rows.looked, columns.looked)][None])
             seen, size = self._look(tile, self._objective.masks, self._objective.guides)
             values, sizes = values + share * seen.numpy(), sizes + share * size.numpy()
         return values, np.maximum(sizes, 1e-9)
 
-    def _windows(self, picture: Pixels) -> Iterator[tuple[Any, tuple[slice, slice], float]]:
-        """The tiles that cover `picture`: the rows and columns to look at, those to keep, and their share."""
+    def _tiles(self, picture: Pixels) -> Iterator[tuple["Span", "Span", float]]:
+        """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
         height, width = picture.shape[:2]
-        one = self._fits(picture)
-        margin = 0 if one else MARGIN
-        for rows, kept_rows in _spans(height, self.tile, margin):
-            for columns, kept_columns in _spans(width, self.tile, margin):
-                area = (kept_rows.stop - kept_rows.start) * (kept_columns.stop - kept_columns.start)
-                yield (rows, columns), (kept_rows, kept_columns), area / (height * width)
+        for rows in spans(height, self.tile):
+            for columns in spans(width, self.tile):
+                yield rows, columns, rows.length * columns.length / (height * width)
 
 
-def _spans(length: int, tile: int, margin: int) -> Iterator[tuple[NDArray[np.intp], slice]]:
-    """Cut an axis into equal tiles: the indices each looks at, wrapping around, and the slice each keeps."""
-    count = math.ceil(length / (tile - 2 * margin))
-    core = length if count == 1 else math.ceil(length / count / GRID) * GRID
-    for start in range(0, length, core):
-        looked = np.arange(start - margin, start + max(core, SMALLEST_TILE) + margin)
-        yield looked % length, slice(start, min(start + core, length))
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One tile along one axis: the indices it looks at, the slice of the picture it decides, and where that
+    slice is inside the tile."""
+
+    looked: NDArray[np.intp]
+    kept: slice
+    inside: slice
+
+    @property
+    def length(self) -> int:
+        """How many pixels the tile decides."""
+        return int(self.kept.stop - self.kept.start)
+
+
+def spans(length: int, tile: int) -> Iterator[Span]:
+    """Cut an axis of `length` pixels into equal, overlapping tiles of at most about `tile` pixels.
+
+    All start on the networks' grid and leave the same rest on it as the whole axis does, so that a network's
+    layers fall on the same pixels as they would without tiles. An axis too short for a network is repeated.
+    """
+    if length <= tile:
+        yield Span(np.arange(max(length, SMALLEST_TILE)) % length, slice(0, length), slice(0, length))
+        return
+    count = math.ceil((length - OVERLAP) / (tile - OVERLAP))
+    size = math.ceil((length - OVERLAP) / count) + OVERLAP
+    size += (length - size) % GRID
+    starts = [round(k * (length - size) / (count - 1) / GRID) * GRID for k in range(count)]
+    cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
+    for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
+        looked = np.arange(start, start + size)
+        yield Span(looked, slice(first, last), slice(first - start, last - start))
 
 
 @functools.lru_cache(maxsize=32)

@@ -216,10 +216,9 @@ def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
     if recipe.keep == "color":
         pixels = photograph + np.asarray((pixels - photograph) @ _LUMA, np.float32)
         pixels += (photograph - pixels).mean(axis=(0, 1), dtype=np.float32)
-        pixels = np.clip(pixels, 0, 1)
     if recipe.blend is not None and recipe.blend < 1:
         pixels = photograph + (pixels - photograph) * np.float32(recipe.blend)
-    return pixels
+    return np.clip(pixels, 0, 1)
 
 
 _LUMA = np.repeat(np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=1)
