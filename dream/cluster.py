@@ -52,9 +52,9 @@ dask.config.set(
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
-        # Sources and previews are megabytes, and each event topic keeps its last ones.
+        # Pictures are large messages, and Dask keeps the last messages of everybody.
         "distributed.admin.large-graph-warning-threshold": "1GiB",
-        "distributed.admin.low-level-log-length": 100,
+        "distributed.admin.low-level-log-length": 10,
         "distributed.admin.system-monitor.gil.enabled": False,
     }
 )
