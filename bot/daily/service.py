@@ -25,7 +25,7 @@ from bot.daily.slots import Slot
 from bot.daily.sources import Messageable, Source, folder_pictures, member_pictures, pick, sky, walk
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
-from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, PostRow, PostState, Wish
+from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, Due, PostRow, PostState, Wish
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind
 from bot.ui import daily as ui
@@ -227,6 +227,7 @@ class Daily:
                 source=chosen.data,
                 guild_id=guild.id,
                 channel_id=wishes.channel_id,
+                author_id=chosen.source.author_id,
                 due_at=due_at,
                 previews=False,
                 spoiler=effective.spoiler,
@@ -292,38 +293,38 @@ class Daily:
             return
         now = self._clock.now()
         late = now - timedelta(hours=self._config.grace)
-        newest: dict[int, PostRow] = {}
+        newest: dict[int, Due] = {}
         old: list[PostRow] = []
-        for post, ready in reversed(await self.store.due(now)):
-            if self._guild(post.guild_id) is None:
+        for due in reversed(await self.store.due(now)):
+            if self._guild(due.post.guild_id) is None:
                 continue
-            if post.due_at < late or post.guild_id in newest:
-                old.append(post)
-            elif ready:
-                newest[post.guild_id] = post
+            if due.post.due_at < late or due.post.guild_id in newest:
+                old.append(due.post)
+            elif due.ready:
+                newest[due.post.guild_id] = due
         for post in old:
             if await self.store.claim(post, now):
                 await self._let_go(post)
         sent: list[asyncio.Task[discord.Message | None]] = []
-        for post in reversed(newest.values()):
-            if sent:
-                await asyncio.sleep(1 / self._config.posts_per_second)
-            sent.append(asyncio.create_task(self._post(post)))
+        loop, pause = asyncio.get_running_loop(), 1 / self._config.posts_per_second
+        turn = loop.time()
+        for due in reversed(newest.values()):
+            await asyncio.sleep(turn - loop.time())
+            sent.append(asyncio.create_task(self._post(due)))
+            turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
         if messages := [message for message in await asyncio.gather(*sent) if message]:
             adorning = asyncio.create_task(self._adorn(messages))
             self._adorning.add(adorning)
             adorning.add_done_callback(self._adorning.discard)
 
-    async def _post(self, post: PostRow) -> discord.Message | None:
+    async def _post(self, due: Due) -> discord.Message | None:
         """Post one dream that is ready; None if that is not to be done, or not by this process."""
+        post, wishes, job = due
         guild = self._guild(post.guild_id)
-        wishes = await self.store.wishes(post.guild_id)
         interrupted, before = post.state == PostState.POSTING, post.claimed_at
-        if (
-            guild is None
-            or wishes is None
-            or not await self.store.claim(post, self._clock.now(), PostState.POSTING)
-        ):
+        if guild is None or job is None:
+            return None
+        if not await self.store.claim(post, self._clock.now(), PostState.POSTING):
             return None
         message = None
         try:
@@ -331,7 +332,7 @@ class Daily:
             if interrupted and before:
                 message = await self._sent_before(channel, post, before)
             if message is None:
-                message = await self._send(channel, post)
+                message = await self._send(channel, post, job)
         except (PostError, discord.Forbidden, discord.NotFound) as error:
             reason = (
                 str(error) if isinstance(error, PostError) else f"Discord refused the post: {error.text}."
@@ -352,12 +353,11 @@ class Daily:
                 await self.store.succeeded(guild.id)
         return message
 
-    async def _send(self, channel: discord.TextChannel, post: PostRow) -> discord.Message:
+    async def _send(self, channel: discord.TextChannel, post: PostRow, job: Job) -> discord.Message:
         """Send the post. Raises LookupError if its dream is not kept any more."""
-        job = await self._queue.get(post.job_id or "")
-        picture = await self._queue.result(post.job_id or "")
-        if job is None or picture is None:
-            raise LookupError("its picture is gone")
+        picture = await self._queue.result(job.id)
+        if picture is None:
+            raise LookupError("its dream is not kept any more")
         # The nonce makes a repeated request within minutes the same message; _sent_before sees to the rest.
         async with asyncio.timeout(LEASE.total_seconds() / 2):
             return await channel.send(nonce=post.id, **ui.post(post, job, picture, channel.guild))
@@ -503,7 +503,9 @@ class Daily:
         await self._prepare(post)
         if post.job_id:
             await self._queue.finished(post.job_id)
-            await self._post(post)
+            for due in await self.store.due(self._clock.now(), guild.id):
+                if due.post.id == post.id and due.ready:
+                    await self._post(due)
         return await self.store.post(post.id) or post
 
     async def preview(self, guild: discord.Guild) -> dict[str, Any]:

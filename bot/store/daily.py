@@ -136,6 +136,19 @@ class Wish(NamedTuple):
     since: datetime
 
 
+class Due(NamedTuple):
+    """A post whose time has come, what its server wants, and the dream for it, if there is one yet."""
+
+    post: PostRow
+    wishes: DailyRow
+    job: Job | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be posted."""
+        return self.job is not None and self.job.state is State.DONE
+
+
 def _schedule(times: str, zone: str, days: str) -> Schedule:
     return Schedule(parse_times(times), zone, parse_days(days))
 
@@ -204,16 +217,19 @@ class DailyStore:
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
 
-    async def due(self, now: datetime) -> Sequence[tuple[PostRow, bool]]:
-        """The open posts whose time has come, the earliest first, and whether their dream is ready."""
+    async def due(self, now: datetime, guild_id: int | None = None) -> Sequence[Due]:
+        """The open posts, of all servers or of one, whose time has come, the earliest first."""
         query = (
-            select(PostRow, Job.state == State.DONE)
+            select(PostRow, DailyRow, Job)
+            .join(DailyRow, DailyRow.guild_id == PostRow.guild_id)
             .outerjoin(Job, Job.id == PostRow.job_id)
             .where(PostRow.state.in_(OPEN), PostRow.due_at <= now)
             .order_by(PostRow.due_at)
         )
+        if guild_id is not None:
+            query = query.where(PostRow.guild_id == guild_id)
         async with self._database.session() as session:
-            return [(post, bool(ready)) for post, ready in await session.execute(query)]
+            return [Due(post, wishes, job) for post, wishes, job in await session.execute(query)]
 
     async def claim(self, post: PostRow, now: datetime, state: PostState | None = None) -> bool:
         """Make an open post this caller's own for the length of a lease, if nobody else holds it.

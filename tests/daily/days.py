@@ -12,7 +12,6 @@ import simcord
 
 from bot.app import App
 from bot.daily.slots import Schedule, Slot
-from bot.store.daily import OPEN
 
 STEP = timedelta(minutes=15)
 
@@ -37,6 +36,7 @@ class Life:
     rng: random.Random
     kills: int = 0
     up: set[datetime] = field(default_factory=set)
+    latest: timedelta = timedelta(0)
 
     def settle_servers(self, zone: str, times: Iterable[time]) -> list[Server]:
         """Make a server for each time of day."""
@@ -79,9 +79,9 @@ class Life:
         """Do what the schedule does in a minute; dreams are dreamt before the next quarter."""
         await self.app.daily.post_due()
         await self.app.daily.prepare()
-        for post in await self.app.daily.store.due(self.env.now() + timedelta(hours=1)):
-            if post[0].job_id and post[0].state in OPEN:
-                await self.app.queue.finished(post[0].job_id)
+        for due in await self.app.daily.store.due(self.env.now() + timedelta(hours=1)):
+            if due.job:
+                await self.app.queue.finished(due.job.id)
 
     async def kill(self) -> None:
         """Stop the bot wherever it happens to be in its work, and start another on what it leaves behind."""
@@ -111,6 +111,7 @@ class Life:
             for message, slot in zip(messages, server.slots, strict=True):
                 late = message.created_at - slot.due
                 assert timedelta(0) <= late <= timedelta(hours=6), (server.guild.name, slot, late)
+                self.latest = max(self.latest, late)
                 quiet = [slot.due - STEP * n for n in range(4)]  # up and ready in the hour before
                 if all(moment in self.up for moment in quiet):
                     assert late == timedelta(0), (server.guild.name, slot, late)

@@ -48,7 +48,7 @@ async def main(api: str, database: str, folder: str) -> None:
             await app.daily.post_due()
             await app.daily.prepare()
             for _ in range(WAIT * 20):
-                if all(ready for _, ready in await app.daily.store.due(datetime(2027, 1, 1, tzinfo=UTC))):
+                if all(due.ready for due in await app.daily.store.due(datetime(2027, 1, 1, tzinfo=UTC))):
                     break
                 await asyncio.sleep(0.05)
         print("done", flush=True)
