@@ -21,7 +21,7 @@ from PIL import Image
 from dream.dreamer import Dreamer, Progress, Report
 from dream.film import Film
 from dream.octaves import SMALLEST, frames
-from dream.picture import Pixels, resize
+from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe
 
 OVERLAP = 16
@@ -108,7 +108,7 @@ def _fall(dreamer: Dreamer, film: Film, on_progress: Callable[[Progress], None])
     nest = _Nest(first.pixels, growth, recipe.rotate, count)
     strength = recipe.strength * STROKE * recipe.blend
     frame, _ = nest.at(-overlap)
-    opening: list[Pixels] = []
+    opening: list[NDArray[np.uint8]] = []
     for number in range(total):
         lead, share = nest.at(number - overlap)
         frame = _moved(frame, growth, recipe.rotate)
@@ -116,11 +116,11 @@ def _fall(dreamer: Dreamer, film: Film, on_progress: Callable[[Progress], None])
         random = np.random.default_rng((recipe.seed or 0, number % count))
         climbed = _dream_on(dreamer, frame, strength, random)
         if number < overlap:
-            opening.append(frame.copy())
+            opening.append(to_bytes(frame))
         elif number < count:
             film.add(frame)
         else:
-            earlier = opening[number - count]
+            earlier = opening[number - count].astype(np.float32) / 255
             film.add(frame + (earlier - frame) * np.float32((number - count + 1) / (overlap + 1)))
         octaves = len(dreamer.plan) + 1
         on_progress(Progress(dreamer.steps + number + 1, steps, octaves, octaves, climbed, frame.copy))
