@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
-from bot.store.database import Database, uninterrupted
+from bot.store.database import DURABLE, Database, uninterrupted
 from bot.store.jobs import UNFINISHED, Job, Kind, Picture, Process, State
 from dream.render import Rendered
 
@@ -89,6 +89,7 @@ class Ledger:
         pictures = {"source": ask.source, "guide": ask.guide}
         try:
             async with self.database.session() as session, session.begin():
+                await session.connection(execution_options=DURABLE)
                 session.add(job)
                 await session.flush()
                 for role, data in pictures.items():
