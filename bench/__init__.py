@@ -1,1 +1,1 @@
-"""Measurements: speed as ratios, and what survives when things are killed. None of them is part of the tests."""
+"""Measurements: speed as ratios, and what survives when things are killed. None is part of the tests."""

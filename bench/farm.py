@@ -168,6 +168,16 @@ async def freed(farm: Farm, number: int) -> float:
     return time.perf_counter() - began
 
 
+async def throughput(workers: int) -> float:
+    """Dreams a minute of a farm with so many workers."""
+    work = Work(PICTURE, f"{RECIPE} steps=10")
+    async with Farm(workers=workers) as farm:
+        await asyncio.gather(*(farm.dream(f"first-{i}", work) for i in range(2 * workers)))
+        began = time.perf_counter()
+        await asyncio.gather(*(farm.dream(f"{i}", work) for i in range(12)))
+        return 12 * 60 / (time.perf_counter() - began)
+
+
 async def main() -> None:
     outside, inside = [], []
     for _ in range(2):
@@ -175,6 +185,9 @@ async def main() -> None:
         inside.append(await asyncio.to_thread(measured_alone, "inside"))
     row("a step inside a worker / one outside", min(inside) / min(outside), "")
     row("a step outside", min(outside), "s")
+    one, two = await throughput(1), await throughput(2)
+    row(f"dreams a minute of two workers / of one, {os.cpu_count()} cores", two / one, "")
+    row("dreams a minute of one worker", one, "")
     await asking()
     await dreaming()
 

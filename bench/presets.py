@@ -59,10 +59,12 @@ class Row:
 
 
 def tried(name: str, recipe: Recipe, sample: str) -> Row:
-    """Dream a preset on a sample at 512 pixels, always with the same seed."""
-    result = dream(SAMPLES[sample], dataclasses.replace(recipe, size=SIZE, seed=recipe.seed or 1))
+    """Dream a preset on a sample at no more than 512 pixels, always with the same seed."""
+    photograph = decode(SAMPLES[sample])
+    size = min(SIZE, max(photograph.shape[:2]))
+    result = dream(SAMPLES[sample], dataclasses.replace(recipe, size=size, seed=1))
     height, width = result.pixels.shape[:2]
-    before = resize(decode(SAMPLES[sample]), width, height)
+    before = resize(photograph, width, height)
     color = float(np.abs((result.pixels - before).mean(axis=(0, 1))).max())
     change = float(np.abs(result.pixels - before).mean())
     shares = fine_share(result.pixels), fine_share(before)
@@ -71,7 +73,10 @@ def tried(name: str, recipe: Recipe, sample: str) -> Row:
 
 def sheet(pictures: list[Pixels]) -> bytes:
     """Six pictures, three in a row, as one small JPEG."""
-    cells = [ImageOps.fit(Image.fromarray(to_bytes(p)), CELL, Image.Resampling.LANCZOS) for p in pictures]
+    cells = [
+        ImageOps.fit(Image.fromarray(to_bytes(p)), CELL, Image.Resampling.LANCZOS, centering=(0.5, 0.1))
+        for p in pictures
+    ]
     image = Image.new("RGB", (3 * CELL[0] + 8, 2 * CELL[1] + 4), "white")
     for i, cell in enumerate(cells):
         image.paste(cell, (i % 3 * (CELL[0] + 4), i // 3 * (CELL[1] + 4)))

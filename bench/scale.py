@@ -110,7 +110,7 @@ async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: fl
         await database.open()
         queue = Watched(database, farm, Clock(), Config(data=folder, queue=limits))
         queue.watch()
-        while farm.capacity < workers:
+        while farm.capacity < workers:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         row("workers", farm.capacity, "")
         await queue.open()

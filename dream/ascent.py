@@ -108,7 +108,7 @@ class Ascent:
                 self.tile = tile
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
         gradient = np.roll(gradient, tuple(np.negative(shift)), (0, 1))
-        gradient -= gradient.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        _center(gradient)
         deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
         gradient *= strength / deviation
         np.clip(gradient, -CLIP * strength, CLIP * strength, out=gradient)
@@ -123,7 +123,7 @@ class Ascent:
         sizes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = picture[np.ix_(rows.looked, columns.looked)]
+            tile = _cut(picture, rows, columns)
             seen, size, slope = self._climb(
                 tf.constant(tile[None]),
                 self._objective.weights / tf.constant(self._sizes),
@@ -143,7 +143,7 @@ class Ascent:
         values = sizes = np.zeros(1, np.float32)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = tf.constant(picture[np.ix_(rows.looked, columns.looked)][None])
+            tile = tf.constant(_cut(picture, rows, columns)[None])
             seen, size = self._look(tile, self._objective.masks, self._objective.guides)
             values, sizes = values + share * seen.numpy(), sizes + share * size.numpy()
         return values, np.maximum(sizes, 1e-9)
@@ -158,12 +158,16 @@ class Ascent:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One tile along one axis: the indices it looks at, the slice of the picture it decides, and where that
-    slice is inside the tile."""
+    """One tile along one axis.
 
-    looked: NDArray[np.intp]
+    `looked` is the slice of the picture it looks at, `kept` the slice it decides, and `inside` where that is
+    in the tile. A tile of an axis too short for a network repeats it up to `size` pixels.
+    """
+
+    looked: slice
     kept: slice
     inside: slice
+    size: int
 
     @property
     def length(self) -> int:
@@ -178,7 +182,8 @@ def spans(length: int, tile: int) -> Iterator[Span]:
     layers fall on the same pixels as they would without tiles. An axis too short for a network is repeated.
     """
     if length <= tile:
-        yield Span(np.arange(max(length, SMALLEST_TILE)) % length, slice(0, length), slice(0, length))
+        whole = slice(0, length)
+        yield Span(whole, whole, whole, max(length, SMALLEST_TILE))
         return
     count = math.ceil((length - OVERLAP) / (tile - OVERLAP))
     size = math.ceil((length - OVERLAP) / count) + OVERLAP
@@ -186,8 +191,27 @@ def spans(length: int, tile: int) -> Iterator[Span]:
     starts = [round(k * (length - size) / (count - 1) / GRID) * GRID for k in range(count)]
     cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
     for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
-        looked = np.arange(start, start + size)
-        yield Span(looked, slice(first, last), slice(first - start, last - start))
+        yield Span(slice(start, start + size), slice(first, last), slice(first - start, last - start), size)
+
+
+def _cut(picture: Pixels, rows: Span, columns: Span) -> Pixels:
+    """One tile of `picture`."""
+    tile = picture[rows.looked, columns.looked]
+    if tile.shape[:2] != (rows.size, columns.size):
+        more = [(0, span.size - length) for span, length in zip((rows, columns), tile.shape, strict=False)]
+        tile = np.pad(tile, [*more, (0, 0)], "wrap")
+    return tile
+
+
+def _center(gradient: Pixels) -> None:
+    """Take each colour's mean from `gradient`, in place, so that no step moves a picture's mean colour.
+
+    Written for speed: rows of all colours at once, and sums as matrix products.
+    """
+    height, width, _ = gradient.shape
+    rows = gradient.reshape(height, width * 3)
+    mean = (np.ones(height, np.float32) @ rows).reshape(width, 3).mean(axis=0) / height
+    rows -= np.tile(mean, width)
 
 
 @functools.lru_cache(maxsize=32)

@@ -108,8 +108,8 @@ class Dreamer:
     """A picture and a recipe made ready: the network loaded, the picture decoded, the objective set.
 
     The arguments are those of `dream`. `asked` is the recipe asked for, with its seed, and `recipe` the one
-    that will be dreamt, complete. `source` holds the picture's pixels, `size` is the result's (width, height),
-    and `plan` the octaves, of `steps` steps in all.
+    that will be dreamt, complete. `source` holds the picture's pixels, `size` is the result's (width,
+    height), and `plan` the octaves, of `steps` steps in all.
     """
 
     def __init__(

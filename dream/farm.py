@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
-from dream.picture import Limits, PictureError, Probe
+from dream.picture import Limits, Probe
 from dream.render import Progress, Rendered, Work, render, warm
 
 if TYPE_CHECKING:

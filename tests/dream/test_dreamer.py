@@ -208,10 +208,11 @@ def test_tiles_cover_every_pixel_once_on_the_networks_grid(length, tile):
     decided = np.concatenate([np.arange(length)[span.kept] for span in spans])
     assert np.array_equal(decided, np.arange(length))
     for span in spans:
-        assert np.array_equal(span.looked[span.inside], np.arange(length)[span.kept])
-        assert len(span.looked) <= max(tile + ascent.GRID, ascent.SMALLEST_TILE)
-        assert span.looked[0] % ascent.GRID == 0
-        assert len(spans) == 1 or (length - len(span.looked)) % ascent.GRID == 0
+        looked = np.arange(length)[span.looked]
+        assert np.array_equal(looked[span.inside], np.arange(length)[span.kept])
+        assert len(looked) == span.size <= tile + ascent.GRID
+        assert looked[0] % ascent.GRID == 0
+        assert (length - span.size) % ascent.GRID == 0
 
 
 def test_tiles_make_the_same_dream(samples, monkeypatch):
@@ -232,7 +233,7 @@ def test_no_seam_where_tiles_meet(samples, monkeypatch):
     changed = dream(photograph, "block8 octaves=1 steps=1 seed=3 size=576").pixels - photograph
     jumps = np.abs(np.diff(changed, axis=1)).mean(axis=(0, 2))
     borders = [span.kept.stop for span in ascent.spans(576, 320)][:-1]
-    (down, right) = np.random.default_rng(3).integers(ascent.GRID, size=2)
+    _, right = np.random.default_rng(3).integers(ascent.GRID, size=2)
     assert len(borders) == 1
     at = (borders[0] - 1 - right) % 576
     assert jumps[at] < 1.1 * jumps[at - 20 : at + 20].max()
