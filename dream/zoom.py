@@ -120,7 +120,7 @@ def _fall(dreamer: Dreamer, film: Film, on_progress: Callable[[Progress], None])
         elif number < count:
             film.add(frame)
         else:
-            earlier: Pixels = opening[number - count] / np.float32(255)
+            earlier = opening[number - count].astype(np.float32) / np.float32(255)
             film.add(frame + (earlier - frame) * np.float32((number - count + 1) / (overlap + 1)))
         octaves = len(dreamer.plan) + 1
         on_progress(Progress(dreamer.steps + number + 1, steps, octaves, octaves, climbed, frame.copy))
