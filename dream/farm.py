@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 10.0
-"""How long a cluster's scheduler may take to answer when the bot starts."""
-
 
 class FarmError(Exception):
     """A dream broke, or the farm itself. The text is one sentence."""
@@ -90,7 +87,8 @@ class Farm:
     async def start(self) -> None:
         """Start the scheduler and the workers, or join the cluster. Does not wait for workers to be warm.
 
-        Raises FarmError where no scheduler answers, or one of another version.
+        Raises FarmError where no scheduler answers within Dask's `comm.timeouts.connect`, or one of another
+        version.
         """
         await asyncio.to_thread(import_module, "dream.cluster")
         from distributed import Client
@@ -100,7 +98,7 @@ class Farm:
         address = self._cluster
         if address:
             try:
-                await asyncio.wait_for(cluster.check_engine(address), ANSWER_SECONDS)
+                await cluster.check_engine(address)
             except cluster.EngineMismatch as error:
                 raise FarmError(str(error)) from None
             except OSError:

@@ -61,7 +61,7 @@ class Blocking(commands.Cog):
             context.guild.id, member.id, until=until, reason=reason[:300], by=context.author.id
         )
         for job in await self.bot.queue.jobs_of(member.id, context.guild.id):
-            await self.bot.queue.cancel(job.id, by=context.author.id)
+            await self.bot.queue.cancel(job.id)
         length = f"until {discord.utils.format_dt(until, 'f')}" if until else "until somebody unblocks them"
         await context.reply(f"✅ {member.mention} can't ask for dreams {length}.", mention_author=False)
 

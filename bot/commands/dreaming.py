@@ -123,7 +123,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         if not mine:
             raise Refused("You have no dream waiting here; a moderator can press Cancel under any dream.")
         chosen = mine if which.lower() == "all" else mine[-1:]
-        count = sum([await self.bot.queue.cancel(job.id, by=context.author.id) for job in chosen])
+        count = sum([await self.bot.queue.cancel(job.id) for job in chosen])
         sentence = (
             "It was finished already."
             if not count

@@ -123,7 +123,7 @@ class Ledger:
         """A job's pictures by their role: those of `roles` that there are and that are still kept."""
         async with self.database.session() as session, session.begin():
             query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
-            return dict((await session.execute(query)).tuples().all())
+            return {row.role: row.data for row in await session.execute(query)}
 
     async def picture(self, id: str, role: str) -> bytes | None:
         """One picture's bytes, or None if there never was one or it is not kept any more."""

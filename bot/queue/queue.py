@@ -154,12 +154,12 @@ class Queue:
             await self._announce(job)
         return job
 
-    async def cancel(self, id: str, by: int | None = None, reason: str = "Cancelled.") -> bool:
+    async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever's it is; False if it is too late for that."""
         job = await self.ledger.finish(id, State.CANCELLED, reason, before=(State.QUEUED, State.DREAMING))
         if job is None:
             return False
-        log.info("job %s cancelled by %s", id, by)
+        log.info("job %s is cancelled", id)
         self._stop(id)
         await self._show_end(job)
         self._let_go(id)
@@ -169,7 +169,7 @@ class Queue:
         """Cancel the job that was asked for in this message or whose status it showed."""
         job = await self.ledger.of_message(message_id)
         if job is not None:
-            await self.cancel(job.id, job.member_id, "The message was deleted.")
+            await self.cancel(job.id, "The message was deleted.")
 
     async def erase(self, id: str) -> None:
         """Delete a job with its source and result; one that is unfinished is stopped first."""

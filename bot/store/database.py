@@ -94,6 +94,8 @@ class Database:
     block begins with `await session.connection(execution_options=DURABLE)`: that waits for the disk, for some
     five milliseconds. PostgreSQL always does.
 
+    Errors and logs never show the values of a statement: they may be members' ids.
+
     `url` is "sqlite:///path/to/file.db" or "postgresql://user:password@host/name".
     """
 
@@ -102,12 +104,19 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self.engine = create_async_engine(
-                self.url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, pool_timeout=30
+                self.url,
+                poolclass=AsyncAdaptedQueuePool,
+                pool_size=1,
+                max_overflow=0,
+                pool_timeout=30,
+                hide_parameters=True,
             )
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_immediate)
         else:
-            self.engine = create_async_engine(self.url, pool_size=5, max_overflow=5, pool_pre_ping=True)
+            self.engine = create_async_engine(
+                self.url, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+            )
         self._held: sqlite3.Connection | None = None
         self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False

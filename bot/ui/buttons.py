@@ -103,7 +103,7 @@ class Cancel(JobButton, template=r"cancel:(?P<job>[\w-]+)"):
         if not may_remove(interaction, job):
             raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
         await interaction.response.defer()
-        if not await interaction.client.queue.cancel(job.id, by=interaction.user.id):
+        if not await interaction.client.queue.cancel(job.id):
             raise Refused("Too late to cancel: this dream is already finished.")
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dask
 import farm_dreams
 import psutil
 import pytest
@@ -221,7 +222,7 @@ async def test_a_scheduler_leaves_quietly(cluster: Cluster) -> None:
     assert scheduler.stderr.read() == ""
 
 
-async def test_no_scheduler_is_one_sentence(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dream.farm.ANSWER_SECONDS", 0.5)
-    with pytest.raises(FarmError, match=r"farm\.scheduler"):
+async def test_no_scheduler_is_one_sentence(cluster: Cluster) -> None:
+    impatient = dask.config.set({"distributed.comm.timeouts.connect": "0.5s"})
+    with impatient, pytest.raises(FarmError, match=r"farm\.scheduler"):
         await cluster.farm().start()

@@ -74,13 +74,13 @@ class World:
         return [message for message in self.channel.history() if message.author.id == self.env.bot.user.id]
 
     async def ended(self, job: Job) -> Job:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             ended = await self.queue.finished(job.id)
         assert ended
         return ended
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not true():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -190,7 +190,7 @@ async def test_a_crash_before_the_status_message_was_remembered_makes_no_second_
 async def test_cancel_stops_a_dream_and_says_so(world: World) -> None:
     job = await world.ask(SLOW)
     await world.dreaming(job)
-    assert await world.queue.cancel(job.id, by=world.alice.id)
+    assert await world.queue.cancel(job.id)
     assert "cancelled" in world.answers()[0].content
     after = await world.ask()
     assert (await world.ended(after)).state is State.DONE
