@@ -12,6 +12,8 @@ from dream.picture import Pixels, to_bytes
 
 _QUALITY = 19
 """libx264's constant rate factor: lower is better and larger; 18 to 20 is taken for transparent."""
+_REPEATABLE = "mbtree=0"
+"""libx264's macroblock tree differs from run to run; without it the same frames give the same file."""
 
 
 class Film:
@@ -28,7 +30,7 @@ class Film:
         self._path = path
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata["comment"] = recipe
-        options = {"crf": str(_QUALITY), "preset": "medium"}
+        options = {"crf": str(_QUALITY), "preset": "medium", "x264-params": _REPEATABLE}
         if max_bytes:
             rate = int(max_bytes * 8 * 0.92 / (frames / FRAMES_PER_SECOND + 1))
             options |= {"maxrate": str(rate), "bufsize": str(rate)}

@@ -97,8 +97,8 @@ def test_the_same_seed_dreams_the_same_film(samples: dict[str, bytes], tmp_path:
     first, second, other = (tmp_path / f"{name}.mp4" for name in "abc")
     for path, seed in ((first, 5), (second, 5), (other, 6)):
         zoom(samples["coffee"], f"fire4 octaves=1 steps=4 size=160 seconds=1 seed={seed}", path)
-    same, different = (np.abs(np.subtract(shown(first), shown(path))).mean() for path in (second, other))
-    assert same < different / 3, "the encoder itself does not repeat to the bit"
+    assert first.read_bytes() == second.read_bytes()
+    assert not np.array_equal(shown(first)[0], shown(other)[0])
 
 
 def test_growth_goes_from_the_photograph_to_its_dream(samples: dict[str, bytes], tmp_path: Path) -> None:
