@@ -24,9 +24,7 @@ async def opened(attachment: discord.Attachment) -> Image.Image:
 
 
 async def test_a_photograph_becomes_a_dream_in_one_message(talk: Talk) -> None:
-    first = await talk.says(talk.alice, f"!dream {QUICK}", talk.photo)
-    assert "Dreaming" in first or "Waiting" in first
-
+    await talk.says(talk.alice, f"!dream {QUICK}", talk.photo)
     dream = await talk.dream()
 
     assert len(talk.answers) == 1
