@@ -1,11 +1,12 @@
 """What survives when bots and workers are killed: every dream that was asked for is answered exactly once.
 
-    python -m bench.faults [--dreams 200] [--kills 25] [--bots 1] [--database URL] [--seed 0]
+    python -m bench.faults [--dreams 200] [--slash 40] [--kills 25] [--bots 1] [--database URL] [--seed 0]
 
 Members ask for dreams through the wire stand-in while bot processes and their workers are killed with SIGKILL
 at random moments and started again. Dreams only sleep; all else is the bot as it runs. At the end every
 message that asked must have one answer with one dream (or a reason), every job in the database must have
-ended, the database must be intact, and no process may be left.
+ended and be shown in exactly one message, the database must be intact, and no process may be left. A slash
+command counts once its job is committed: while no bot is there, Discord itself tells whoever used it.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import psutil
 from tests.wire.client import ROOT, Wire
 
 PICTURE = ROOT / "dream/samples/rocket.jpg"
+UNFINISHED = ("queued", "dreaming", "delivering")
 
 
 @dataclass
@@ -74,22 +76,24 @@ class Bot:
         return self.process.wait(60)
 
 
-async def ask(wire: Wire, dreams: int, bots: int, seconds: float, chance: random.Random) -> list[str]:
+async def ask(
+    wire: Wire, dreams: int, slashes: int, bots: int, seconds: float, chance: random.Random
+) -> list[str]:
     """Ask for dreams at random moments of the next `seconds`; the ids of the messages that asked."""
-    picture = PICTURE.read_bytes()
-    moments = sorted(chance.uniform(0, seconds) for _ in range(dreams))
+    picture = ("rocket.jpg", PICTURE.read_bytes())
+    ways = [True] * dreams + [False] * slashes
+    chance.shuffle(ways)
+    moments = sorted(chance.uniform(0, seconds) for _ in ways)
     began = time.monotonic()
     asked = []
-    for number, moment in enumerate(moments):
+    for number, (moment, in_text) in enumerate(zip(moments, ways, strict=True)):
         await asyncio.sleep(max(0.0, began + moment - time.monotonic()))
-        channel = f"{number % bots}/channel-{number % 10}"
-        message = await wire.say(
-            f"!dream block8 steps={chance.randint(1, 8)}",
-            ("rocket.jpg", picture),
-            channel=channel,
-            author=f"member-{number % 17}",
-        )
-        asked.append(message["id"])
+        where = {"channel": f"{number % bots}/channel-{number % 10}", "author": f"member-{number % 17}"}
+        recipe = f"block8 steps={chance.randint(1, 8)}"
+        if in_text:
+            asked.append((await wire.say(f"!dream {recipe}", picture, **where))["id"])
+        else:
+            await wire.slash("dream", recipe=recipe, picture=picture, **where)
     return asked
 
 
@@ -111,55 +115,71 @@ async def kill_at_random(bots: list[Bot], kills: int, seconds: float, chance: ra
                 await asyncio.sleep(0.1)
 
 
-async def answers(wire: Wire, bots: int) -> dict[str, list[dict]]:
-    """What the bot has answered to each message that asked."""
-    found: dict[str, list[dict]] = {}
-    for server in range(bots):
-        for number in range(10):
-            for message in await wire.answers(f"{server}/channel-{number}"):
-                asked = (message.get("message_reference") or {}).get("message_id", "nobody")
-                found.setdefault(asked, []).append(message)
-    return found
+async def answers(wire: Wire, bots: int) -> list[dict]:
+    """Everything that the bot has posted."""
+    channels = [f"{server}/channel-{number}" for server in range(bots) for number in range(10)]
+    return [message for channel in channels for message in await wire.answers(channel)]
 
 
-def is_final(message: dict) -> bool:
+def is_dream(message: dict) -> bool:
     return bool(message["attachments"]) and "Dreamt" in message["content"]
 
 
-async def wait_for_all(wire: Wire, asked: list[str], bots: int, patience: float) -> dict[str, list[dict]]:
-    """Wait until every message has its dream, or nothing has changed for `patience` seconds."""
-    before, since = -1, time.monotonic()
-    while True:
-        found = await answers(wire, bots)
-        done = sum(any(is_final(message) for message in found.get(id, [])) for id in asked)
-        if done != before:
-            before, since = done, time.monotonic()
-        if done == len(asked) or time.monotonic() - since > patience:
-            return found
-        await asyncio.sleep(0.5)
+def asked_in(message: dict) -> str:
+    return (message.get("message_reference") or {}).get("message_id", "")
 
 
-def jobs_by_state(url: str) -> Counter[str]:
-    """The database's own account of the jobs, and whether it is intact."""
+async def jobs(url: str) -> dict[str, tuple[str, str]]:
+    """The database's own account: each job's state and reason."""
+    query = "SELECT id, state, coalesce(reason, '') FROM jobs"
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            return Counter(state for (state,) in database.execute("SELECT state FROM jobs"))
-
-    async def read() -> Counter[str]:
+            rows = database.execute(query).fetchall()
+    else:
         import asyncpg
 
         connection = await asyncpg.connect(url)
         try:
-            return Counter(row["state"] for row in await connection.fetch("SELECT state FROM jobs"))
+            rows = await connection.fetch(query)
         finally:
             await connection.close()
+    return {id: (state, reason) for id, state, reason in rows}
 
-    return asyncio.run(read())
+
+def is_intact(url: str) -> bool:
+    """Whether SQLite's file is; PostgreSQL is not what is killed here."""
+    if not url.startswith("sqlite"):
+        return True
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        checks = [
+            database.execute(f"PRAGMA {check}").fetchall()
+            for check in ("integrity_check", "foreign_key_check")
+        ]
+    return checks == [[("ok",)], []]
+
+
+async def wait_for_all(wire: Wire, url: str, asked: list[str], bots: int, patience: float) -> None:
+    """Wait until every message has its dream and every job has ended, or nothing changes for `patience`."""
+    before, since = (-1, -1), time.monotonic()
+    while True:
+        dreams = {asked_in(message) for message in await answers(wire, bots) if is_dream(message)}
+        lacking = len({*asked} - dreams)
+        unfinished = sum(state in UNFINISHED for state, _ in (await jobs(url)).values())
+        if (lacking, unfinished) != before:
+            before, since = (lacking, unfinished), time.monotonic()
+        if before == (0, 0) or time.monotonic() - since > patience:
+            return
+        await asyncio.sleep(0.5)
+
+
+async def all_here(wire: Wire, bots: int) -> None:
+    async with asyncio.timeout(60):
+        while len((await wire.get("state"))["sessions"]) < bots:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 async def fault_run(
-    folder: Path, url: str, *, dreams: int, kills: int, bots: int, seed: int, seconds: float
+    folder: Path, url: str, *, dreams: int, slashes: int, kills: int, bots: int, seed: int, seconds: float
 ) -> dict[str, object]:
     """Do it once, with the database at `url`; what happened."""
     chance = random.Random(seed)
@@ -179,9 +199,7 @@ async def fault_run(
             for bot in running:
                 bot.start()
             began = time.monotonic()
-            async with asyncio.timeout(30):
-                while len((await wire.get("state"))["sessions"]) < bots:  # noqa: ASYNC110
-                    await asyncio.sleep(0.1)
+            await all_here(wire, bots)
             for server in range(bots):  # channels where the bot was used are those that are caught up
                 for number in range(10):
                     await wire.say("!help", channel=f"{server}/channel-{number}")
@@ -189,29 +207,46 @@ async def fault_run(
                 for number in range(10):
                     await wire.until(lambda seen: len(seen) > 0, channel=f"{server}/channel-{number}")
             asked, _ = await asyncio.gather(
-                ask(wire, dreams, bots, seconds, chance), kill_at_random(running, kills, seconds, chance)
+                ask(wire, dreams, slashes, bots, seconds, chance),
+                kill_at_random(running, kills, seconds, chance),
             )
-            found = await wait_for_all(wire, asked, bots, patience=45)
+            await wait_for_all(wire, url, asked, bots, patience=60)
             took = time.monotonic() - began
+            await all_here(wire, bots)
             exits = [bot.stop() for bot in running]
+            posted = await answers(wire, bots)
         finally:
             for bot in running:
                 bot.end()
     await asyncio.sleep(1)
     left = [p.pid for p in psutil.process_iter() if _is_ours(p, running)]
-    finals = [sum(map(is_final, found.get(id, []))) for id in asked]
+    known = await jobs(url)
+    answered = Counter(map(asked_in, posted))
+    with_dream = Counter(map(asked_in, filter(is_dream, posted)))
+    shown = Counter(message["nonce"] for message in posted)
+    delivered = Counter(message["nonce"] for message in posted if is_dream(message))
     return {
-        "dreams asked for": len(asked),
-        "answered with one dream": finals.count(1),
-        "answered with a reason": sum(
-            1 for id, n in zip(asked, finals, strict=True) if n == 0 and found.get(id)
+        "dreams asked for in text": len(asked),
+        "  answered with one dream": sum(with_dream[id] == 1 for id in asked),
+        "  answered with a reason": sum(answered[id] == 1 and not with_dream[id] for id in asked),
+        "  not answered": sum(not answered[id] for id in asked),
+        "  answered twice": sum(answered[id] > 1 for id in asked),
+        "jobs committed, by slash commands, too": len(known),
+        "  done and shown in one message": sum(
+            state == "done" and shown[id] == delivered[id] == 1 for id, (state, _) in known.items()
         ),
-        "not answered": sum(1 for id in asked if not found.get(id)),
-        "answered twice": sum(1 for id in asked if len(found.get(id, [])) > 1),
+        "  ended with a reason": sum(
+            state in ("failed", "cancelled") and bool(reason) for state, reason in known.values()
+        ),
+        "  lost": sum(
+            state in UNFINISHED or (state == "done" and not delivered[id]) for id, (state, _) in known.items()
+        ),
+        "  shown twice": sum(shown[id] > 1 for id in known),
         "bots killed": sum(bot.killed["bot"] for bot in running),
         "workers killed": sum(bot.killed["worker"] for bot in running),
         "exit status after SIGTERM": exits,
         "processes left": len(left),
+        "database intact": is_intact(url),
         "seconds": round(took, 1),
     }
 
@@ -229,6 +264,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dreams", type=int, default=200)
+    parser.add_argument("--slash", type=int, default=40, help="dreams asked for by slash command besides")
     parser.add_argument("--kills", type=int, default=25, help="of bots, and as many of workers")
     parser.add_argument("--bots", type=int, default=1, help="bot processes; more than one need PostgreSQL")
     parser.add_argument("--database", default="", help="a PostgreSQL URL; SQLite if not given")
@@ -243,17 +279,17 @@ def main() -> None:
                 Path(folder),
                 url,
                 dreams=given.dreams,
+                slashes=given.slash,
                 kills=given.kills,
                 bots=given.bots,
                 seed=given.seed,
                 seconds=given.seconds,
             )
         )
-        result["jobs in the database"] = dict(jobs_by_state(url))
         if given.json:
             print(json.dumps(result))
         for name, value in result.items() if not given.json else ():
-            print(f"{name:28} {value}")
+            print(f"{name:40} {value}")
 
 
 if __name__ == "__main__":
