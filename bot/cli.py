@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,6 +219,8 @@ def sandbox(
         if attach or save:
             stop("--attach and --save go with --say.", 2)
         raise typer.Exit(bot.sandbox.serve(read_config(config), port))
+    if save:
+        check_out(save)
     raise typer.Exit(bot.sandbox.say(read_config(config), say, attach, save, timeout))
 
 
@@ -246,6 +249,8 @@ def worker(
     fetch: Annotated[bool, typer.Option(help="Fetch InceptionV3's weights if they are not here.")] = True,
 ) -> None:
     """Join this box to a cluster: one dream worker per GPU, or one on a box without."""
+    if not re.fullmatch(r"((tcp|tls|wss?)://)?[^/\s]+:\d+", address):
+        stop(f"{address} is no scheduler's address; write it as tcp://HOST:8786.", 2)
     from dream.cluster import run_workers
 
     status = run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit, fetch=fetch)
@@ -270,12 +275,19 @@ def doctor(config: ConfigFile = None) -> None:
 
 
 def check_out(out: Path, *suffixes: str) -> None:
-    """Leave now, not after the dream, if the result could not be written to `out`."""
-    if out.suffix.lower() not in suffixes:
+    """Leave now, not after the dream, if the result could not be written to `out`, named with a suffix."""
+    if suffixes and out.suffix.lower() not in suffixes:
         *most, last = suffixes
         stop(f"{out}: name it {', '.join(most)}{' or ' if most else ''}{last}.", 2)
     if not out.parent.is_dir():
         stop(f"{out}: there is no folder {out.parent}.", 2)
+    try:
+        there_already = out.exists()
+        out.open("ab").close()
+        if not there_already:
+            out.unlink()
+    except OSError as error:
+        stop(f"{out} can't be written: {error.strerror}.", 2)
 
 
 @contextmanager
@@ -307,6 +319,8 @@ def dreaming(
             )
     except (dream.RecipeError, PictureError) as error:
         stop(str(error), 2)
+    except OSError as error:  # such as a disk that is full by now
+        stop(f"{error.filename or 'The dream'} can't be written: {error.strerror or error}.")
 
 
 def tell(report: Report, out: Path, *, as_json: bool) -> None:
@@ -343,7 +357,8 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("waking up", total=None)
 
         def show(progress: Progress) -> None:

@@ -1,0 +1,50 @@
+"""What the command line says to mistakes: one sentence, before any dreaming begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import dream
+from bot.cli import app
+
+PHOTO = str(Path(dream.__file__).parent / "samples" / "chelsea.jpg")
+
+
+def dreambot(*words: str) -> Result:
+    return CliRunner().invoke(app, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dream", "nowhere.jpg"], "nowhere.jpg: No such file"),
+        (["dream", PHOTO, "mixde5"], "did you mean mixed5"),
+        (["dream", PHOTO, "steps=0"], "a whole number from 1"),
+        (["dream", PHOTO, "block3", "-o", "/nowhere/dream.png"], "there is no folder /nowhere"),
+        (["dream", PHOTO, "block3", "-o", "dream.bmp"], "name it .png"),
+        (["dream", PHOTO, "block3", "-o", "x" * 300 + ".png"], "can't be written"),
+        (["dream", PHOTO, "block3", "zoom=1.02"], "dreambot zoom"),
+        (["zoom", PHOTO, "block3", "-o", "dream.png"], "name it .mp4"),
+        (["sandbox", "--attach", PHOTO], "go with --say"),
+        (["sandbox", "--say", "!dream", "--save", "/nowhere/dream.png"], "there is no folder /nowhere"),
+        (["worker", "somewhere"], "write it as tcp://HOST:8786"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_sentence(
+    words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = dreambot(*words)
+    assert said.exit_code == 2
+    assert sentence in said.stderr and len(said.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_a_picture_that_is_there_already_outlives_a_mistake(tmp_path: Path) -> None:
+    kept = tmp_path / "dream.png"
+    kept.write_bytes(b"of yesterday")
+    assert dreambot("dream", PHOTO, "mixde5", "-o", str(kept)).exit_code == 2
+    assert kept.read_bytes() == b"of yesterday"
