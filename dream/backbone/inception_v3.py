@@ -17,6 +17,8 @@ FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 ORIGIN = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{FILE}"
 MD5 = "bcbd6486424b2319ff4ef7d526e38f63"
 KINDS = (".h5", ".weights.h5", ".keras")
+_STARTS = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
+"""How HDF5 files, and the zip files that `.keras` are, begin."""
 
 
 def imagenet_file(md5: str = MD5) -> Path | None:
@@ -66,6 +68,20 @@ def build(path: Path):  # type: ignore[no-untyped-def]  # -> keras.Model, import
             f"({', '.join(KINDS)} are read): {str(error).splitlines()[0] if str(error) else error!r}"
         ) from error
     return keras.Model(model.input, outputs, name="inception_v3")
+
+
+def fault(path: Path) -> str | None:
+    """What is plainly wrong with an operator's file, or None; whether it fits, only `build` finds out."""
+    if not path.is_file():
+        return "weights.inception_v3 names no file"
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        return f"weights.inception_v3 names a file that cannot be read: {error.strerror}"
+    if not start.startswith(_STARTS):
+        return f"weights.inception_v3 names a file that holds no weights ({', '.join(KINDS)} are read)"
+    return None
 
 
 def _with_weights(path: Path):  # type: ignore[no-untyped-def]

@@ -86,8 +86,8 @@ def statuses(file: Path | None = None) -> list[Status]:
         Status(name, True, "bundled", "ships with Dreambot") for name in NETWORKS if name != "inception_v3"
     ]
     if file is not None:
-        detail = "named by the operator" if file.is_file() else "weights.inception_v3 names no file"
-        return [*found, Status("inception_v3", file.is_file(), str(file), detail)]
+        fault = inception_v3.fault(file)
+        return [*found, Status("inception_v3", not fault, str(file), fault or "named by the operator")]
     path = inception_v3.imagenet_file()
     detail = str(path) if path else "not here yet: `dreambot weights fetch` brings them (88 MB)"
     return [*found, Status("inception_v3", path is not None, "imagenet", detail)]

@@ -175,3 +175,6 @@ def test_statuses_say_what_is_missing(tmp_path):
     assert not missing.ready
     assert "weights fetch" in missing.detail
     assert not statuses(tmp_path / "nowhere.h5")[-1].ready
+    (tmp_path / "notes.h5").write_text("milk, eggs")
+    status = statuses(tmp_path / "notes.h5")[-1]
+    assert not status.ready and "holds no weights" in status.detail

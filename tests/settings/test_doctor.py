@@ -64,11 +64,13 @@ async def test_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> 
     assert "store.url" in said and "127.0.0.1:1" in said and "secret" not in said
 
 
-async def test_weights_that_the_operator_names_and_are_not_there(
+async def test_weights_that_the_operator_names_and_are_not_there_or_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DREAMBOT_WEIGHTS__INCEPTION_V3", str(tmp_path / "nothing.h5"))
-    assert "weights.inception_v3" in (await found("weights"))[Level.WRONG]
+    (tmp_path / "notes.h5").write_text("milk, eggs")
+    for name in ("nothing.h5", "notes.h5"):
+        monkeypatch.setenv("DREAMBOT_WEIGHTS__INCEPTION_V3", str(tmp_path / name))
+        assert "weights.inception_v3" in (await found("weights"))[Level.WRONG]
 
 
 async def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
