@@ -1,6 +1,6 @@
 """The daily dream in the long run: months of days with kills, ten thousand servers, the minute they share.
 
-    python -m bench.daily days [--zone ZONE] [--days 30] [--risk 0.01]
+    python -m bench.daily days [--zone ZONE] [--change 0] [--days 30] [--risk 0.01]
     python -m bench.daily servers [--servers 10000] [--zones 6] [--seconds 8]
     python -m bench.daily minute [--servers 1667] [--bytes 60000]
 
@@ -33,6 +33,7 @@ from sqlalchemy import select
 from bot.app import App
 from bot.clock import Clock, MovedClock
 from bot.daily.service import Daily
+from bot.moderation import Moderation
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.run import point_at
@@ -131,13 +132,13 @@ class SimApp(App):
         await self.database.close()
 
 
-async def days(zone: str, count: int, risk: float) -> None:
+async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
     sys.path.insert(0, str(HERE / "tests" / "daily"))
     from days import Life
 
     from tests.daily.test_slots import QUARTERS
 
-    for change in CHANGES[zone]:
+    for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             clock = SimClock()
@@ -193,7 +194,7 @@ class Silence:
 class Place:
     """Stands for a server and for its one channel."""
 
-    unavailable, filesize_limit, name, guild = False, 10_000_000, "a server", None
+    unavailable, filesize_limit, name, guild, member_count = False, 10_000_000, "a server", None, 5
 
     def __init__(self, id: int, silence: Silence) -> None:
         self.id, self._silence = id, silence
@@ -273,7 +274,8 @@ class Day:
         self.queue.estimates.learn = self.learn  # type: ignore[method-assign]
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
-        self.daily = SilentDaily(self.database, self.queue, settings, self.clock, self.config)
+        moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
+        self.daily = SilentDaily(self.database, self.queue, settings, moderation, self.clock, self.config)
         self.daily.silence = self.silence
         self.daily._config = self.config.daily.model_copy(update={"posts_per_second": 10**6})
         self.daily.attach(Ready())  # type: ignore[arg-type]
@@ -475,6 +477,7 @@ def main() -> None:
     benches = parser.add_subparsers(dest="bench", required=True)
     one = benches.add_parser("days")
     one.add_argument("--zone", choices=[*CHANGES], action="append")
+    one.add_argument("--change", type=int, choices=[0, 1], help="the first or the second of 2026 only")
     one.add_argument("--days", type=int, default=30)
     one.add_argument("--risk", type=float, default=0.01)
     two = benches.add_parser("servers")
@@ -489,7 +492,7 @@ def main() -> None:
     match given.bench:
         case "days":
             for zone in given.zone or CHANGES:
-                asyncio.run(days(zone, given.days, given.risk))
+                asyncio.run(days(zone, given.change, given.days, given.risk))
         case "servers":
             asyncio.run(servers(given.servers, given.zones, given.seconds, given.asking))
         case "minute":

@@ -59,6 +59,7 @@ async def ask(
         recipe = effective.read(words, await bot.settings.presets(guild_id))
     else:
         recipe = effective.admit(words)
+    bot.settings.check_weights(recipe, effective)
     if recipe.seed is None:
         # Drawn here, so that a dream that is dreamt again after a crash is the same dream.
         recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +53,15 @@ class Moderation:
 
         `members` is how many the server has.
         """
+        if (sentence := await self.closed(guild_id, members)) or guild_id is None:
+            return sentence
+        if block := await self.block_of(guild_id, member_id):
+            until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
+            return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
+        return None
+
+    async def closed(self, guild_id: int | None, members: int) -> str | None:
+        """Why nothing is dreamt for a server now, whoever asks: a sentence, or None if it is."""
         if notice := await self.paused():
             return f"Dreambot takes a break: {notice}"
         if guild_id is None:
@@ -62,9 +71,6 @@ class Moderation:
                 return "The bot's operator has not opened it to this server."
             case Verdict.ASKED:
                 return "The bot's operator is being asked whether it may dream on a server of this size."
-        if block := await self.block_of(guild_id, member_id):
-            until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
-            return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
         return None
 
     def standing(self, guild_id: int, members: int, verdict: Verdict | None) -> Verdict:
@@ -148,6 +154,16 @@ class Moderation:
         if row is None or (row.until and row.until <= self._clock.now()):
             return None
         return Block(row.member_id, row.until, row.reason)
+
+    async def blocked(self, guild_id: int, hashes: Collection[str]) -> set[str]:
+        """Which of these members, by their keyed hashes, are blocked on a server now."""
+        query = select(BlockRow.member_hash).where(
+            BlockRow.guild_id == guild_id,
+            BlockRow.member_hash.in_(hashes),
+            BlockRow.until.is_(None) | (BlockRow.until > self._clock.now()),
+        )
+        async with self._database.session() as session:
+            return set(await session.scalars(query))
 
     async def blocks(self, guild_id: int) -> Sequence[Block]:
         """Everybody who is blocked on a server."""

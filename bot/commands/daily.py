@@ -12,10 +12,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
+from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.service import PostError
 from bot.daily.slots import Schedule as Slots
-from bot.daily.slots import ScheduleError, nearest_zones, parse_days, parse_times, parse_zone
-from bot.daily.sources import readable
+from bot.daily.slots import ScheduleError, format_days, nearest_zones
+from bot.daily.sources import names_in, readable
 from bot.errors import Refused
 from bot.store.daily import DailyRow, PostState
 from bot.ui import daily as ui
@@ -113,12 +114,12 @@ class Daily(commands.Cog, name="Daily dream"):
             upcoming=self.service.upcoming(wishes),
             prepared=await store.next_post(context.guild.id),
             last=history[0] if history else None,
-            trouble=self.service.trouble(context.guild, wishes),
-            example=f"{context.clean_prefix}{EXAMPLE}",
+            trouble=await self.service.trouble(context.guild, wishes),
+            example=f"{self.bot.prefix_in(context)}{EXAMPLE}",
         )
         embed.add_field(
             name="Made from",
-            value=await self._sources(context.guild, wishes, context.clean_prefix),
+            value=await self._sources(context.guild, wishes, self.bot.prefix_in(context)),
             inline=False,
         )
         await self._answer(context, embed=embed)
@@ -144,7 +145,7 @@ class Daily(commands.Cog, name="Daily dream"):
         assert context.guild is not None
         target: discord.TextChannel = channel  # type: ignore[assignment]
         try:
-            slots = Slots(parse_times(times), parse_zone(zone), parse_days(days))
+            slots = Slots.read(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
         wishes = await self.service.wishes(context.guild.id)
@@ -155,11 +156,12 @@ class Daily(commands.Cog, name="Daily dream"):
             raise Refused(str(error)) from None
         wishes = await self.service.change(
             context.guild.id,
+            by=context.author.id,
             enabled=True,
             channel_id=target.id,
             times=",".join(f"{time:%H:%M}" for time in slots.times),
             zone=slots.zone,
-            days=days.strip() or "daily",
+            days=format_days(slots.days),
             admin_id=context.author.id,
         )
         upcoming = slots.next(wishes.since).due
@@ -182,8 +184,10 @@ class Daily(commands.Cog, name="Daily dream"):
         """Post no more daily dreams here; the settings are kept."""
         assert context.guild is not None
         if not (await self.service.wishes(context.guild.id)).enabled:
-            raise Refused(f"The daily dream is off already; `{context.clean_prefix}{EXAMPLE}` turns it on.")
-        await self.service.change(context.guild.id, enabled=False)
+            raise Refused(
+                f"The daily dream is off already; `{self.bot.prefix_in(context)}{EXAMPLE}` turns it on."
+            )
+        await self.service.change(context.guild.id, by=context.author.id, enabled=False)
         await self._answer(context, "The daily dream is off. What you chose is kept for when it is on again.")
 
     @daily.command()
@@ -228,7 +232,7 @@ class Daily(commands.Cog, name="Daily dream"):
         """What is dreamt: one recipe, or a walk over the presets that your votes lead."""
         assert context.guild is not None
         wanted = None if recipe.strip().lower() == "walk" else recipe.strip()
-        await self.service.choose_recipe(context.guild.id, wanted)
+        await self.service.choose_recipe(context.guild.id, wanted, by=context.author.id)
         await self._answer(
             context,
             f"The daily dream is made with `{wanted}`."
@@ -236,14 +240,27 @@ class Daily(commands.Cog, name="Daily dream"):
             else "The daily dream walks over the presets.",
         )
 
+    @recipe.autocomplete("recipe")
+    async def recipes(
+        self, interaction: discord.Interaction[Any], typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the walk, and what `dream` offers."""
+        walk = app_commands.Choice(name="walk · over the presets, led by your votes", value="walk")
+        choices = await recipe_choices(self.bot, interaction.guild_id, typed)
+        return [walk, *choices][:MOST_CHOICES] if typed.lower() in "walk" else choices
+
     @daily.command(usage="on|off")
     @manager_only()
     @app_commands.describe(switch="Whether each post gets a thread to talk in")
     async def thread(self, context: commands.Context[DreamBot], switch: Literal["on", "off"]) -> None:
         """Open a thread under each post, or don't."""
         assert context.guild is not None
-        await self.service.change(context.guild.id, thread=switch == "on")
-        await self._answer(context, f"Threads under the daily dream are {switch}.")
+        wishes = await self.service.change(context.guild.id, by=context.author.id, thread=switch == "on")
+        channel = context.guild.get_channel(wishes.channel_id or 0)
+        text = f"Threads under the daily dream are {switch}."
+        if wishes.thread and channel and not channel.permissions_for(context.guild.me).create_public_threads:
+            text += f" I need the permission Create Public Threads in {channel.mention} for it."
+        await self._answer(context, text)
 
     @daily.group(fallback="show", invoke_without_command=True)
     @manager_only()
@@ -251,7 +268,7 @@ class Daily(commands.Cog, name="Daily dream"):
         """What pictures are dreamt of."""
         assert context.guild is not None
         wishes = await self.service.wishes(context.guild.id)
-        await self._answer(context, await self._sources(context.guild, wishes, context.clean_prefix))
+        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
 
     @source.command(name="add", usage="#channel|samples|sky|folder")
     @manager_only()
@@ -265,7 +282,7 @@ class Daily(commands.Cog, name="Daily dream"):
                 raise Refused(
                     "The operator of this bot offers no folder of pictures; try `samples` or `sky`."
                 )
-            wishes = await self._change_kinds(wishes, [*wishes.kinds, kind])
+            wishes = await self._change_kinds(context, wishes, [*wishes.kinds, kind])
         else:
             channel = find_channel(self.bot, context.guild, what.strip())
             if channel.is_nsfw():
@@ -273,8 +290,8 @@ class Daily(commands.Cog, name="Daily dream"):
             if not readable(channel):
                 raise Refused(f"I need View Channel and Read Message History in {channel.mention}.")
             channels = list(dict.fromkeys([*wishes.channels, channel.id]))
-            wishes = await self.service.change(context.guild.id, channels=channels)
-        await self._answer(context, await self._sources(context.guild, wishes, context.clean_prefix))
+            wishes = await self.service.change(context.guild.id, by=context.author.id, channels=channels)
+        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
 
     @source.command(name="remove", usage="#channel|samples|sky|folder")
     @manager_only()
@@ -284,13 +301,13 @@ class Daily(commands.Cog, name="Daily dream"):
         assert context.guild is not None
         wishes = await self.service.wishes(context.guild.id)
         if (kind := what.strip().lower()) in KINDS:
-            wishes = await self._change_kinds(wishes, [one for one in wishes.kinds if one != kind])
+            wishes = await self._change_kinds(context, wishes, [one for one in wishes.kinds if one != kind])
         else:
             number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", what.strip())
             id = int(number[1] or number[2]) if number else find_channel(self.bot, context.guild, what).id
             channels = [one for one in wishes.channels if one != id]
-            wishes = await self.service.change(context.guild.id, channels=channels)
-        await self._answer(context, await self._sources(context.guild, wishes, context.clean_prefix))
+            wishes = await self.service.change(context.guild.id, by=context.author.id, channels=channels)
+        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
 
     @source.command(name="days", usage="14")
     @manager_only()
@@ -300,8 +317,8 @@ class Daily(commands.Cog, name="Daily dream"):
     ) -> None:
         """How many days back members' pictures are taken from."""
         assert context.guild is not None
-        wishes = await self.service.change(context.guild.id, recent_days=days)
-        await self._answer(context, await self._sources(context.guild, wishes, context.clean_prefix))
+        wishes = await self.service.change(context.guild.id, by=context.author.id, recent_days=days)
+        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
 
     @source_add.autocomplete("what")
     @source_remove.autocomplete("what")
@@ -323,7 +340,7 @@ class Daily(commands.Cog, name="Daily dream"):
         assert context.guild is not None
         posts = await self.service.store.history(context.guild.id, HISTORY)
         if not posts:
-            prefix = context.clean_prefix
+            prefix = self.bot.prefix_in(context)
             raise Refused(f"There was no daily dream here yet; `{prefix}{EXAMPLE}` turns it on.")
         embed = discord.Embed(title="The last daily dreams", colour=ui.COLOUR)
         embed.description = "\n".join(ui.line(post) for post in posts)
@@ -344,7 +361,7 @@ class Daily(commands.Cog, name="Daily dream"):
             await self.service.forget_member(context.author.id)
             text = (
                 "Your pictures will not be used for the daily dream any more, on any server. "
-                f"`{context.clean_prefix}daily forget undo` takes that back."
+                f"`{self.bot.prefix_in(context)}daily forget undo` takes that back."
             )
         await self._answer(context, text)
 
@@ -352,6 +369,17 @@ class Daily(commands.Cog, name="Daily dream"):
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """Dream of no picture that its author took away."""
         await self.service.source_deleted([event.message_id])
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """The same for a picture that its author took out of a message, or hid."""
+        if event.message.edited_at is not None:
+            await self.service.source_deleted([event.message_id], names_in(event.message))
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """The same for what happened while the bot was not connected."""
+        await self.service.look_again()
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
@@ -367,11 +395,16 @@ class Daily(commands.Cog, name="Daily dream"):
         assert context.guild is not None
         wishes = await self.service.wishes(context.guild.id)
         if wishes.channel_id is None:
-            raise Refused(f"Choose a channel for the daily dream first: `{context.clean_prefix}{EXAMPLE}`.")
+            raise Refused(
+                f"Choose a channel for the daily dream first: `{self.bot.prefix_in(context)}{EXAMPLE}`."
+            )
         return wishes
 
-    async def _change_kinds(self, wishes: DailyRow, kinds: list[str]) -> DailyRow:
-        return await self.service.change(wishes.guild_id, kinds=[kind for kind in KINDS if kind in kinds])
+    async def _change_kinds(
+        self, context: commands.Context[DreamBot], wishes: DailyRow, kinds: list[str]
+    ) -> DailyRow:
+        ordered = [kind for kind in KINDS if kind in kinds]
+        return await self.service.change(wishes.guild_id, by=context.author.id, kinds=ordered)
 
     async def _sources(self, guild: discord.Guild, wishes: DailyRow, prefix: str) -> str:
         found = await self.service.candidates(guild, wishes, random.Random())

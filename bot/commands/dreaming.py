@@ -85,29 +85,8 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def recipes(
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Offer presets first, then layers; after a space, the options."""
-        before, space, word = typed.lower().rpartition(" ")
-        before, plus, word = (before, space, word) if space else word.rpartition("+")
-        presets = await self.bot.settings.presets(interaction.guild_id)
-        if space:
-            offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
-        else:
-            shown = self.bot.presets
-            offers = {
-                name: f"{name} · {shown[name].title if name in shown else text}"
-                for name, text in presets.items()
-                if not plus
-            }
-            offers |= {layer: f"{layer} · {network.title}" for layer, network in LAYERS.items()}
-        start = before + (space or plus)
-        found = [(offer, text) for offer, text in offers.items() if word in offer]
-        found.sort(key=lambda entry: not entry[0].startswith(word))
-        choices = [
-            app_commands.Choice(name=(start + text)[:100], value=start + offer) for offer, text in found
-        ]
-        if typed and LAYERS.get(word) is None and word not in presets:
-            choices.insert(0, app_commands.Choice(name=typed[:100], value=typed[:100]))
-        return choices[:MOST_CHOICES]
+        """Offer presets, layers and options."""
+        return await recipe_choices(self.bot, interaction.guild_id, typed)
 
     @commands.hybrid_command(aliases=["q", "line"])
     async def queue(self, context: commands.Context[DreamBot]) -> None:
@@ -175,6 +154,30 @@ class Dreaming(commands.Cog, name="Dreams"):
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
+
+
+async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
+    """Offer presets first, then layers; after a space, the options."""
+    before, space, word = typed.lower().rpartition(" ")
+    before, plus, word = (before, space, word) if space else word.rpartition("+")
+    presets = await bot.settings.presets(guild_id)
+    if space:
+        offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
+    else:
+        shown = bot.presets
+        offers = {
+            name: f"{name} · {shown[name].title if name in shown else text}"
+            for name, text in presets.items()
+            if not plus
+        }
+        offers |= {layer: f"{layer} · {network.title}" for layer, network in LAYERS.items()}
+    start = before + (space or plus)
+    found = [(offer, text) for offer, text in offers.items() if word in offer]
+    found.sort(key=lambda entry: not entry[0].startswith(word))
+    choices = [app_commands.Choice(name=(start + text)[:100], value=start + offer) for offer, text in found]
+    if typed and LAYERS.get(word) is None and word not in presets:
+        choices.insert(0, app_commands.Choice(name=typed[:100], value=typed[:100]))
+    return choices[:MOST_CHOICES]
 
 
 async def setup(bot: DreamBot) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -22,12 +22,22 @@ import dream
 from bot.clock import Clock
 from bot.daily import ahead
 from bot.daily.slots import Slot
-from bot.daily.sources import Messageable, Source, folder_pictures, member_pictures, pick, sky, walk
+from bot.daily.sources import (
+    Messageable,
+    Source,
+    folder_pictures,
+    member_pictures,
+    names_in,
+    pick,
+    sky,
+    walk,
+)
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, Due, PostRow, PostState, Wish
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind
+from bot.store.settings import AuditRow
 from bot.ui import daily as ui
 from config.loader import Config
 from dream.picture import PictureError
@@ -35,6 +45,7 @@ from dream.recipe import Recipe, RecipeError
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
+    from bot.moderation import Moderation
     from bot.settings.scopes import Effective
     from bot.settings.service import Settings
 
@@ -89,11 +100,18 @@ class Daily:
     """Everything the bot does for daily dreams. `prepare` and `post_due` are to be called each minute."""
 
     def __init__(
-        self, database: Database, queue: Queue, settings: Settings, clock: Clock, config: Config
+        self,
+        database: Database,
+        queue: Queue,
+        settings: Settings,
+        moderation: Moderation,
+        clock: Clock,
+        config: Config,
     ) -> None:
         self.store = DailyStore(database)
         self._queue = queue
         self._settings = settings
+        self._moderation = moderation
         self._clock = clock
         self._config = config.daily
         self._max_bytes = config.picture.max_bytes
@@ -160,7 +178,9 @@ class Daily:
         """Choose a picture and a recipe for a post, and ask the queue for the dream."""
         guild = self._guild(post.guild_id)
         wishes = await self.store.wishes(post.guild_id)
-        if guild is None or wishes is None or not await self.store.claim(post, self._clock.now()):
+        if guild is None or wishes is None or await self._closed(guild):
+            return
+        if not await self.store.claim(post, self._clock.now()):
             return
         if post.job_id and (job := await self._queue.get(post.job_id)):
             post.tries += 1
@@ -241,9 +261,9 @@ class Daily:
         """The recipe asked for, or the next of the walk over the presets. Raises RecipeError."""
         presets = await self._settings.presets(wishes.guild_id)
         text, preset = wishes.recipe or "", None
-        if not text and (allowed := [name for name in presets if _is_allowed(effective, name, presets)]):
+        if not text and (allowed := [name for name in presets if self._is_allowed(effective, name, presets)]):
             text = preset = walk(await self.store.votes(wishes.guild_id), allowed, rng)
-        recipe = _read(effective, text, presets)
+        recipe = self._read(effective, text, presets)
         return dataclasses.replace(recipe, seed=recipe.seed or rng.randrange(1, 1_000_000)), preset
 
     async def candidates(
@@ -256,9 +276,10 @@ class Daily:
             after = self._clock.now() - timedelta(days=wishes.recent_days)
             pictures = await member_pictures(channels, after, self._max_bytes)
             names = {one.author_id: self._pseudonym(one.author_id) for one in pictures if one.author_id}
-            forgotten = await self.store.forgotten(names.values())
+            left_out = await self.store.forgotten(names.values())
+            left_out |= await self._moderation.blocked(guild.id, names.values())
             found["members"] = [
-                one for one in pictures if one.author_id and names[one.author_id] not in forgotten
+                one for one in pictures if one.author_id and names[one.author_id] not in left_out
             ]
         for kind, folder in (("folder", self._config.folder), ("samples", SAMPLES)):
             if kind in wishes.kinds:
@@ -266,6 +287,20 @@ class Daily:
         if "sky" in wishes.kinds:
             found["sky"] = [sky(rng)]
         return {kind: sources for kind, sources in found.items() if sources}
+
+    def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
+        recipe = effective.read(text, presets)
+        if recipe.is_video:
+            raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
+        self._settings.check_weights(recipe, effective)
+        return recipe
+
+    def _is_allowed(self, effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
+        try:
+            self._read(effective, preset, presets)
+        except RecipeError:
+            return False
+        return True
 
     async def _count_votes(self, guild: discord.Guild) -> None:
         """Read the reactions under a server's last posts."""
@@ -406,13 +441,16 @@ class Daily:
             raise PostError(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
         return channel
 
-    def trouble(self, guild: discord.Guild, wishes: DailyRow) -> str | None:
-        """Why a server's dream could not be posted as things are."""
+    async def trouble(self, guild: discord.Guild, wishes: DailyRow) -> str | None:
+        """Why a server's dream could not be made or posted as things are."""
         try:
             self.channel(guild, wishes)
         except PostError as error:
             return str(error)
-        return None
+        return await self._closed(guild)
+
+    async def _closed(self, guild: discord.Guild) -> str | None:
+        return await self._moderation.closed(guild.id, guild.member_count or 0)
 
     def upcoming(self, wishes: DailyRow) -> datetime | None:
         """When a server's next dream is due, if it is on."""
@@ -469,24 +507,40 @@ class Daily:
             failures=0,
         )
 
-    async def change(self, guild_id: int, **changes: Any) -> DailyRow:
-        """Change what a server wants; a dream that was prepared otherwise is prepared anew."""
+    async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailyRow:
+        """Change what a server wants, and note who did; a dream that was prepared otherwise is made anew."""
         row = await self.wishes(guild_id)
+        before = row.told
+        now = self._clock.now()
         if {"channel_id", "times", "zone", "days", "enabled"} & changes.keys():
-            changes |= {"since": self._clock.now(), "failures": 0, "reason": None}
+            changes |= {"since": now, "failures": 0, "reason": None}
         for name, value in changes.items():
             setattr(row, name, value)
-        await self.store.wish(row)
+        entries = [
+            AuditRow(
+                at=now,
+                guild_id=guild_id,
+                channel_id=0,
+                actor=str(by),
+                action="daily",
+                subject=name,
+                before=before[name],
+                after=after,
+            )
+            for name, after in row.told.items()
+            if after != before[name]
+        ]
+        await self.store.wish(row, entries)
         await self._drop(await self.store.withdraw(guild_id))
         return row
 
-    async def choose_recipe(self, guild_id: int, text: str | None) -> None:
+    async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
         """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""
         wishes = await self.wishes(guild_id)
         if text is not None:
             effective = await self._settings.effective(guild_id, wishes.channel_id)
-            _read(effective, text, await self._settings.presets(guild_id))
-        await self.change(guild_id, recipe=text)
+            self._read(effective, text, await self._settings.presets(guild_id))
+        await self.change(guild_id, by=by, recipe=text)
 
     async def now(self, guild: discord.Guild, name: str) -> PostRow:
         """Dream and post one in between; `name` tells it from others. Returns what became of it.
@@ -494,7 +548,8 @@ class Daily:
         Raises PostError.
         """
         wishes = await self.wishes(guild.id)
-        self.channel(guild, wishes)
+        if trouble := await self.trouble(guild, wishes):
+            raise PostError(trouble)
         post = await self.store.take(
             guild.id, f"{NOW}{name}", self._clock.now(), channel_id=wishes.channel_id
         )
@@ -509,7 +564,12 @@ class Daily:
         return await self.store.post(post.id) or post
 
     async def preview(self, guild: discord.Guild) -> dict[str, Any]:
-        """Dream what the next post could be, for an admin's eyes only: a message to send."""
+        """Dream what the next post could be, for an admin's eyes only: a message to send.
+
+        Raises PostError and RecipeError.
+        """
+        if closed := await self._closed(guild):
+            raise PostError(closed)
         wishes = await self.wishes(guild.id)
         chosen, job = await self._begin(guild, wishes, random.Random(), self._clock.now())
         try:
@@ -522,9 +582,10 @@ class Daily:
             await self._queue.erase(job.id)
         return {part: shown[part] for part in ("embed", "file")}
 
-    async def remove(self, post: PostRow) -> None:
+    async def remove(self, post: PostRow, *, by: int) -> None:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
         await self.store.remove(post)
+        await self._moderation.removed(post.guild_id, post.id, by=by)
         if post.job_id:
             await self._queue.erase(post.job_id)
 
@@ -536,13 +597,35 @@ class Daily:
         """Take back `forget`; False if there was nothing to take back."""
         return await self.store.remember(self._pseudonym(member_id))
 
+    async def blocked(self, guild_id: int, member_id: int) -> None:
+        """Drop dreams of a member's pictures that were prepared before the member was blocked."""
+        await self._drop(await self.store.withdraw(guild_id, author_id=member_id))
+
     async def leave(self, guild_id: int) -> None:
         """Delete what a server wanted, and its posts."""
         await self.store.leave(guild_id)
 
-    async def source_deleted(self, message_ids: Iterable[int]) -> None:
-        """Drop dreams of pictures that are gone."""
-        await self._drop(await self.store.source_deleted(message_ids))
+    async def source_deleted(self, message_ids: Iterable[int], left: Collection[str] = ()) -> None:
+        """Drop pictures that their authors took away, but for those `left` in the messages, by name."""
+        await self._drop(await self.store.source_deleted(message_ids, left))
+
+    async def look_again(self) -> None:
+        """Drop dreams of pictures that were taken away while the bot was not connected."""
+        for post in await self.store.of_members():
+            guild = self._guild(post.guild_id)
+            channel = guild and guild.get_channel_or_thread(post.source_channel_id or 0)
+            if guild is None or post.source_message_id is None:
+                continue
+            left: set[str] = set()
+            if isinstance(channel, Messageable):
+                try:
+                    left = names_in(await channel.fetch_message(post.source_message_id))
+                except (discord.NotFound, discord.Forbidden):
+                    pass
+                except discord.HTTPException as error:
+                    log.info("the picture of post %s cannot be looked at again: %s", post.id, error)
+                    continue
+            await self.source_deleted([post.source_message_id], left)
 
     async def purge(self) -> None:
         """Forget whose pictures were dreamt, and in time the posts themselves."""
@@ -563,18 +646,3 @@ class Daily:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
-
-
-def _read(effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
-    recipe = effective.read(text, presets)
-    if recipe.is_video:
-        raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
-    return recipe
-
-
-def _is_allowed(effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
-    try:
-        _read(effective, preset, presets)
-    except RecipeError:
-        return False
-    return True

@@ -61,6 +61,23 @@ class Schedule:
         """
         return cls(parse_times(times), parse_zone(zone), parse_days(days))
 
+    @classmethod
+    def read(cls, text: str) -> Schedule:
+        """Read what an admin typed in one go, such as `09:00, 9:30 pm Europe/Berlin mon-fri`.
+
+        Times come first, then a time zone (UTC if there is none) and days (every day if there are none).
+        Raises ScheduleError.
+        """
+        words = re.sub(r"\s+(am|pm)\b", r"\1", text.replace(",", " "), flags=re.IGNORECASE).split()
+        count = next((n for n, word in enumerate(words) if not word[0].isdigit()), len(words))
+        times = parse_times(" ".join(words[:count] or words))
+        days = [word for word in words[count:] if _is_day(word)]
+        place = [word for word in words[count:] if word not in days] or ["UTC"]
+        if len(place) > 1 and _is_zone(place[0]):
+            days += place[1:]  # which is no day: it says which would be
+            del place[1:]
+        return cls(times, parse_zone(" ".join(place)), parse_days(" ".join(days)))
+
     def __str__(self) -> str:
         times = ", ".join(f"{at:%H:%M}" for at in self.times)
         return f"{times} {self.zone}, {format_days(self.days)}"
@@ -115,16 +132,30 @@ def parse_zone(text: str) -> str:
     zones = _zones()
     if wanted in zones:
         return zones[wanted]
-    cities = [name for key, name in zones.items() if key.rpartition("/")[2] == wanted]
+    cities = [
+        name
+        for key, name in zones.items()
+        if key.rpartition("/")[2] == wanted and not name.startswith("Etc/")
+    ]
     if len(cities) == 1:
         return cities[0]
-    near = [zones[key] for key in difflib.get_close_matches(wanted, zones, n=3, cutoff=0.6)]
-    hint = " or ".join(
-        f"`{name}`" for name in cities[:3] or near or ["Europe/Berlin", "America/New_York", "UTC"]
-    )
-    kind = "did you mean" if cities or near else "use a name such as"
+    if offset := re.fullmatch(r"(?:utc|gmt)([+-])(\d{1,2})", wanted):
+        sign = "-" if offset[1] == "+" else "+"  # in these names, and nowhere else, west is positive
+        raise ScheduleError(
+            f"Name a place instead of `{text.strip()}`, such as `Europe/Berlin`, to get summer time right; "
+            f"`Etc/GMT{sign}{int(offset[2])}` has none."
+        )
+    places = {key: name for key, name in zones.items() if not name.startswith("Etc/")}
+    names = places | {name.rpartition("/")[2].lower(): name for name in places.values()} | _ABBREVIATIONS
+    near = [names[wanted]] if wanted in names else []
+    near += [names[key] for key in difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)]
+    near = (cities or list(dict.fromkeys(near)))[: 1 if wanted in names else 3]
+    if near:
+        hint = " or ".join(f"`{name}`" for name in near)
+        raise ScheduleError(f"I know no time zone `{text.strip()}`; did you mean {hint}?")
     raise ScheduleError(
-        f"I know no time zone `{text.strip()}`; {kind} {hint}{'?' if cities or near else '.'}"
+        f"I know no time zone `{text.strip()}`; "
+        "use a name such as `Europe/Berlin`, `America/New_York` or `UTC`."
     )
 
 
@@ -171,7 +202,7 @@ def _zones() -> dict[str, str]:
 
 
 def _parse_time(word: str) -> time:
-    match = re.fullmatch(r"(\d{1,2})(?:[:.h](\d{2}))?(am|pm)?", word)
+    match = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d{2}))?(am|pm)?", word)
     if match is None:
         raise ScheduleError(f"`{word}` is no time of day; write it like `09:00` or `21:30`.")
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
@@ -184,6 +215,22 @@ def _parse_time(word: str) -> time:
     raise ScheduleError(f"`{word}` is no time of day (00:00 to 23:59); did you mean `{near:%H:%M}`?")
 
 
+def _is_zone(text: str) -> bool:
+    try:
+        parse_zone(text)
+    except ScheduleError:
+        return False
+    return True
+
+
+def _is_day(word: str) -> bool:
+    try:
+        parse_days(word)
+    except ScheduleError:
+        return False
+    return True
+
+
 def _parse_day(word: str) -> int:
     for index, name in enumerate(_FULL_DAYS):
         if len(word) >= 2 and name.startswith(word):
@@ -193,4 +240,19 @@ def _parse_day(word: str) -> int:
     raise ScheduleError(f"`{word}` is no day of the week; {hint}")
 
 
+_ABBREVIATIONS = {
+    "pst": "America/Los_Angeles",
+    "pdt": "America/Los_Angeles",
+    "mdt": "America/Denver",
+    "cst": "America/Chicago",
+    "cdt": "America/Chicago",
+    "edt": "America/New_York",
+    "bst": "Europe/London",
+    "cest": "Europe/Berlin",
+    "eest": "Europe/Athens",
+    "ist": "Asia/Kolkata",
+    "jst": "Asia/Tokyo",
+    "aest": "Australia/Sydney",
+}
+"""What people write for a time zone that is none, and what most of them mean."""
 _FULL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

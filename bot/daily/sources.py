@@ -71,7 +71,7 @@ async def member_pictures(channels: Iterable[object], after: datetime, max_bytes
                 found += [
                     Source(
                         "members",
-                        f"attachment/{picture.id}",
+                        _name(picture),
                         picture.read,
                         message.author.id,
                         channel.id,
@@ -85,12 +85,21 @@ async def member_pictures(channels: Iterable[object], after: datetime, max_bytes
     return found
 
 
+def names_in(message: discord.Message) -> set[str]:
+    """The names of the pictures in a message that may be dreamt."""
+    return {_name(picture) for picture in message.attachments if is_picture(picture)}
+
+
 def is_picture(attachment: discord.Attachment) -> bool:
     """Whether an attachment says that it is a picture, and not a hidden one."""
     kind = (attachment.content_type or "").startswith("image/") and "svg" not in (
         attachment.content_type or ""
     )
     return (kind or Path(attachment.filename).suffix.lower() in SUFFIXES) and not attachment.is_spoiler()
+
+
+def _name(attachment: discord.Attachment) -> str:
+    return f"attachment/{attachment.id}"
 
 
 def readable(channel: object) -> TypeGuard[Messageable]:

@@ -58,6 +58,10 @@ class Effective(Values):
             steps = self.max_steps
         return replace(recipe, size=size, steps=steps)
 
+    def may_dream(self, layer: str) -> bool:
+        """Whether a layer may be dreamt of here."""
+        return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)
+
     def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> str | None:
         """Why this member may not ask for a dream in this channel: a sentence, or None if they may."""
         roles = set(role_ids)

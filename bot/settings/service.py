@@ -32,6 +32,7 @@ from bot.store.database import Database, uninterrupted
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.loader import Config, Preset, nearest
 from dream.backbone.catalog import LAYERS
+from dream.backbone.inception_v3 import imagenet_file
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Settings:
         self._database = database
         self._clock = clock
         self._keep_audit = timedelta(days=config.privacy.audit_days)
+        self._weights, self._on_cluster = config.weights.inception_v3, bool(config.farm.scheduler)
         self._servers: dict[int, Server] = {}
 
     async def server(self, guild_id: int) -> Server:
@@ -87,6 +89,22 @@ class Settings:
     async def presets(self, guild_id: int | None) -> dict[str, str]:
         """The recipes with names that can be asked for here: the shipped ones and the server's own."""
         return {**self.shipped, **((await self.server(guild_id)).presets if guild_id else {})}
+
+    def check_weights(self, recipe: Recipe, effective: Effective) -> None:
+        """Refuse a recipe whose weights are not here where what stands in for them may not dream.
+
+        Of a cluster's weights nothing is known here, so there nothing is refused. Raises RecipeError.
+        """
+        if recipe.network != "inception_v3" or self._on_cluster:
+            return
+        if self._weights.is_file() if self._weights else imagenet_file():
+            return
+        for layer in recipe.stand_in().layers:
+            if not effective.may_dream(layer):
+                raise RecipeError(
+                    f"InceptionV3's weights are not here yet, and {layer}, which stands in for them until "
+                    "then, may not be dreamt of here; please try later, or ask an admin to allow it."
+                )
 
     async def choose(
         self,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from bot.daily.slots import Schedule, parse_days, parse_times
 from bot.store.database import Base, Database, uninterrupted
 from bot.store.jobs import Job, State
+from bot.store.settings import AuditRow
 
 LEASE: Final = timedelta(minutes=5)
 """How long a process may work on a post before another takes it for dead."""
@@ -64,6 +65,19 @@ class DailyRow(Base):
     failures: Mapped[int] = mapped_column(default=0)
     """Posts in a row that failed for want of a channel or a permission."""
     reason: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What admins decide, by the names under which it is shown and logged."""
+        return {
+            "switch": "on" if self.enabled else "off",
+            "channel": f"<#{self.channel_id}>" if self.channel_id else None,
+            "times": str(self.schedule),
+            "recipe": self.recipe or "walk",
+            "thread": "on" if self.thread else "off",
+            "sources": [*self.kinds, *(f"<#{id}>" for id in self.channels)],
+            "days of pictures": self.recent_days,
+        }
 
     @property
     def schedule(self) -> Schedule:
@@ -165,10 +179,11 @@ class DailyStore:
         async with self._database.session() as session:
             return await session.get(DailyRow, guild_id)
 
-    async def wish(self, row: DailyRow) -> None:
-        """Keep what a server wants."""
+    async def wish(self, row: DailyRow, entries: Iterable[AuditRow] = ()) -> None:
+        """Keep what a server wants, and who decided it."""
         async with self._database.session() as session, session.begin():
             await session.merge(row)
+            session.add_all(entries)
 
     async def enabled(self) -> dict[Schedule, list[Wish]]:
         """The servers whose daily dream is on and not paused, by their schedules."""
@@ -381,15 +396,27 @@ class DailyStore:
         async with self._database.session() as session, session.begin():
             return (await session.scalars(query)).first() is not None
 
-    async def source_deleted(self, message_ids: Iterable[int]) -> list[str]:
-        """Drop planned posts whose picture's message is gone; returns their jobs."""
-        query = (
-            delete(PostRow)
-            .where(PostRow.source_message_id.in_(list(message_ids)), PostRow.state == PostState.PLANNED)
-            .returning(PostRow.job_id)
+    async def of_members(self) -> Sequence[PostRow]:
+        """The planned posts that are made of members' pictures."""
+        query = select(PostRow).where(
+            PostRow.state == PostState.PLANNED, PostRow.source_message_id.is_not(None)
         )
+        async with self._database.session() as session:
+            return (await session.scalars(query)).all()
+
+    async def source_deleted(self, message_ids: Iterable[int], left: Collection[str]) -> list[str]:
+        """Let go of pictures whose message is gone or holds only those `left`; returns the jobs with them.
+
+        Planned posts are dropped, earlier ones lose their note of the message.
+        """
+        gone = PostRow.source_message_id.in_(list(message_ids)) & PostRow.source.not_in(left)
+        async with self._database.session() as session:
+            if not (jobs := (await session.scalars(select(PostRow.job_id).where(gone))).all()):
+                return []
         async with self._database.session() as session, session.begin():
-            return [job_id for job_id in await session.scalars(query) if job_id]
+            await session.execute(delete(PostRow).where(gone, PostRow.state == PostState.PLANNED))
+            await session.execute(update(PostRow).where(gone).values(**NOBODY))
+        return [job_id for job_id in jobs if job_id]
 
     async def leave(self, guild_id: int) -> None:
         """Delete everything of a server."""

@@ -145,22 +145,31 @@ class Flag(JobButton, template=r"report:(?P<job>[\w-]+)"):
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
-        assert interaction.message is not None
-        effective = await interaction.client.settings.effective(interaction.guild_id, interaction.channel_id)
-        channel = interaction.guild and interaction.guild.get_channel(effective.report_channel or 0)
-        if not isinstance(channel, discord.abc.Messageable):
-            raise Refused("This server has named no channel for reports; please tell a moderator directly.")
-        view = discord.ui.View(timeout=None)
-        view.add_item(Delete(job.id))
-        asker = f" of <@{job.member_id}>" if job.member_id else ""
-        report = f"🚩 {interaction.user.mention} reports a dream{asker}: {interaction.message.jump_url}"
-        try:
-            await channel.send(report, view=view)
-        except discord.Forbidden:
-            raise Refused(
-                "I may not post in the channel for reports; please tell a moderator directly."
-            ) from None
-        await whisper(interaction, "Thank you: the moderators have been told.")
+        await report(
+            interaction, f"a dream of <@{job.member_id}>" if job.member_id else "a dream", Delete(job.id)
+        )
+
+
+async def report(interaction: Press, what: str, remedy: discord.ui.Item[Any]) -> None:
+    """Show the pressed message to the server's moderators, with a button to do something about it.
+
+    Raises Refused.
+    """
+    assert interaction.message is not None
+    effective = await interaction.client.settings.effective(interaction.guild_id, interaction.channel_id)
+    channel = interaction.guild and interaction.guild.get_channel(effective.report_channel or 0)
+    if not isinstance(channel, discord.abc.Messageable):
+        raise Refused("This server has named no channel for reports; please tell a moderator directly.")
+    view = discord.ui.View(timeout=None)
+    view.add_item(remedy)
+    told = f"🚩 {interaction.user.mention} reports {what}: {interaction.message.jump_url}"
+    try:
+        await channel.send(told, view=view)
+    except discord.Forbidden:
+        raise Refused(
+            "I may not post in the channel for reports; please tell a moderator directly."
+        ) from None
+    await whisper(interaction, "Thank you: the moderators have been told.")
 
 
 async def _ask_again(interaction: Press, job: Job, source: bytes | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from datetime import datetime
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import discord
 
+from bot.checks import NOT_A_MODERATOR, is_moderator
 from bot.errors import Refused, explain
-from bot.ui.buttons import whisper
+from bot.ui.buttons import report, whisper
 from dream.dreamer import Report
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ COLOUR: Final = discord.Colour(0x7B4FD1)
 
 def post(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
     """The message of a daily dream, as keyword arguments for `channel.send`."""
-    report = job.report or {}
-    recipe = str(report.get("recipe", job.recipe))
+    recipe = str((job.report or {}).get("recipe", job.recipe))
     # The post's id in the file's name finds the message again after a crash.
     name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
     alt = f"The daily dream: {credit(post, None)}, dreamt by a neural network with the recipe {recipe}."
@@ -43,6 +44,7 @@ def post(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[
     if post.kind != "sky":
         view.add_item(Before(post.id))
     view.add_item(Remove(post.id))
+    view.add_item(Flag(post.id))
     return {"embed": embed, "file": file, "view": view}
 
 
@@ -126,7 +128,7 @@ class PostButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"dail
     """A button that does one thing to one post, also after a restart."""
 
     name: ClassVar[str]
-    label: ClassVar[str]
+    label: ClassVar[str | None]
     emoji: ClassVar[str]
 
     def __init__(self, post_id: str) -> None:
@@ -147,14 +149,19 @@ class PostButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"dail
         try:
             post = await interaction.client.daily.store.post(self.post_id)
             if post is None or post.guild_id != interaction.guild_id:
-                raise Refused("I don't know this dream any more: it is too long ago.")
-            await self.press(interaction, post)
+                await self.miss(interaction)
+            else:
+                await self.press(interaction, post)
         except Exception as error:
             await whisper(interaction, explain(error))
 
     async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
         """Do it. Raises Refused."""
         raise NotImplementedError
+
+    async def miss(self, interaction: discord.Interaction[DreamBot]) -> None:
+        """Answer a press when the post is not known any more. Raises Refused."""
+        raise Refused("I don't know this dream any more: it is too long ago.")
 
 
 class Before(PostButton, template=r"daily-before:(?P<post>\w+)"):
@@ -182,19 +189,43 @@ class Remove(PostButton, template=r"daily-remove:(?P<post>\w+)"):
     name, label, emoji = "remove", "Remove", "🗑️"
 
     async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
-        """Delete the post, its dream and its picture."""
-        if not interaction.permissions.manage_messages:
-            raise Refused("Only a moderator (Manage Messages) can remove the daily dream.")
+        """Delete the post, its dream and its picture; a report that this was pressed at says so."""
+        bot, message = interaction.client, interaction.message
+        assert message is not None
+        if not await is_moderator(bot, interaction.user, interaction.permissions):
+            raise Refused(NOT_A_MODERATOR)
         await interaction.response.defer(ephemeral=True)
-        await interaction.client.daily.remove(post)
-        if interaction.message is not None:
-            await interaction.message.delete()
+        await bot.daily.remove(post, by=interaction.user.id)
+        place = bot.get_partial_messageable(post.channel_id or message.channel.id)
+        with contextlib.suppress(discord.NotFound):
+            await place.get_partial_message(post.message_id or message.id).delete()
+        if post.message_id not in (None, message.id):
+            done = f"🗑️ {interaction.user.mention} removed the reported dream."
+            await message.edit(content=done, view=None)
         await interaction.followup.send(
-            "Removed. Its picture will not be dreamt of here again.", ephemeral=True
+            "🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True
         )
 
+    async def miss(self, interaction: discord.Interaction[DreamBot]) -> None:
+        """Delete at least the message. Raises Refused."""
+        if not await is_moderator(interaction.client, interaction.user, interaction.permissions):
+            raise Refused(NOT_A_MODERATOR)
+        assert interaction.message is not None
+        await interaction.message.delete()
+        await whisper(interaction, "🗑️ Removed; nothing else was kept of that dream.")
 
-BUTTONS: Final = (Before, Remove)
+
+class Flag(PostButton, template=r"daily-report:(?P<post>\w+)"):
+    """Show a post to the server's moderators."""
+
+    name, label, emoji = "report", None, "🚩"
+
+    async def press(self, interaction: discord.Interaction[DreamBot], post: PostRow) -> None:
+        """Post a link to it in the channel that the admins named."""
+        await report(interaction, "a daily dream", Remove(post.id))
+
+
+BUTTONS: Final = (Before, Remove, Flag)
 
 
 def _name(post: PostRow, source: bytes) -> str:

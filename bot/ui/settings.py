@@ -376,7 +376,8 @@ def _value(name: str, value: Any) -> str:
     if value is None:
         return "not set"
     if name not in SETTINGS:
-        return f"`{value}`"
+        parts = value if isinstance(value, list) else [value]
+        return ", ".join(part if str(part).startswith("<") else f"`{part}`" for part in parts) or "none"
     return shown(name, tuple(value) if isinstance(value, list) else value)
 
 

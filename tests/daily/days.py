@@ -56,6 +56,7 @@ class Life:
             server.slots = list(server.schedule.between(start, end))
             await self.app.daily.change(
                 server.guild.id,
+                by=1,
                 enabled=True,
                 channel_id=server.channel.id,
                 times=f"{server.schedule.times[0]:%H:%M}",
@@ -73,7 +74,7 @@ class Life:
                     self.up.add(now)
             await self.env.advance_time(STEP.total_seconds())
         for server in servers:
-            await self.app.daily.change(server.guild.id, enabled=False)
+            await self.app.daily.change(server.guild.id, by=1, enabled=False)
 
     async def quarter(self) -> None:
         """Do what the schedule does in a minute; dreams are dreamt before the next quarter."""

@@ -41,7 +41,7 @@ async def main(api: str, database: str, folder: str) -> None:
             for guild in app.bot.guilds:
                 channel = next(channel for channel in guild.text_channels if channel.name == "dreams")
                 await app.daily.change(
-                    guild.id, enabled=True, channel_id=channel.id, zone="UTC", kinds=["samples", "sky"]
+                    guild.id, by=1, enabled=True, channel_id=channel.id, zone="UTC", kinds=["samples", "sky"]
                 )
         else:
             clock.set(datetime.fromisoformat(line).replace(tzinfo=UTC))
