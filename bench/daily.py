@@ -1,7 +1,7 @@
 """The daily dream in the long run: months of days with kills, ten thousand servers, the minute they share.
 
     python -m bench.daily days [--zone ZONE] [--change 0] [--days 30] [--risk 0.01]
-    python -m bench.daily servers [--servers 10000] [--zones 6] [--seconds 8]
+    python -m bench.daily servers [--servers 10000] [--zones 6] [--seconds 30]
     python -m bench.daily minute [--servers 1667] [--bytes 60000]
 
 `days` is a simulated Discord with a server for every quarter hour of the day, thirty days around each

@@ -98,6 +98,12 @@ class World:
             if post.job_id and post.state == "planned":
                 await self.app.queue.finished(post.job_id)
 
+    async def members_only(self) -> None:
+        """Let only the pictures that members post in #art be dreamt."""
+        for kind in ("samples", "sky"):
+            await self.admin.send(self.dreams, f"!daily source remove {kind}")
+        await self.admin.send(self.dreams, f"!daily source add {self.art.mention}")
+
     async def posts(self) -> list[PostRow]:
         """Every slot that was taken on, the earliest first."""
         async with self.app.database.session() as session:
@@ -127,9 +133,9 @@ class World:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    import pretended
+    import daily_dreams
 
-    farm = Farm(workers=1, render=pretended.render, warm=pretended.warm)
+    farm = Farm(workers=1, render=daily_dreams.render, warm=daily_dreams.warm)
     await farm.start()
     await farm.probe(SAMPLE)  # so that nothing waits for the worker to come up
     yield farm

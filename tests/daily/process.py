@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pretended
+import daily_dreams
 
 from bot.app import App
 from bot.clock import MovedClock
@@ -23,7 +23,7 @@ WAIT = 20
 async def main(api: str, database: str, folder: str) -> None:
     point_at(api)
     clock = MovedClock(datetime(2026, 3, 1, tzinfo=UTC))
-    farm = Farm(workers=1, render=pretended.render, warm=pretended.warm)
+    farm = Farm(workers=1, render=daily_dreams.render, warm=daily_dreams.warm)
     app = App(Config(data=Path(folder), store=Store(url=database)), clock, farm)
     await app.open_store()
     await app.bot.login("wire")

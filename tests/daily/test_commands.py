@@ -99,6 +99,52 @@ async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
     assert not await world.posts()
 
 
+async def test_changes_are_in_the_settings_log(world: World) -> None:
+    await world.on("09:00, 9 pm", "Europe/Berlin", "mon-fri")
+    for command in (
+        "recipe serpents",
+        "thread on",
+        f"source add {world.art.mention}",
+        "source days 5",
+        "off",
+    ):
+        await world.admin.send(world.dreams, f"!daily {command}")
+    await world.admin.send(world.dreams, "!settings log")
+    said = world.dreams.last_message.embeds[0].description
+    for line in (
+        "daily **switch**: `off` → `on`",
+        f"daily **channel**: not set → {world.dreams.mention}",
+        "daily **times**: `09:00 UTC, daily` → `09:00, 21:00 Europe/Berlin, weekdays`",
+        "daily **recipe**: `walk` → `serpents`",
+        "daily **thread**: `off` → `on`",
+        f"daily **sources**: `samples`, `sky` → `samples`, `sky`, {world.art.mention}",
+        "daily **days of pictures**: `14` → `5`",
+        "daily **switch**: `on` → `off`",
+    ):
+        assert f"{world.admin.mention} · {line}" in said
+    assert said.count("\n") == 7
+
+
+async def test_a_recipe_is_offered_while_it_is_typed(world: World) -> None:
+    offers = await world.admin.autocomplete(world.dreams, "daily recipe", "recipe", "")
+    assert offers[0]["value"] == "walk"
+    offers = await world.admin.autocomplete(world.dreams, "daily recipe", "recipe", "serp")
+    assert "serpents" in [offer["value"] for offer in offers]
+
+
+async def test_members_may_take_their_pictures_back_by_slash_command(world: World) -> None:
+    answer = await world.alice.slash(world.dreams, "daily forget")
+    assert answer.ephemeral
+    assert "not be used" in answer.response.content
+
+
+async def test_a_thread_that_may_not_be_opened_is_said(world: World) -> None:
+    await world.on()
+    world.deny(create_public_threads=True)
+    await world.admin.send(world.dreams, "!daily thread on")
+    assert "Create Public Threads" in last(world)
+
+
 async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
     await world.admin.send(world.dreams, "!daily preview")
     assert world.admin.user.dm_channel.last_message.attachments

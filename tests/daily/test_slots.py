@@ -131,6 +131,37 @@ def test_bad_input_is_answered_with_the_nearest_valid_form(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("09:00 Europe/Berlin", "09:00 Europe/Berlin, daily"),
+        ("09:00, 21:00 Europe/Berlin mon-fri", "09:00, 21:00 Europe/Berlin, weekdays"),
+        ("9:00 pm New York", "21:00 America/New_York, daily"),
+        ("0930 sat,sun berlin", "09:30 Europe/Berlin, weekends"),
+        ("9 am mon-fri", "09:00 UTC, weekdays"),
+    ],
+)
+def test_a_schedule_typed_in_one_go(text: str, schedule: str) -> None:
+    assert str(Schedule.read(text)) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("09:00 New Yrok", "did you mean `America/New_York`?"),
+        ("09:00 Europe/Berln mon", "did you mean `Europe/Berlin`"),
+        ("09:00 PST", "did you mean `America/Los_Angeles`?"),
+        ("09:00 UTC+2", "`Etc/GMT-2`"),  # west is positive in these names
+        ("09:00 London someday", "did you mean `sunday`?"),
+        ("Europe/Berlin", "write it like `09:00`"),
+    ],
+)
+def test_a_mistake_typed_in_one_go(text: str, hint: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        Schedule.read(text)
+    assert hint in str(error.value)
+
+
 def test_forgiving_input() -> None:
     assert Schedule.parse("9pm 07.30, 7:30 AM", "berlin", "sat-mon") == Schedule(
         (time(7, 30), time(21)), "Europe/Berlin", frozenset({5, 6, 0})

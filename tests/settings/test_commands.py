@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.checks import NOT_A_MANAGER
@@ -60,6 +62,22 @@ async def test_a_limit_is_explained_to_whoever_meets_it(
     assert "✅" in await world.say(world.admin, f"!settings set {setting.format(**places)}")
     assert answer in await world.say(world.alice, asked)
     assert await world.jobs(world.alice) == []
+
+
+async def test_no_layer_that_may_not_dream_stands_in_for_another(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # without InceptionV3's weights
+    await world.dream(world.alice, "!sky mixed5")
+    await world.say(world.admin, "!settings set recipe mixed5")
+    assert "✅" in await world.say(world.admin, "!settings set networks inception_v3")
+    said = await world.say(world.alice, "!sky")
+    assert "weights are not here yet, and block9" in said and "\n" not in said
+    await world.say(world.admin, "!settings set networks inception_v3 efficientnet_lite0")
+    await world.dream(world.alice)
+    await world.say(world.admin, "!settings set layers mixed5")
+    assert "block9" in await world.say(world.alice, "!sky")
+    assert len(await world.jobs(world.alice)) == 2
 
 
 async def test_the_limits_of_what_may_wait(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Dreams that only pretend, for the farm under the daily dream."""
+"""Dreams that only pretend. Workers import this by its name, which no other module in tests has."""
 
 from collections.abc import Callable
 
