@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 TOPIC = "dreams"
 """Dask's event topic on which every dream tells its progress."""
 
+NICENESS = 10
+"""The scheduling priority of dreaming, from 0 as everybody else to 19."""
+
 Render = Callable[[Work, Callable[[Progress], None], Callable[[], bool]], Rendered]
 Key = tuple[str, str]
 
@@ -44,7 +47,11 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
     async def setup(self, worker: Worker) -> None:
         """Warm up; the worker joins its scheduler only after this."""
         self._worker = worker
-        await asyncio.to_thread(self._warm)
+        await asyncio.to_thread(self._warm_politely)
+
+    def _warm_politely(self) -> None:
+        give_way()
+        self._warm()
 
     def transition(self, key: Key, start: str, finish: str, **kwargs: object) -> None:
         """Give a cancelled dream its time to stop."""
@@ -57,6 +64,14 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
                 "Dream %s did not stop %g s after it was cancelled; restarting.", key[1], self._patience
             )
             os._exit(1)
+
+
+def give_way() -> None:
+    """Let other work of this machine go before what the calling thread, and threads that it starts, compute.
+
+    A bot beside its worker thus answers at once; a machine with nothing else to do dreams as fast as ever.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def is_cancelled(worker: Worker, key: Key) -> bool:
@@ -75,6 +90,7 @@ REFUSALS = (PictureError, RecipeError)
 
 def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
     """The task of one dream: `render` it, telling progress as events."""
+    give_way()
     worker = get_worker()
     told = 0.0
 

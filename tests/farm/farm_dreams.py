@@ -41,6 +41,8 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
                 hog = bytearray(os.urandom(1024) * int(float(value) * 1024))
                 time.sleep(10)
                 del hog
+            case "priority":
+                Path(value).write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
             case "refuse":
                 raise {"picture": PictureError, "recipe": RecipeError}[value](f"a bad {value}")
             case "break":

@@ -88,6 +88,12 @@ async def test_a_look_at_a_picture_survives_its_worker(farm: Farm) -> None:
     assert (await looking).width == 2000
 
 
+async def test_dreaming_gives_way_to_other_work_of_the_machine(farm: Farm, tmp_path: Path) -> None:
+    worker = await pid(farm)
+    await farm.dream("polite", work(f"priority={tmp_path}/priority"))
+    assert int((tmp_path / "priority").read_text()) > psutil.Process(worker).nice() == psutil.Process().nice()
+
+
 @pytest.mark.parametrize(("kind", "error"), [("picture", PictureError), ("recipe", RecipeError)])
 async def test_a_refused_dream_says_why(farm: Farm, kind: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"a bad {kind}"):
