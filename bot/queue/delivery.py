@@ -226,7 +226,7 @@ def _belongs(message: discord.Message, job: Job) -> bool:
 def _refusal(error: Exception) -> str | None:
     """Why Discord will never take a message, as far as this answer says so."""
     match error:
-        case discord.HTTPException(status=401):
+        case discord.HTTPException(code=10015) | discord.HTTPException(code=50027):
             return INTERACTION_OVER
         case discord.NotFound():
             return MESSAGE_GONE

@@ -206,6 +206,7 @@ class Line:
 
     def __init__(self) -> None:
         self.jobs: dict[str, Waiting] = {}
+        self.interrupted = _Member()
         self.kinds: dict[Kind, _Turns | _Schedule] = {
             Kind.DREAM: _Turns(1),
             Kind.DAILY: _Schedule(),
@@ -222,21 +223,30 @@ class Line:
     def __iter__(self) -> Iterator[Waiting]:
         return iter(self.jobs.values())
 
-    def add(self, job: Waiting) -> None:
-        """Let a job wait. One that waits already stays where it is."""
+    def add(self, job: Waiting, *, interrupted: bool = False) -> None:
+        """Let a job wait. One that waits already stays where it is.
+
+        An `interrupted` one had its turn and goes before everybody: on a cluster it may still be running.
+        """
         if job.id not in self.jobs:
             self.jobs[job.id] = job
-            self.kinds[job.kind].add(job, (job.guild_id, job.member_id))
+            line = self.interrupted if interrupted else self.kinds[job.kind]
+            line.add(job, (job.guild_id, job.member_id))
 
     def remove(self, id: str) -> bool:
         """Take a job out of the line; False if it does not wait in it."""
         job = self.jobs.pop(id, None)
         if job is not None:
-            self.kinds[job.kind].remove(job, (job.guild_id, job.member_id))
+            line = self.interrupted if id in self.interrupted.jobs else self.kinds[job.kind]
+            line.remove(job, (job.guild_id, job.member_id))
         return job is not None
 
     def take(self, now: datetime) -> Waiting | None:
         """The job whose turn it is, no longer waiting; None if nobody waits."""
+        if self.interrupted:
+            job = self.interrupted.take()
+            del self.jobs[job.id]
+            return job
         present = [kind for kind in ORDER if self.kinds[kind]]
         if not present:
             return None
@@ -255,8 +265,10 @@ class Line:
         job = self.jobs.get(id)
         if job is None:
             return None
+        if id in self.interrupted.jobs:
+            return self.interrupted.ahead(job, ())
         ahead = self.kinds[job.kind].ahead(job, (job.guild_id, job.member_id))
-        sooner = [self.kinds[kind] for kind in ORDER[: ORDER.index(job.kind)]]
+        sooner = [self.interrupted, *(self.kinds[kind] for kind in ORDER[: ORDER.index(job.kind)])]
         return Ahead(
             ahead.jobs + sum(len(line) for line in sooner), ahead.cost + sum(line.cost for line in sooner)
         )

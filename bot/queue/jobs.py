@@ -177,6 +177,7 @@ class Ledger:
     async def adopt(self) -> Sequence[Job]:
         """Take over the unfinished jobs of processes that are gone, and say that this one lives.
 
+        Those that were being dreamt wait again; that they were, their `started_at` still tells.
         On SQLite, which one process uses at a time, everything unfinished is this process's.
         """
         async with self.database.session() as session, session.begin():
@@ -198,9 +199,7 @@ class Ledger:
             if not ids:
                 return ()
             await session.execute(
-                update(Job)
-                .where(Job.id.in_(ids), Job.state == State.DREAMING)
-                .values(state=State.QUEUED, started_at=None)
+                update(Job).where(Job.id.in_(ids), Job.state == State.DREAMING).values(state=State.QUEUED)
             )
             await session.execute(update(Job).where(Job.id.in_(ids)).values(owner=self.owner))
             taken = select(Job).where(Job.id.in_(ids)).order_by(Job.created_at, Job.id)

@@ -285,7 +285,7 @@ class Queue:
             self._spawn(self._deliver(job))
         else:
             waiting = Waiting(job.id, job.kind, job.guild_id or 0, job.member_id or 0, job.cost, job.due_at)
-            self.line.add(waiting)
+            self.line.add(waiting, interrupted=job.started_at is not None)
             self._wake.set()
 
     async def _announce(self, job: Job) -> None:

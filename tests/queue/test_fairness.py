@@ -132,6 +132,17 @@ def test_the_place_told_is_the_place_taken_when_all_cost_the_same(asked, data) -
     assert told.cost == told.jobs
 
 
+def test_what_a_restart_interrupted_goes_on_first() -> None:
+    line = Line()
+    line.add(waiting("patient"))
+    line.add(waiting("interrupted", member=2, kind=Kind.ZOOM), interrupted=True)
+    line.add(waiting("interrupted too", member=3), interrupted=True)
+    assert line.ahead("patient").jobs == 2
+    assert line.remove("interrupted")
+    assert line.ahead("interrupted too").jobs == 0
+    assert [job.id for job in drained(line)] == ["interrupted too", "patient"]
+
+
 def test_newcomers_are_told_different_places() -> None:
     line = Line()
     for number in range(5):

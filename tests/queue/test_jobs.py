@@ -91,6 +91,7 @@ async def test_a_living_process_keeps_its_jobs_and_a_dead_ones_are_taken_over(
     third = Ledger(postgres_database, Clock())
     taken = [job for jobs in await asyncio.gather(second.adopt(), third.adopt()) for job in jobs]
     assert {(job.id, job.state) for job in taken} == {(waiting.id, State.QUEUED), (dreaming.id, State.QUEUED)}
+    assert {job.id for job in taken if job.started_at} == {dreaming.id}
     assert len(taken) == 2
     assert await first.rendered(dreaming.id, DREAM) is None
     assert set(await first.ended_elsewhere([waiting.id, dreaming.id])) == {waiting.id, dreaming.id}
