@@ -40,7 +40,7 @@ class ChannelMention(commands.Converter[int]):
         number = argument.removeprefix("<#").removesuffix(">")
         if not argument.startswith("<#") or not number.isdecimal():
             raise commands.BadArgument(f"“{argument[:40]}” is no channel")
-        return int(number)
+        return int(number[:20])
 
 
 class SettingsCommands(commands.Cog, name="Settings"):
@@ -116,6 +116,10 @@ class SettingsCommands(commands.Cog, name="Settings"):
         """Show what holds here, and who decided it."""
         assert context.guild is not None
         here = channel or getattr(context.channel, "parent_id", None) or context.channel.id
+        seen = context.guild.get_channel(here)
+        assert isinstance(context.author, discord.Member)
+        if seen is None or not seen.permissions_for(context.author).view_channel:
+            raise Refused("I see no such channel on this server; choose one from the list that # opens.")
         embed = await overview(self.bot, context.guild, here)
         await context.reply(embed=embed, mention_author=False)
 

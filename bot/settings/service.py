@@ -162,17 +162,15 @@ class Settings:
         """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingError(f"That is no settings file: {error}.") from None
         sections = ("server", "channels", "presets")
         for key, table in document.items():
             if key not in sections or not isinstance(table, dict):
-                raise SettingError(
-                    f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}."
-                )
+                raise SettingError(f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}")
         choices: dict[int, Choices] = {}
         for key, table in {"server": document.get("server", {}), **document.get("channels", {})}.items():
-            channel_id = WHOLE_SERVER if key == "server" else int(key) if key.isdecimal() else -1
+            channel_id = WHOLE_SERVER if key == "server" else int(key[:20]) if key.isdecimal() else -1
             if not isinstance(table, dict) or (channel_id and not exists(Kind.CHANNEL, channel_id)):
                 raise SettingError(f"[channels.{key[:40]}] is no channel of this server.")
             try:
@@ -213,7 +211,7 @@ class Settings:
             if name not in server.presets:
                 own = list(server.presets)
                 hint = nearest(name, own) if own else "it has none yet"
-                raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}.")
+                raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}")
             return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
 
         await self._change(guild_id, without, by=by, action="delete preset")
