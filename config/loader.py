@@ -212,7 +212,8 @@ class Queue(Section):
     member_seconds: Annotated[int, Field(ge=1)] = 600
     """What one member may have waiting and running; the ceiling of the servers' own limit."""
     server_seconds: Annotated[int, Field(ge=1)] = 3600
-    """What one server may have waiting and running; the ceiling of the servers' own limit."""
+    """What one server may have waiting and running; the ceiling of the servers' own limit. A single
+    dream that would take longer is refused."""
     total_seconds: Annotated[int, Field(ge=1)] = 86_400
     """What may be waiting and running over all servers."""
     grace: Annotated[int, Field(ge=0, le=3600)] = 30

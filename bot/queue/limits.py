@@ -12,7 +12,7 @@ class LimitReached(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one unfinished job takes up: `cost` in seconds of one worker."""
+    """What one unfinished job takes up: `cost` in seconds of a worker; `guild_id` 0: direct messages."""
 
     member_id: int
     guild_id: int
@@ -66,7 +66,7 @@ class Limits:
             ),
             ("Everyone together already has", self.total, self.sum),
         ]
-        for whose, limit, held in scopes:
+        for whose, limit, held in scopes if claim.guild_id else (scopes[0], scopes[2]):
             if held > 0 and held + claim.cost > limit:
                 return Over(whose, limit, held + claim.cost - limit, held)
         return None

@@ -79,6 +79,7 @@ class Queue:
         )
         self.draining = False
         self._running: dict[str, _Running] = {}
+        self._delivering: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
@@ -268,6 +269,11 @@ class Queue:
         return probe.width, probe.height
 
     def _check_limits(self, claim: Claim, ask: Ask) -> None:
+        if claim.cost > self.limits.server:  # whoever waits behind it would wait as long
+            raise LimitReached(
+                f"That dream would take about {claim.cost / 60:.0f} minutes, longer than I dream at a time; "
+                "please ask for a smaller size, fewer steps or fewer seconds."
+            )
         over = self.limits.over(claim, ask.member_seconds, ask.server_seconds)
         if over is None:
             return
@@ -282,7 +288,7 @@ class Queue:
     def _take_in(self, job: Job) -> None:
         self.limits.hold(job.id, Claim(job.member_id or 0, job.guild_id or 0, job.cost))
         if job.state is State.DELIVERING:
-            self._spawn(self._deliver(job))
+            self._hand_over(job)
         else:
             waiting = Waiting(job.id, job.kind, job.guild_id or 0, job.member_id or 0, job.cost, job.due_at)
             self.line.add(waiting, interrupted=job.started_at is not None)
@@ -378,7 +384,7 @@ class Queue:
         if stored.state is State.DONE:
             self._let_go(job.id)
         else:
-            self._spawn(self._deliver(stored, rendered.data))
+            self._hand_over(stored, rendered.data)
         if job.width and job.height:
             self.estimates.learn(Recipe.parse(job.recipe), job.width, job.height, took)
 
@@ -391,6 +397,10 @@ class Queue:
         log.warning("the farm dropped job %s; it is dreamt again", job.id)
         await asyncio.sleep(FARM_GONE)
         self._take_in(again)
+
+    def _hand_over(self, job: Job, picture: bytes | None = None) -> None:
+        self._delivering[job.id] = task = self._spawn(self._deliver(job, picture))
+        task.add_done_callback(lambda _: self._delivering.pop(job.id, None))
 
     async def _deliver(self, job: Job, picture: bytes | None = None) -> None:
         if picture is None:
@@ -436,7 +446,10 @@ class Queue:
 
     async def _forget(self, whose: ColumnElement[bool]) -> None:
         for job in await self.ledger.unfinished(whose):
-            await self.cancel(job.id)
+            if not await self.cancel(job.id) and (delivering := self._delivering.get(job.id)):
+                delivering.cancel()
+                job.state = State.CANCELLED
+                self._spawn(self._show_end(job))
         for id in await self.ledger.forget(whose):
             self._let_go(id)
 
