@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import discord
@@ -23,6 +24,9 @@ MESSAGE_BYTES = 50_000
 LOOK_BACK = 10
 """How many messages back a picture is looked for."""
 
+Source = Callable[[], Awaitable[bytes | None]] | None
+"""What fetches the picture to dream on; without one, the sky is dreamt of."""
+
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff")
 
 
@@ -31,7 +35,7 @@ async def ask(
     who: discord.Member | discord.User,
     channel: Any,
     words: str | Recipe,
-    source: bytes | None,
+    source: Source,
     *,
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
@@ -39,11 +43,11 @@ async def ask(
     author_id: int | None = None,
     spoiler: bool = False,
 ) -> Job:
-    """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
+    """Queue a dream of what `source` fetches (None: of a generated sky) after the recipe in `words`.
 
-    `author_id` posted the source. `message` asks for it, and the dream's message replies to it; or
-    `interaction` does. `parent` is the job that it grew from. Raises Refused, RecipeError or PictureError:
-    each one sentence for whoever asked.
+    Nothing is fetched for whoever may not ask. `author_id` posted the source. `message` asks for it, and the
+    dream's message replies to it; or `interaction` does. `parent` is the job that it grew from. Raises
+    Refused, RecipeError or PictureError: each one sentence for whoever asked.
     """
     guild = getattr(channel, "guild", None)
     guild_id = guild.id if guild else None
@@ -55,6 +59,8 @@ async def ask(
     roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
     if sentence := effective.refusal(place, who.id, roles):
         raise Refused(sentence)
+    if guild and interaction and not _may_write(channel, interaction.permissions):
+        raise Refused("You may not write in this channel, so please ask me in another.")
     if isinstance(words, str):
         recipe = effective.read(words, await bot.settings.presets(guild_id))
     else:
@@ -67,7 +73,7 @@ async def ask(
         Ask(
             kind="zoom" if recipe.is_video else "dream",
             recipe=str(recipe),
-            source=source,
+            source=await source() if source else None,
             guild_id=guild_id,
             channel_id=channel.id,
             member_id=who.id,
@@ -82,6 +88,12 @@ async def ask(
             server_seconds=effective.server_seconds,
         )
     )
+
+
+def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
+    if isinstance(channel, discord.Thread):
+        return permissions.send_messages_in_threads
+    return permissions.send_messages
 
 
 class Found(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -114,7 +115,7 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
         """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = found and await download(found.picture, self.bot.config.picture.max_bytes)
+        source = found and partial(download, found.picture, self.bot.config.picture.max_bytes)
         job = await ask(
             self.bot,
             context.author,

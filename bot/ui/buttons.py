@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import discord
@@ -49,7 +50,7 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"job:n
         """Find the job and do what the button is for; whatever is wrong is told to the presser alone."""
         try:
             job = await interaction.client.queue.get(self.job_id)
-            if job is None:
+            if job is None or job.guild_id != interaction.guild_id:
                 await self.miss(interaction)
             else:
                 await self.press(interaction, job)
@@ -72,11 +73,7 @@ class Again(JobButton, template=r"again:(?P<job>[\w-]+)"):
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Ask for the dream anew."""
-        await interaction.response.defer()
-        source = await interaction.client.queue.source(job.id)
-        if source is None and job.has_source:
-            raise Refused(GONE)
-        await _ask_again(interaction, job, source)
+        await _ask_again(interaction, job, interaction.client.queue.source if job.has_source else None)
 
 
 class Deeper(JobButton, template=r"deeper:(?P<job>[\w-]+)"):
@@ -86,11 +83,7 @@ class Deeper(JobButton, template=r"deeper:(?P<job>[\w-]+)"):
 
     async def press(self, interaction: Press, job: Job) -> None:
         """Ask for a dream of the dream."""
-        await interaction.response.defer()
-        result = await interaction.client.queue.result(job.id)
-        if result is None:
-            raise Refused(GONE)
-        await _ask_again(interaction, job, result)
+        await _ask_again(interaction, job, interaction.client.queue.result)
 
 
 class Cancel(JobButton, template=r"cancel:(?P<job>[\w-]+)"):
@@ -164,6 +157,8 @@ async def report(interaction: Press, what: str, remedy: discord.ui.Item[Any]) ->
     view.add_item(remedy)
     told = f"🚩 {interaction.user.mention} reports {what}: {interaction.message.jump_url}"
     try:
+        if await _told_already(channel, interaction.message.jump_url):
+            raise Refused("Thank you: the moderators have been told already.")
         await channel.send(told, view=view)
     except discord.Forbidden:
         raise Refused(
@@ -172,13 +167,30 @@ async def report(interaction: Press, what: str, remedy: discord.ui.Item[Any]) ->
     await whisper(interaction, "Thank you: the moderators have been told.")
 
 
-async def _ask_again(interaction: Press, job: Job, source: bytes | None) -> None:
+async def _told_already(channel: discord.abc.Messageable, link: str) -> bool:
+    """Whether one of the latest messages there tells of this one, so that nobody floods it at a button."""
+    try:
+        return any([link in message.content async for message in channel.history(limit=50)])
+    except discord.Forbidden:  # it may be written to and not read
+        return False
+
+
+async def _ask_again(
+    interaction: Press, job: Job, kept: Callable[[str], Awaitable[bytes | None]] | None
+) -> None:
+    async def source() -> bytes:
+        picture = await kept(job.id) if kept else None
+        if picture is None:
+            raise Refused(GONE)
+        return picture
+
+    await interaction.response.defer()
     await ask(
         interaction.client,
         interaction.user,
         interaction.channel,
         dataclasses.replace(Recipe.parse(job.recipe), seed=None),
-        source,
+        source if kept else None,
         interaction=interaction,
         parent=job.id,
         author_id=job.author_id,
@@ -192,6 +204,6 @@ BUTTONS = (Again, Deeper, Cancel, Delete, Flag)
 async def whisper(interaction: discord.Interaction[Any], sentence: str) -> None:
     """Tell the presser, and nobody else."""
     if interaction.response.is_done():
-        await interaction.followup.send(sentence, ephemeral=True)
+        await interaction.followup.send(sentence, ephemeral=True, suppress_embeds=True)
     else:
-        await interaction.response.send_message(sentence, ephemeral=True)
+        await interaction.response.send_message(sentence, ephemeral=True, suppress_embeds=True)
