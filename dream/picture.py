@@ -69,13 +69,14 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, within: tuple[int, int]
         if within:
             image.draft("RGB", (max(within), max(within)))
         image.load()
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I") or image.mode == "F":
-            pixels = _grey(np.asarray(image, np.float32), image.mode)
-            return resize(pixels, *_fitting(image.size, within))
-        image = _srgb(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        deep = image.mode if image.mode.startswith("I") or image.mode == "F" else None
+        # Brought down before anything else is made of it: a small file can hold a very large picture.
+        image = _smooth(image)
         image = image.resize(_fitting(image.size, within), Image.Resampling.LANCZOS, reducing_gap=3)
-        return np.asarray(image, np.float32) / np.float32(255)
+        if deep:
+            return _grey(np.asarray(image), deep)
+        return np.asarray(_srgb(image), np.float32) / np.float32(255)
 
 
 def encode(
@@ -165,7 +166,9 @@ def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
 def _check(image: Image.Image, limits: Limits) -> None:
     if image.width * image.height > limits.pixels:
         raise _too_large(limits, image.width, image.height)
-    if getattr(image, "n_frames", 1) > limits.frames:
+    # A TIFF's further pages are no animation, and to count very many of them takes minutes.
+    frames = 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
+    if frames > limits.frames:
         raise PictureError(f"That animation has more than {limits.frames} frames; please send a shorter one.")
 
 
@@ -183,9 +186,27 @@ def _register_heif() -> None:
     pi_heif.register_heif_opener()
 
 
+def _smooth(image: Image.Image) -> Image.Image:
+    """The same picture in a mode whose values can be averaged."""
+    match image.mode:
+        case "P" | "PA":
+            return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        case "1":
+            return image.convert("L")
+        case mode if mode.startswith("I;"):
+            return image.convert("I").convert("F")
+        case "I":
+            return image.convert("F")
+        case "F":
+            return Image.fromarray(np.nan_to_num(np.asarray(image), nan=0, posinf=1, neginf=0))
+        case "RGB" | "L" if image.has_transparency_data:
+            return image.convert("RGBA")  # one colour stands for transparent
+        case _:
+            return image
+
+
 def _grey(values: Pixels, mode: str) -> Pixels:
     """16-bit, 32-bit and float greys as RGB pixels."""
-    values = np.nan_to_num(values, nan=0, posinf=1, neginf=0)
     if mode != "F":
         values = values / np.float32(65535)
     elif values.max(initial=0) > 1:

@@ -120,6 +120,29 @@ def test_a_wide_gamut_becomes_srgb():
     assert_upright(decode(file(halves(), icc_profile=b"no profile at all")))
 
 
+def test_a_document_of_many_pages_is_its_first():
+    pages = [halves((8, 6)), *(Image.new("RGB", (8, 6), "blue") for _ in range(5))]
+    data = file(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert probe(data, Limits(frames=3)).format == "TIFF"
+    assert_upright(decode(data, Limits(frames=3)))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_is_brought_down_alike(mode):
+    ramp = Image.linear_gradient("L").resize((300, 200))
+    if mode == "F":
+        image = Image.fromarray(np.asarray(ramp, np.float32) / 255)
+    elif mode in ("I", "I;16"):
+        image = Image.fromarray(np.asarray(ramp).astype(np.int32 if mode == "I" else np.uint16) * 257)
+    else:
+        image = ramp.convert(mode)
+    data = file(image, "TIFF")
+    small = decode(data, within=(60, 60))
+    assert small.shape == (40, 60, 3)
+    reference = np.asarray(ramp.resize((60, 40), Image.Resampling.LANCZOS), np.float32)[..., None] / 255
+    assert np.abs(small - reference).mean() < (0.06 if mode == "1" else 0.01)
+
+
 def test_a_large_picture_is_brought_down_within_what_is_needed():
     data = file(halves((400, 300)), "JPEG", quality=95, subsampling=0)
     assert_upright(decode(data, within=(80, 60)))
