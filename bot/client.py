@@ -146,7 +146,7 @@ class DreamBot(commands.AutoShardedBot):
         if sentence is None:
             return
         try:
-            await context.reply(sentence, mention_author=False, ephemeral=True)
+            await context.reply(sentence, mention_author=False, ephemeral=True, suppress_embeds=True)
         except discord.HTTPException as refused:
             log.info("could not answer in channel %s: %s", context.channel.id, refused)
 

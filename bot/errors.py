@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 import secrets
+import unicodedata
 
 import discord
 from discord import app_commands
@@ -22,15 +24,30 @@ class Refused(commands.CommandError, app_commands.AppCommandError):
     """A command or a press that cannot be done as asked. `str()` is the sentence that its asker reads."""
 
 
+LONGEST = 2000
+"""Characters of a message, at most."""
+
 SPEAKING = (Refused, SettingError, RecipeError, PictureError, FarmError)
 """Errors whose own text is written for members."""
 
 
 def explain(error: BaseException, prefix: str = "/") -> str:
-    """Return the sentence to answer `error` with.
+    """Return the sentence to answer `error` with, in which what somebody typed is shown as code.
 
     An error that nobody foresaw goes to the log with its traceback, under a number that the sentence gives.
     """
+    sentence = _sentence(error, prefix)
+    return re.sub("“(.+?)”", lambda quoted: code(quoted[1]), sentence, flags=re.DOTALL)[:LONGEST]
+
+
+def code(typed: str, longest: int = 60) -> str:
+    """What somebody typed, as code: it formats, links, pings and hides nothing."""
+    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in typed)
+    plain = plain.strip().replace("`", "ˋ")
+    return f"`{plain if len(plain) <= longest else plain[: longest - 1] + '…'}`" if plain else "“”"
+
+
+def _sentence(error: BaseException, prefix: str) -> str:
     while isinstance(
         error,
         commands.CommandInvokeError
@@ -55,7 +72,9 @@ def explain(error: BaseException, prefix: str = "/") -> str:
         case commands.CommandOnCooldown() | app_commands.CommandOnCooldown():
             return f"That was quick! Please try again in {max(1, round(error.retry_after))} s."
         case commands.UserInputError():
-            return f"I couldn't read that: {str(error).rstrip('.')}. See `{prefix}help`."
+            typed = getattr(error, "argument", None)
+            detail = str(error).rstrip(".").replace(f'"{typed}"', f"“{typed}”")
+            return f"I couldn't read that: {detail}. See `{prefix}help`."
         case discord.Forbidden():
             return (
                 "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files and "
@@ -70,4 +89,4 @@ def explain(error: BaseException, prefix: str = "/") -> str:
 def unknown_command(word: str, known: list[str], prefix: str) -> str | None:
     """Return what to say about a command that does not exist: the nearest one, or nothing if none is near."""
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.75)
-    return f"I don't know `{prefix}{word}`; did you mean `{prefix}{close[0]}`?" if close else None
+    return f"I don't know {code(prefix + word)}; did you mean `{prefix}{close[0]}`?" if close else None

@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import Refused, unknown_command
+from bot.errors import Refused, code, unknown_command
 from dream import atlas
 from dream.backbone.catalog import NETWORKS, NetworkName
 from dream.recipe import OPTIONS
@@ -161,7 +161,7 @@ class About(commands.Cog, name="Help"):
         if command is None:
             raise Refused(
                 unknown_command(name, list(self.bot.all_commands), prefix)
-                or f"There is no command `{prefix}{name}`; `{prefix}help` shows them all."
+                or f"There is no command {code(prefix + name)}; `{prefix}help` shows them all."
             )
         embed = discord.Embed(
             title=f"{prefix}{command.qualified_name} {command.signature}".strip(),

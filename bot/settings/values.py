@@ -28,7 +28,7 @@ class SettingError(ValueError):
 
 def unknown(name: str) -> SettingError:
     """What to raise for a setting that there is not."""
-    return SettingError(f"There is no setting called “{name[:40]}”; {nearest(name, SETTINGS)}.")
+    return SettingError(f"There is no setting called “{name[:40]}”; {nearest(name, SETTINGS)}")
 
 
 class Kind(StrEnum):
@@ -219,6 +219,6 @@ def read(name: str, value: object) -> Any:
     except ValidationError as error:
         detail = error.errors()[0]
         if kind(name) is Kind.LAYERS and detail["type"] == "value_error":
-            raise SettingError(f"{name}: {detail['ctx']['error']}.") from None
+            raise SettingError(f"{name}: {detail['ctx']['error']}") from None
         given = str(value)[:60]
         raise SettingError(f"{name} must be {expected(name)}, not “{given}”.") from None
