@@ -1,9 +1,10 @@
 """What the queue costs, and how well it foretells.
 
-    python -m bench.queue [line] [rows] [estimates]
+    python -m bench.queue [line] [rows] [flood] [estimates]
 
-`line` and `rows` compare a long queue with a short one. `estimates` predicts each of a mix of real dreams
-before it is dreamt, on one worker of this machine.
+`line` and `rows` compare a long queue with a short one. In `flood` one member asks for a hundred dreams (that
+sleep), and others, who come one after another, for their first. `estimates` predicts each of a mix of real
+dreams before it is dreamt. Both have one worker of this machine.
 """
 
 import argparse
@@ -14,19 +15,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import pretended
 from bot.clock import Clock
 from bot.queue.estimates import Estimates
 from bot.queue.fairness import Line, Waiting
 from bot.queue.jobs import Ask, Ledger
+from bot.queue.queue import Queue
 from bot.store.database import Database
-from bot.store.jobs import Kind, State
+from bot.store.jobs import Job, Kind, State
+from config.loader import Config
+from config.loader import Queue as QueueLimits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits
 from dream.recipe import Recipe
 from dream.render import Rendered, Work
 
-WHAT = ["line", "rows", "estimates"]
+WHAT = ["line", "rows", "flood", "estimates"]
 SAMPLES = sorted((Path(__file__).parents[1] / "dream/samples").glob("*.jpg"))
 REPORT = Report("block8", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
 
@@ -83,6 +88,41 @@ async def rows(folder: Path) -> None:
     row(f"  with a photograph of {len(ask.source or b'') / 1e3:.0f} kB in and out", many * 1e3, "ms")
 
 
+async def flood(folder: Path) -> None:
+    database = Database(f"sqlite:///{folder}/flood.db")
+    await database.open()
+    farm = Farm(workers=1, memory_limit="0", render=pretended.render, warm=pretended.warm)
+    await farm.start()
+    much = QueueLimits(member_seconds=10**9, server_seconds=10**9, total_seconds=10**9)
+    queue = Queue(database, farm, Clock(), Config(data=folder, queue=much))
+    await queue.open()
+    delays: list[int] = []
+    try:
+
+        async def ask(member: int, guild: int = 1) -> Job:
+            ask = Ask(recipe="block8 steps=4", source=None, guild_id=guild, member_id=member)
+            return await queue.submit(ask)
+
+        async def flood_left() -> int:
+            return len(await queue.ledger.unfinished(Job.member_id == 0))
+
+        for number in range(100):
+            flooding = await ask(0)
+            if number == 0:
+                await queue.finished(flooding.id)
+        for newcomer in range(1, 21):
+            before = await flood_left()
+            first = await ask(newcomer, guild=1 + newcomer % 2)
+            await queue.finished(first.id)
+            delays.append(before - await flood_left())
+        left = await flood_left()
+    finally:
+        await queue.close()
+        await farm.close()
+        await database.close()
+    row("dreams of a flood of a hundred before another's first, at worst", max(delays), f"({left} were left)")
+
+
 async def estimates(folder: Path, dreams: int = 60) -> None:
     chance = random.Random(1)
     database = Database(f"sqlite:///{folder}/estimates.db")
@@ -125,6 +165,8 @@ def main() -> None:
                     line()
                 case "rows":
                     asyncio.run(rows(Path(folder)))
+                case "flood":
+                    asyncio.run(flood(Path(folder)))
                 case "estimates":
                     asyncio.run(estimates(Path(folder)))
 
