@@ -122,9 +122,15 @@ class About(commands.Cog, name="Help"):
             f"`{p}dream fire7 quality=rich size=1024` with options",
             inline=False,
         )
-        embed.add_field(name="Presets", value=" ".join(f"`{name}`" for name in presets), inline=False)
-        most_used = ("quality", "size", "steps", "octaves", "strength", "blend", "seed")
-        options = [f"`{name}=` {OPTIONS[name].meaning}" for name in most_used]
+        embed.add_field(
+            name=f"Presets, told apart by `{p}preset list`",
+            value=_fitting([f"`{name}`" for name in presets], between=" "),
+            inline=False,
+        )
+        most_used = ("quality", "size", "steps", "octaves", "strength", "keep", "blend", "zoom", "seed")
+        options = [
+            f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in most_used
+        ]
         embed.add_field(name="Options", value=_fitting(options), inline=False)
         rest = []
         for cog in self.bot.cogs.values():
@@ -178,13 +184,13 @@ class About(commands.Cog, name="Help"):
         return embed
 
 
-def _fitting(lines: list[str], limit: int = 1024) -> str:
+def _fitting(lines: list[str], limit: int = 1024, between: str = "\n") -> str:
     """Join as many lines as an embed's field can hold."""
     text = ""
     for line in lines:
         if len(text) + len(line) + 2 > limit:
             return f"{text}…"
-        text += f"{line}\n"
+        text += line + between
     return text or "none yet"
 
 

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.asking import Found, ask, download, find_picture, first_picture, newest_picture
-from bot.errors import Refused
+from bot.errors import Refused, code
 from bot.store.jobs import State
 from bot.ui.buttons import whisper
 from bot.ui.status import ordinal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.store.jobs import Job
 
 MOST_CHOICES = 25
+LONGEST_CHOICE = 100
 MOST_LINES = 15
 
 
@@ -151,7 +152,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             when = f" · ready {discord.utils.format_dt(ready_at, 'R')}" if ready_at else ""
             who = f" for <@{job.member_id}>" if job.member_id else ""
             where = "dreaming" if job.state != "queued" else ordinal(number)
-            lines.append(f"**{where}** `{job.recipe}`{who}{when}")
+            lines.append(f"**{where}** {code(job.recipe)}{who}{when}")
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
@@ -173,11 +174,15 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         }
         offers |= {layer: f"{layer} · {network.title}" for layer, network in LAYERS.items()}
     start = before + (space or plus)
-    found = [(offer, text) for offer, text in offers.items() if word in offer]
-    found.sort(key=lambda entry: not entry[0].startswith(word))
-    choices = [app_commands.Choice(name=(start + text)[:100], value=start + offer) for offer, text in found]
+    found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
+    found.sort(key=lambda entry: not entry[0].startswith(start + word))
     if typed and LAYERS.get(word) is None and word not in presets:
-        choices.insert(0, app_commands.Choice(name=typed[:100], value=typed[:100]))
+        found.insert(0, (typed, typed))
+    choices = [
+        app_commands.Choice(name=text[:LONGEST_CHOICE], value=offer)
+        for offer, text in found
+        if len(offer) <= LONGEST_CHOICE
+    ]
     return choices[:MOST_CHOICES]
 
 

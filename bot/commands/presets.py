@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
+from bot.errors import code
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
@@ -29,11 +30,12 @@ class PresetCommands(commands.Cog, name="Presets"):
         """Show the presets that `dream` knows here."""
         own = (await self.bot.settings.server(context.guild.id)).presets if context.guild else {}
         lines = [
-            f"**{name}** {preset.title} · `{preset.recipe}`" for name, preset in self.bot.presets.items()
+            f"**{name}** {preset.description}\n-# `{preset.recipe}`"
+            for name, preset in self.bot.presets.items()
         ]
-        embed = discord.Embed(title="Presets", description="\n".join(lines)[:4000])
+        embed = discord.Embed(title="Presets", description=_fitting(lines, 4000))
         if own:
-            lines = [f"**{name}** `{recipe}`" for name, recipe in sorted(own.items())]
+            lines = [f"**{name}** {code(recipe, 200)}" for name, recipe in sorted(own.items())]
             embed.add_field(name="This server's own", value=_fitting(lines, 1024), inline=False)
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 

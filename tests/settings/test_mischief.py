@@ -137,3 +137,27 @@ async def test_what_is_for_admins_is_refused_to_everybody_else(world: World) -> 
         await world.bob.send(world.art, f"!{name} size 512 x y z")
         (answer,) = [message.content for message in world.art.history()[before:] if message.author.bot]
         assert "Only " in answer, name
+
+
+async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> None:
+    longest = "+".join(f"mixed10:{','.join(map(str, range(1000 + n, 1032 + n)))}" for n in range(8))
+    for number in range(50):
+        recipe = longest if number < 3 else "block8"
+        await world.app.settings.save_preset(
+            world.guild.id, f"a_name_as_long_as_can_be_{number}", recipe, by=1
+        )
+    for text in ("!help", "!layers", "!preset", "!preset list"):
+        await world.say(world.alice, text)
+        assert world.dreams.history()[-1].embeds, text
+    for who in (world.alice, world.bob):
+        await world.say(who, f"!sky {longest} steps=50")
+    line = await world.say(world.alice, "!queue")
+    assert "mixed10:1000" in line and world.bob.mention in line
+    for job in (*await world.jobs(world.alice), *await world.jobs(world.bob)):
+        await world.app.queue.cancel(job.id)
+
+
+async def test_no_offer_is_longer_than_discord_takes(world: World) -> None:
+    for typed in ("block8", "block8+" * 13, "block8+" * 30, "x" * 300):
+        for choice in await world.alice.autocomplete(world.dreams, "dream", "recipe", typed):
+            assert len(choice["name"]) <= 100 and len(choice["value"]) <= 100
