@@ -108,13 +108,19 @@ async def median_of(times: int, call: Callable[[int], object]) -> float:
     return statistics.median(took)
 
 
+def worker_memory() -> float:
+    """The megabytes that the only worker of this process takes up."""
+    return max(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6
+
+
 async def asking() -> None:
     began = time.perf_counter()
     async with Farm(render=nothing) as farm:
         row("start: until the bot may go on", time.perf_counter() - began, "s")
         await farm.probe(PICTURE)
         row("start: until the worker is warm", time.perf_counter() - began, "s")
-        row("this process meanwhile", psutil.Process().memory_info().rss / 1e6, "MB resident")
+        row("  this process", psutil.Process().memory_info().rss / 1e6, "MB resident")
+        row("  its warm worker", worker_memory(), "MB resident")
         row(
             "a dream of nothing, there and back",
             await median_of(100, lambda i: farm.dream(f"{i}", Work(None, ""))),
@@ -142,6 +148,7 @@ async def dreaming() -> None:
                 late[len(late) * share // 100 - 1],
                 "ms",
             )
+        row("  its worker after such dreams", worker_memory(), "MB resident")
         dream = asyncio.create_task(farm.dream("busy", work))
         await asyncio.sleep(1)
         row("a look at a picture beside a dream", await median_of(20, lambda i: farm.probe(PICTURE)), "ms")
