@@ -177,7 +177,8 @@ class Recipe:
         terms: list[Term] = []
         options: dict[str, Any] = {}
         named: str | None = None
-        joined = re.sub(r"\s*([+*=:,])\s*|(?<=\w)\s+(-)\s+(?=[a-z])", r"\1\2", text.strip().lower())
+        spaced = " ".join(text.lower().split())
+        joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
         for word in joined.split():
             name, equals, value = word.partition("=")
             if equals:

@@ -130,3 +130,9 @@ def test_recipes_need_neither_numpy_nor_tensorflow():
         "assert not {'numpy', 'PIL', 'keras', 'tensorflow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_spaces_without_end_are_read_at_once():
+    assert str(Recipe.parse("block8" + " " * 100_000 + "- block3" + "\n" * 100_000 + "steps = 4")) == (
+        "block8-block3 steps=4"
+    )
