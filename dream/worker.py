@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 TOPIC = "dreams"
 """Dask's event topic on which every dream tells its progress."""
 
-NICENESS = 10
-"""The scheduling priority of dreaming, from 0 as everybody else to 19."""
+NICENESS = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+"""The scheduling priority of dreaming: ten steps behind the rest of this process."""
 
 Render = Callable[[Work, Callable[[Progress], None], Callable[[], bool]], Rendered]
 Key = tuple[str, str]
