@@ -94,11 +94,12 @@ class About(commands.Cog, name="Help"):
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
             prefix = await self._prefix(message.guild)
-            await message.reply(
-                f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
-                f"`{prefix}help` shows the rest.",
-                mention_author=False,
-            )
+            async with self.bot.queue.catch_up.handling(message):
+                await message.reply(
+                    f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
+                    f"`{prefix}help` shows the rest.",
+                    mention_author=False,
+                )
 
     async def _prefix(self, guild: discord.Guild | None) -> str:
         """What to write before a command: without message content, only slash commands are heard."""

@@ -83,9 +83,22 @@ async def test_a_dream_of_inception_without_its_weights_says_who_stood_in(talk: 
     assert "block9" in line and "mixed5" in line and "dreambot weights" in line
 
 
-async def test_a_spoiler_stays_one(talk: Talk) -> None:
+async def test_a_spoiler_stays_one_while_it_grows_and_ever_after(talk: Talk) -> None:
+    await talk.says(
+        talk.alice, "!dream block3 steps=100 octaves=1 size=512", ("SPOILER_cat.jpg", talk.photo[1])
+    )
+    async with asyncio.timeout(30):
+        while not talk.answers[-1].attachments:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert talk.answers[-1].attachments[0].is_spoiler()
+    await talk.presses(talk.alice, talk.answers[-1], "cancel")
+
     await talk.says(talk.alice, f"!dream {QUICK}", ("SPOILER_cat.jpg", talk.photo[1]))
-    assert (await talk.dream()).attachments[0].is_spoiler()
+    dream = await talk.dream()
+    assert dream.attachments[0].is_spoiler()
+    for button in ("again", "deeper"):
+        await talk.presses(talk.bob, dream, button)
+        assert (await talk.dream()).attachments[0].is_spoiler()
 
 
 def sixty_megapixels() -> bytes:
