@@ -184,8 +184,8 @@ class Silence:
     async def finish(self, job: Job, picture: bytes | None = None) -> None:
         pass
 
-    def progress(self, job: Job, progress: Progress | None, **_: Any) -> None:
-        pass
+    def progress(self, job: Job, progress: Progress | None = None, **_: Any) -> bool:
+        return True
 
     def forget(self, id: str) -> None:
         pass
@@ -203,7 +203,8 @@ class Place:
         return None
 
     async def send(self, **_: Any) -> Place:
-        self._silence.posted[self.id] = self._silence.clock.now()
+        self.channel, self.created_at = self, self._silence.clock.now()
+        self._silence.posted[self.id] = self.created_at
         return self
 
 
@@ -262,6 +263,7 @@ class Day:
         self.farm = SimulatedFarm(workers)
         self.queue = Queue(self.database, self.farm, self.clock, self.config)
         self.silence = Silence(self.clock)
+        self.starting = 0
         self.begun: dict[str, datetime] = {}
         self.asked: dict[str, datetime] = {}
         self.ends: list[tuple[datetime, str, asyncio.Future[None]]] = []
@@ -272,6 +274,16 @@ class Day:
         # Simulated time cannot be measured by the cost model, so it is told what a dream takes.
         self.queue.estimates.seconds = lambda *_: self.seconds  # type: ignore[method-assign]
         self.queue.estimates.learn = self.learn  # type: ignore[method-assign]
+        start = self.queue.ledger.start
+
+        async def counted(id: str) -> Job | None:
+            self.starting += 1
+            try:
+                return await start(id)
+            finally:
+                self.starting -= 1
+
+        self.queue.ledger.start = counted  # type: ignore[method-assign]
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
@@ -296,14 +308,18 @@ class Day:
         """Wait until the farm is full or nobody waits, and take note of what was begun."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
+            await asyncio.sleep(0.0005)  # whatever has just ended is gone through first
             while not self.farm.begun.empty():
                 key, ended = self.farm.begun.get_nowait()
                 self.begun[key] = self.clock.now()
                 heapq.heappush(self.ends, (self.clock.now() + timedelta(seconds=self.seconds), key, ended))
             settled = self.farm.dreaming == len(self.queue._running) == len(self.queue._tasks)
-            if settled and (self.farm.dreaming >= self.farm.capacity or not len(self.queue.line)):
+            if (
+                settled
+                and not self.starting
+                and (self.farm.dreaming >= self.farm.capacity or not len(self.queue.line))
+            ):
                 return
-            await asyncio.sleep(0.0005)
         raise TimeoutError(f"{self.farm.dreaming} dream, {self.queue._running}, {self.queue._tasks}")
 
     async def ask(self, rng: random.Random) -> None:

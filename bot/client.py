@@ -142,7 +142,9 @@ class DreamBot(commands.AutoShardedBot):
         if isinstance(error, commands.CommandNotFound):
             sentence = unknown_command(context.invoked_with or "", list(self.all_commands), prefix)
         else:
-            sentence = explain(error, prefix)
+            command = context.command
+            usage = f"{prefix}{command.qualified_name} {command.signature}".strip() if command else None
+            sentence = explain(error, prefix, usage)
         if sentence is None:
             return
         try:

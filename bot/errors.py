@@ -31,12 +31,13 @@ SPEAKING = (Refused, SettingError, RecipeError, PictureError, FarmError)
 """Errors whose own text is written for members."""
 
 
-def explain(error: BaseException, prefix: str = "/") -> str:
-    """Return the sentence to answer `error` with, in which what somebody typed is shown as code.
+def explain(error: BaseException, prefix: str = "/", usage: str | None = None) -> str:
+    """Return the sentence to answer `error` with; `usage` is how the command is written.
 
-    An error that nobody foresaw goes to the log with its traceback, under a number that the sentence gives.
+    What somebody typed is shown as code. An error that nobody foresaw goes to the log with its traceback,
+    under a number that the sentence gives.
     """
-    sentence = _sentence(error, prefix)
+    sentence = _sentence(error, prefix, usage)
     return re.sub("“(.+?)”", lambda quoted: code(quoted[1]), sentence, flags=re.DOTALL)[:LONGEST]
 
 
@@ -47,7 +48,7 @@ def code(typed: str, longest: int = 60) -> str:
     return f"`{plain if len(plain) <= longest else plain[: longest - 1] + '…'}`" if plain else "“”"
 
 
-def _sentence(error: BaseException, prefix: str) -> str:
+def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
     while isinstance(
         error,
         commands.CommandInvokeError
@@ -56,6 +57,7 @@ def _sentence(error: BaseException, prefix: str) -> str:
         | commands.ConversionError,
     ):
         error = error.original
+    hint = f"write it like `{usage}`" if usage else f"see `{prefix}help`"
     match error:
         case _ if isinstance(error, SPEAKING):
             return str(error)
@@ -68,13 +70,18 @@ def _sentence(error: BaseException, prefix: str) -> str:
             return "You may not do that here; an admin of this server can help."
         case commands.MissingRequiredArgument():
             missing = error.param.displayed_name or error.param.name
-            return f"Something is missing: `{missing}`. See `{prefix}help`."
+            return f"Something is missing: `{missing}`; {hint}."
+        case commands.BadLiteralArgument():
+            choices = " or ".join(f"`{choice}`" for choice in error.literals)
+            return f"“{error.argument[:40]}” should be {choices}; {hint}."
+        case commands.RangeError():
+            return f"{error.value} should be from {error.minimum} to {error.maximum}; {hint}."
         case commands.CommandOnCooldown() | app_commands.CommandOnCooldown():
             return f"That was quick! Please try again in {max(1, round(error.retry_after))} s."
         case commands.UserInputError():
             typed = getattr(error, "argument", None)
             detail = str(error).rstrip(".").replace(f'"{typed}"', f"“{typed}”")
-            return f"I couldn't read that: {detail}. See `{prefix}help`."
+            return f"I couldn't read that: {detail}; {hint}."
         case discord.Forbidden():
             return (
                 "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files and "

@@ -179,7 +179,8 @@ class About(commands.Cog, name="Help"):
             embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
         if isinstance(command, commands.Group):
             lines = [
-                f"`{prefix}{sub.qualified_name} {sub.signature}` {sub.short_doc}" for sub in command.commands
+                f"`{f'{prefix}{sub.qualified_name} {sub.signature}'.strip()}` {sub.short_doc}"
+                for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
             embed.add_field(name="It has", value=_fitting(lines), inline=False)
         return embed

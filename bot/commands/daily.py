@@ -105,6 +105,7 @@ class Daily(commands.Cog, name="Daily dream"):
     @manager_only()
     async def daily(self, context: commands.Context[DreamBot]) -> None:
         """How the daily dream of this server stands."""
+        self._check_word(context, self.daily)
         assert context.guild is not None
         wishes = await self.service.wishes(context.guild.id)
         store = self.service.store
@@ -266,6 +267,7 @@ class Daily(commands.Cog, name="Daily dream"):
     @manager_only()
     async def source(self, context: commands.Context[DreamBot]) -> None:
         """What pictures are dreamt of."""
+        self._check_word(context, self.source)
         assert context.guild is not None
         wishes = await self.service.wishes(context.guild.id)
         await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
@@ -385,6 +387,23 @@ class Daily(commands.Cog, name="Daily dream"):
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """The same for many."""
         await self.service.source_deleted(event.message_ids)
+
+    def _check_word(
+        self, context: commands.Context[DreamBot], group: commands.HybridGroup[Any, ..., Any]
+    ) -> None:
+        """Refuse a word that is none of a group's commands. Raises Refused."""
+        context.view.skip_ws()
+        word = "" if context.interaction else context.view.get_word()
+        if not word:
+            return
+        p = self.bot.prefix_in(context)
+        near = difflib.get_close_matches(word.lower(), group.all_commands, n=1, cutoff=0.5)
+        hint = (
+            f"did you mean `{p}{group.qualified_name} {near[0]}`?"
+            if near
+            else f"`{p}help {group.qualified_name}` shows what there is."
+        )
+        raise Refused(f"I don't know `{p}{group.qualified_name} {word[:40]}`; {hint}")
 
     async def _answer(
         self, context: commands.Context[DreamBot], text: str | None = None, **parts: Any

@@ -7,10 +7,11 @@ next thing for it. So any number of processes, restarts and clock steps come to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -65,7 +66,6 @@ NOW: Final = "now "
 NEEDED: Final = {
     "view_channel": "View Channel",
     "send_messages": "Send Messages",
-    "embed_links": "Embed Links",
     "attach_files": "Attach Files",
 }
 
@@ -210,9 +210,9 @@ class Daily:
         """Choose until the queue takes the picture, then a sky. Raises RecipeError."""
         effective = await self._settings.effective(guild.id, wishes.channel_id)
         recipe, preset = await self._recipe(wishes, effective, rng)
-        candidates = await self.candidates(guild, wishes, rng)
         since = self._clock.now() - timedelta(days=self._config.remember_days)
         used = await self.store.used(guild.id, since)
+        candidates = await self.candidates(guild, wishes, rng, used)
         barred = await self.store.removed(guild.id)
         for _ in range(PICTURES):
             source = pick(candidates, used, barred, rng)
@@ -232,7 +232,7 @@ class Daily:
                 return chosen, await self._ask(chosen, guild, wishes, effective, due_at)
             except PictureError as error:
                 log.info("%s cannot be dreamt: %s", source.name, error)
-        source = sky(rng)
+        source = sky(rng, used)
         seeded = dataclasses.replace(recipe, seed=int(source.name.rpartition("/")[2]))
         chosen = Chosen(source, None, seeded, preset)
         return chosen, await self._ask(chosen, guild, wishes, effective, due_at)
@@ -267,9 +267,9 @@ class Daily:
         return dataclasses.replace(recipe, seed=recipe.seed or rng.randrange(1, 1_000_000)), preset
 
     async def candidates(
-        self, guild: discord.Guild, wishes: DailyRow, rng: random.Random
+        self, guild: discord.Guild, wishes: DailyRow, rng: random.Random, used: Container[str] = ()
     ) -> dict[str, list[Source]]:
-        """The pictures that a server's next dream could be made of, by their kind."""
+        """The pictures that a server's next dream could be made of, by their kind; a sky is none `used`."""
         found: dict[str, list[Source]] = {}
         if wishes.channels:
             channels = [one for id in wishes.channels if (one := guild.get_channel_or_thread(id))]
@@ -285,7 +285,7 @@ class Daily:
             if kind in wishes.kinds:
                 found[kind] = await asyncio.to_thread(folder_pictures, kind, folder)
         if "sky" in wishes.kinds:
-            found["sky"] = [sky(rng)]
+            found["sky"] = [sky(rng, used)]
         return {kind: sources for kind, sources in found.items() if sources}
 
     def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
@@ -338,8 +338,9 @@ class Daily:
             elif due.ready:
                 newest[due.post.guild_id] = due
         for post in old:
+            interrupted = post.claimed_at if post.state == PostState.POSTING else None
             if await self.store.claim(post, now):
-                await self._let_go(post)
+                await self._let_go(post, interrupted)
         sent: list[asyncio.Task[discord.Message | None]] = []
         loop, pause = asyncio.get_running_loop(), 1 / self._config.posts_per_second
         turn = loop.time()
@@ -347,8 +348,9 @@ class Daily:
             await asyncio.sleep(turn - loop.time())
             sent.append(asyncio.create_task(self._post(due)))
             turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
-        if messages := [message for message in await asyncio.gather(*sent) if message]:
-            adorning = asyncio.create_task(self._adorn(messages))
+        messages = zip(reversed(newest.values()), await asyncio.gather(*sent), strict=True)
+        if posted := [(due.post, message) for due, message in messages if message]:
+            adorning = asyncio.create_task(self._adorn(posted))
             self._adorning.add(adorning)
             adorning.add_done_callback(self._adorning.discard)
 
@@ -380,10 +382,7 @@ class Daily:
             log.exception("the daily dream of server %s could not be posted", guild.id)
             await self.store.settle(post, state=PostState.FAILED, reason=f"It could not be posted: {error}")
         else:
-            now = self._clock.now()
-            await self.store.settle(
-                post, state=PostState.POSTED, channel_id=channel.id, message_id=message.id, posted_at=now
-            )
+            await self._posted(post, message)
             if wishes.failures:
                 await self.store.succeeded(guild.id)
         return message
@@ -396,6 +395,15 @@ class Daily:
         # The nonce makes a repeated request within minutes the same message; _sent_before sees to the rest.
         async with asyncio.timeout(LEASE.total_seconds() / 2):
             return await channel.send(nonce=post.id, **ui.post(post, job, picture, channel.guild))
+
+    async def _posted(self, post: PostRow, message: discord.Message) -> None:
+        await self.store.settle(
+            post,
+            state=PostState.POSTED,
+            channel_id=message.channel.id,
+            message_id=message.id,
+            posted_at=message.created_at,
+        )
 
     async def _sent_before(
         self, channel: discord.TextChannel, post: PostRow, claimed: datetime
@@ -412,21 +420,27 @@ class Daily:
                 return message
         return None
 
-    async def _adorn(self, messages: Iterable[discord.Message]) -> None:
+    async def _adorn(self, posted: Iterable[tuple[PostRow, discord.Message]]) -> None:
         """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
-        for message in messages:
-            assert message.guild is not None
-            wishes = await self.store.wishes(message.guild.id)
+        for post, message in posted:
+            wishes = await self.store.wishes(post.guild_id)
             try:
                 for emoji in (ui.LIKE, ui.DISLIKE):
                     await message.add_reaction(emoji)
                 if wishes and wishes.thread:
-                    await message.create_thread(name=message.embeds[0].title or "Daily dream")
+                    await message.create_thread(name=ui.title(post))
             except discord.HTTPException as error:
                 log.info("the post in channel %s has no votes or thread: %s", message.channel.id, error)
 
-    async def _let_go(self, post: PostRow) -> None:
-        """Give up a claimed post that is too late."""
+    async def _let_go(self, post: PostRow, interrupted: datetime | None) -> None:
+        """Give up a claimed post that is too late, unless it was sent by a process that was `interrupted`."""
+        guild = self._guild(post.guild_id)
+        channel = guild and guild.get_channel(post.channel_id or 0)
+        if interrupted and isinstance(channel, discord.TextChannel):
+            with contextlib.suppress(PostError, discord.HTTPException):
+                if message := await self._sent_before(channel, post, interrupted):
+                    await self._posted(post, message)
+                    return
         await self.store.settle(post, state=PostState.MISSED, reason="It was too late to post it.")
         if post.job_id:
             await self._queue.cancel(post.job_id)
@@ -559,8 +573,8 @@ class Daily:
         if post.job_id:
             await self._queue.finished(post.job_id)
             for due in await self.store.due(self._clock.now(), guild.id):
-                if due.post.id == post.id and due.ready:
-                    await self._post(due)
+                if due.post.id == post.id and due.ready and (message := await self._post(due)):
+                    await self._adorn([(post, message)])
         return await self.store.post(post.id) or post
 
     async def preview(self, guild: discord.Guild) -> dict[str, Any]:
@@ -580,7 +594,7 @@ class Daily:
             shown = ui.post(PostRow(id=job.id, slot=NOW, **chosen.columns()), ended, picture, guild)
         finally:
             await self._queue.erase(job.id)
-        return {part: shown[part] for part in ("embed", "file")}
+        return {part: shown[part] for part in ("content", "file")}
 
     async def remove(self, post: PostRow, *, by: int) -> None:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -110,9 +110,11 @@ def readable(channel: object) -> TypeGuard[Messageable]:
     return permissions.read_messages and permissions.read_message_history
 
 
-def sky(rng: random.Random) -> Source:
-    """A generated sky, named by its seed."""
-    return Source("sky", f"sky/{rng.randrange(1_000_000)}")
+def sky(rng: random.Random, used: Container[str] = ()) -> Source:
+    """A generated sky, named by its seed, which is none of those `used`."""
+    while (name := f"sky/{rng.randrange(1_000_000)}") in used:
+        pass
+    return Source("sky", name)
 
 
 def pick(

@@ -24,28 +24,34 @@ if TYPE_CHECKING:
 LIKE: Final = "💜"
 DISLIKE: Final = "👎"
 COLOUR: Final = discord.Colour(0x7B4FD1)
+LONGEST: Final = 900
+"""Characters of a recipe, which a post and its picture's description have room for."""
 
 
 def post(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
-    """The message of a daily dream, as keyword arguments for `channel.send`."""
-    recipe = str((job.report or {}).get("recipe", job.recipe))
+    """The message of a daily dream, as keyword arguments for `channel.send`.
+
+    The picture is an attachment and not in an embed: it is shown larger there, and hidden if it is a spoiler.
+    """
+    recipe = str((job.report or {}).get("recipe", job.recipe))[:LONGEST]
     # The post's id in the file's name finds the message again after a crash.
     name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
     alt = f"The daily dream: {credit(post, None)}, dreamt by a neural network with the recipe {recipe}."
-    file = discord.File(io.BytesIO(picture), name, description=alt[:1024], spoiler=job.spoiler)
-    embed = discord.Embed(title=title(post), description=credit(post, guild), colour=COLOUR)
-    embed.set_image(url=f"attachment://{file.filename}")
-    lines = [f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"]
+    made = f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"
+    lines = [f"### 🌅 {title(post)}", credit(post, guild), f"-# Dreamt with {made}"]
     if job.report and (note := Report(**job.report).note):
-        lines.append(f"🪞 {note}")
-    embed.add_field(name="Dreamt with", value="\n".join(lines)[:1024])
-    embed.set_footer(text=f"{LIKE} or {DISLIKE}: your votes lead the next dreams")
+        lines.append(f"-# 🪞 {note}")
+    lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
     view = discord.ui.View(timeout=None)
     if post.kind != "sky":
         view.add_item(Before(post.id))
     view.add_item(Remove(post.id))
     view.add_item(Flag(post.id))
-    return {"embed": embed, "file": file, "view": view}
+    return {
+        "content": "\n".join(lines),
+        "file": discord.File(io.BytesIO(picture), name, description=alt[:1024], spoiler=job.spoiler),
+        "view": view,
+    }
 
 
 def title(post: PostRow) -> str:
@@ -69,7 +75,7 @@ def credit(post: PostRow, guild: discord.Guild | None) -> str:
             link = (
                 f"https://discord.com/channels/{guild.id}/{post.source_channel_id}/{post.source_message_id}"
             )
-            return f"From [a picture]({link}) by <@{post.author_id}>."
+            return f"From [a picture](<{link}>) by <@{post.author_id}>."
         case "sky":
             return "From a sky that nobody has seen." if guild else "a generated sky"
         case _:
@@ -83,7 +89,7 @@ def line(post: PostRow) -> str:
     if post.state != "posted":
         return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
     link = f"https://discord.com/channels/{post.guild_id}/{post.channel_id}/{post.message_id}"
-    return f"{when} · [{credit(post, None)}]({link}) · `{post.preset or post.recipe}` · {post.votes:+} votes"
+    return f"{when} · [{credit(post, None)}]({link}) · `{post.preset or post.recipe}` · {_votes(post.votes)}"
 
 
 def standing(
@@ -226,6 +232,10 @@ class Flag(PostButton, template=r"daily-report:(?P<post>\w+)"):
 
 
 BUTTONS: Final = (Before, Remove, Flag)
+
+
+def _votes(count: int) -> str:
+    return f"{count:+} vote{'' if abs(count) == 1 else 's'}" if count else "no votes"
 
 
 def _name(post: PostRow, source: bytes) -> str:

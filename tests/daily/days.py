@@ -108,7 +108,8 @@ class Life:
             assert len(messages) == len(server.slots), (server.guild.name, messages, server.slots)
             history = await self.app.daily.store.history(server.guild.id, 1000)
             sources = [post.source for post in history if post.state == "posted"]
-            assert len(set(sources)) == len(sources) == len(server.slots), server.guild.name
+            states = [(post.slot, post.state, post.source) for post in history]
+            assert len(set(sources)) == len(sources) == len(server.slots), (server.guild.name, states)
             for message, slot in zip(messages, server.slots, strict=True):
                 late = message.created_at - slot.due
                 assert timedelta(0) <= late <= timedelta(hours=6), (server.guild.name, slot, late)

@@ -72,12 +72,18 @@ async def test_a_server_without_anything_gets_help(world: World) -> None:
         ("daily source", "daily source add #"),
         ("daily source add folder", "samples"),
         ("daily recipe mixde5", "mixed5"),
+        ("daily onn", "did you mean `!daily on`?"),
+        ("daily 09:00", "`!help daily`"),
+        ("daily source ad #art", "did you mean `!daily source add`?"),
+        ("daily on", "`!daily on #channel 09:00 Europe/Berlin [days]`"),
+        ("daily thread maybe", "`on` or `off`"),
+        ("daily source days 100", "from 1 to 90"),
     ):
         await world.admin.send(world.dreams, f"!{command}")
         assert hint in last(world), command
-    world.deny(attach_files=True, embed_links=True)
-    await world.admin.send(world.dreams, f"!daily on {world.dreams.mention} 09:00 UTC")
-    assert "Embed Links and Attach Files" in last(world)
+    world.deny(attach_files=True, send_messages=True)
+    await world.admin.send(world.art, f"!daily on {world.dreams.mention} 09:00 UTC")
+    assert "Send Messages and Attach Files" in world.art.last_message.content
 
 
 async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
@@ -154,7 +160,10 @@ async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
 async def test_now_posts_one_in_between(world: World) -> None:
     await world.on("09:00", "UTC")
     await world.admin.send(world.art, "!daily now")
-    assert len(world.seen()) == 1
+    await world.env.settle()
+    [message] = world.seen()
+    assert message.content.startswith("### 🌅 A dream in between")
+    assert {str(reaction.emoji) for reaction in message.reactions} == {"💜", "👎"}
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
     assert len(world.seen()) == 2
@@ -169,9 +178,9 @@ async def test_the_status_tells_what_will_be_used_and_what_is_wrong(world: World
     await world.admin.send(world.dreams, "!daily")
     assert "09:00 UTC, weekdays" in last(world)
     assert "block8+block11" in last(world)
-    world.deny(embed_links=True)
+    world.deny(attach_files=True)
     shown = await world.admin.slash(world.art, "daily status")
-    assert "Embed Links" in str(shown.response.embeds[0].to_dict())
+    assert "Attach Files" in str(shown.response.embeds[0].to_dict())
     world.deny()
     await world.admin.send(world.dreams, "!daily off")
     await world.minute("2026-01-01T09:00")
@@ -184,4 +193,4 @@ async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: Wo
     await world.admin.send(world.dreams, "!daily recipe fire7 steps=3")
     await world.minute("2026-01-01T08:41")
     await world.minute("2026-01-01T09:00")
-    assert "fire7 steps=3" in str(world.seen()[0].embeds[0].to_dict())
+    assert "fire7 steps=3" in world.seen()[0].content

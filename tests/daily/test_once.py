@@ -62,6 +62,19 @@ async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_agai
     assert (post.state, post.message_id) == ("posted", message.id)
 
 
+async def test_a_post_found_again_long_after_is_not_called_missed(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    async with world.app.database.session() as session, session.begin():
+        await session.execute(update(PostRow).values(**left))
+    await world.minute("2026-01-01T17:00")  # past the grace
+    [post] = await world.posts()
+    [message] = world.seen()
+    assert (post.state, post.message_id, post.posted_at) == ("posted", message.id, message.created_at)
+
+
 class Process:
     """One bot process, told by its standard input what time it is."""
 

@@ -35,12 +35,21 @@ async def test_a_dream_is_posted_on_its_minute_and_once(world: World) -> None:
     [message] = world.seen()
     [picture] = message.attachments
     assert (await picture.read()).startswith(b"dreamt ")
-    assert message.embeds[0].title == "The dream of Tuesday, 10 March"
-    assert message.embeds[0].image.url == f"attachment://{picture.filename}"
+    assert message.content.startswith("### 🌅 The dream of Tuesday, 10 March\n")
     assert picture.description and picture.description.startswith("The daily dream: ")
     await world.minute("2026-03-11T07:40")
     await world.minute("2026-03-11T08:00")
     assert len(world.seen()) == 2
+
+
+async def test_a_dream_is_hidden_where_the_server_wants_spoilers(world: World) -> None:
+    await world.admin.send(world.dreams, "!settings set spoiler on")
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    [message] = world.seen()
+    assert message.attachments[0].is_spoiler()
+    assert not message.embeds
 
 
 async def test_before_and_after_at_a_button(world: World) -> None:
@@ -99,8 +108,8 @@ async def test_members_pictures_are_dreamt_with_their_credit(world: World) -> No
     await world.minute("2026-01-02T08:40")
     await world.minute("2026-01-02T09:00")
     [message] = world.seen()
-    assert shown.jump_url in message.embeds[0].description
-    assert world.alice.mention in message.embeds[0].description
+    assert shown.jump_url in message.content
+    assert world.alice.mention in message.content
     # Tomorrow it is used up, so it comes again; in a month it is too old, and there is a sky.
     await world.minute("2026-01-03T08:40")
     await world.minute("2026-01-03T09:00")
