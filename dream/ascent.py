@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dream.backbone import runtime
 from dream.backbone.loading import Backbone
 from dream.backbone.trunk import Trunk
 from dream.objective import Measure, Objective, measured
@@ -32,6 +33,10 @@ OVERLAP = 64
 
 SMALLEST_TILE = 96
 LARGEST_TILE = 1152
+"""On a CPU; a GPU's tiles are as large as its memory allows."""
+
+BYTES_PER_PIXEL = 1000
+"""What a gradient takes of a GPU's memory, generously: on a CPU it is 350 with bfloat16 and 500 with float32."""
 
 BLURS = (0.7, 1.4, 2.8)
 """The deviations, in pixels, of the Gaussians whose sum smooths a gradient."""
@@ -77,7 +82,7 @@ class Ascent:
         smooth: float = 1.0,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
-        self.tile = LARGEST_TILE
+        self.tile = largest_tile(runtime.free_gpu_memory())
         self._objective = objective
         self._colors = tf.constant(colors)
         self._smooth = smooth
@@ -175,6 +180,14 @@ class Span:
         return int(self.kept.stop - self.kept.start)
 
 
+def largest_tile(free: int | None) -> int:
+    """The longest side of a tile for `free` bytes of a GPU's memory, or for a CPU."""
+    if free is None:
+        return LARGEST_TILE
+    side = math.isqrt(int(0.6 * free) // BYTES_PER_PIXEL)
+    return min(max(side // GRID * GRID, 4 * OVERLAP), 4096)
+
+
 def spans(length: int, tile: int) -> Iterator[Span]:
     """Cut an axis of `length` pixels into equal, overlapping tiles of at most about `tile` pixels.
 
@@ -226,7 +239,7 @@ def _response(shape: tuple[int, int], smooth: float) -> tf.Tensor:
 @functools.lru_cache(maxsize=6)
 def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> tuple[Any, Any]:
     """The functions that look at and climb `layers`, each traced once for pictures of every size."""
-    trunk = Trunk(backbone.model, layers)
+    exact, fast = Trunk(backbone.model, layers), Trunk(backbone.model, layers, runtime.fast_dtype())
     channels = [backbone.model.output[layer].shape[-1] for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
@@ -235,7 +248,7 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
 
     @tf.function(input_signature=(picture, masks, guides), autograph=False)
     def look(picture: Any, masks: Any, guides: Any) -> Any:
-        return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
+        return measured(measure, exact(backbone.preprocess(picture)), masks, guides)
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((None, None))
 
@@ -243,8 +256,8 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
     def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, response: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
-            values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
-            total = tf.reduce_sum(weights * values)
+            values, sizes = measured(measure, fast(backbone.preprocess(picture)), masks, guides)
+            total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
         gradient = tf.transpose(tape.gradient(total, picture)[0], (2, 0, 1))
         gradient = tf.tensordot(colors, gradient, 1)
         spectrum = tf.signal.rfft2d(gradient) * tf.cast(response, tf.complex64)

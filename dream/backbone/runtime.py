@@ -2,14 +2,18 @@
 
 import functools
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 
 @functools.cache
 def start() -> None:
-    """Import TensorFlow, without its greetings, and keep it from taking all of a GPU's memory at once.
+    """Import TensorFlow, without its greetings, and prepare its GPUs if there are any.
 
+    They take memory only as they need it, and those with tensor cores compute what they can in float16.
     Call this before anything that imports TensorFlow or Keras.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,8 +23,48 @@ def start() -> None:
 
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
+            if tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) >= (7, 0):
+                tf.config.optimizer.set_experimental_options({"auto_mixed_precision": True})
         tf.constant(0)
     keras.config.disable_interactive_logging()
+
+
+def on_gpu() -> bool:
+    """Whether dreams run on a GPU here."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def free_gpu_memory() -> int | None:
+    """The bytes free on the fullest GPU when first asked, or None without one whose driver tells."""
+    if not on_gpu():
+        return None
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return min(int(mebibytes) for mebibytes in told.split()) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+@functools.cache
+def fast_dtype() -> Any:  # -> tf.DType, imported only when used
+    """The type in which a network's gradient is cheapest here and good enough.
+
+    bfloat16 on a CPU with instructions for it, where it takes about two thirds of float32's time. On any
+    other it would take longer, and on a GPU TensorFlow itself mixes precisions.
+    """
+    import tensorflow as tf
+
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        flags = ""
+    has_it = any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16"))
+    without_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0"
+    return tf.bfloat16 if has_it and not without_onednn and not on_gpu() else tf.float32
 
 
 @contextmanager

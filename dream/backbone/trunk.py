@@ -26,10 +26,11 @@ class Trunk:
     """`model` up to some of its named outputs, as a fast function with a cheap gradient.
 
     Called with float32 pictures of shape (n, height, width, 3), preprocessed as the model wants them, it
-    gives the outputs in the order of `names`.
+    gives the outputs, float32, in the order of `names`. Between them it computes in `dtype`.
     """
 
-    def __init__(self, model: keras.Model, names: Iterable[str]) -> None:
+    def __init__(self, model: keras.Model, names: Iterable[str], dtype: tf.DType = tf.float32) -> None:
+        self._dtype = dtype
         outputs = [model.output[name] for name in names]
         model = keras.Model(model.input, outputs)
         self._input = id(model.inputs[0])
@@ -43,13 +44,13 @@ class Trunk:
         for layer in model.layers:
             if id(layer.output) in done:
                 continue  # folded into the convolution before it
-            function: Callable[..., tf.Tensor] = functools.partial(layer, training=False)
+            function = _other(layer, dtype)
             output = layer.output
             if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D) and _is_plain(layer):
                 followers = self._followers(layer, users)
                 output = followers[-1].output if followers else output
                 done |= {id(follower.output) for follower in followers}
-                function = _Convolution(layer, followers)
+                function = _Convolution(layer, followers, dtype)
             self._steps.append((function, [id(tensor) for tensor in _inputs(layer)], id(output)))
 
     def _followers(self, layer: keras.Layer, users: dict[int, list[keras.Layer]]) -> list[keras.Layer]:
@@ -65,11 +66,11 @@ class Trunk:
         return followers
 
     def __call__(self, x: tf.Tensor) -> list[tf.Tensor]:  # noqa: D102 (the class says it)
-        values = {self._input: x}
+        values = {self._input: tf.cast(x, self._dtype)}
         for function, inputs, output in self._steps:
             arguments = [values[tensor] for tensor in inputs]
             values[output] = function(arguments[0] if len(arguments) == 1 else arguments)
-        return [values[output] for output in self._outputs]
+        return [tf.cast(values[output], tf.float32) for output in self._outputs]
 
 
 class _Convolution:
@@ -78,7 +79,8 @@ class _Convolution:
     At stride 1 its gradient is a convolution with the flipped kernel.
     """
 
-    def __init__(self, layer: keras.Layer, followers: Iterable[keras.Layer]) -> None:
+    def __init__(self, layer: keras.Layer, followers: Iterable[keras.Layer], dtype: tf.DType) -> None:
+        self._dtype = dtype
         self._depthwise = isinstance(layer, layers.DepthwiseConv2D)
         self._stride, self._padding = layer.strides[0], layer.padding.upper()
         kernel = layer.kernel.numpy()
@@ -96,9 +98,6 @@ class _Convolution:
         self._activate, self._activation_gradient = _ACTIVATIONS[activation]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        if self._stride != 1:
-            return self._forward(x)
-
         @tf.custom_gradient
         def fused(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
             y = self._forward(x)
@@ -106,23 +105,56 @@ class _Convolution:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 if self._activation_gradient:
                     upstream = self._activation_gradient(gradients=upstream, features=y)
-                rows, columns = (size - 1 for size in self._kernel.shape[:2])
-                full = [(0, 0), (rows, rows), (columns, columns), (0, 0)]
-                return self._convolve(upstream, self._flipped, "SAME" if self._padding == "SAME" else full)
+                return self._backward(upstream, x)
 
             return y, gradient
 
         return fused(x)
 
     def _forward(self, x: tf.Tensor) -> tf.Tensor:
-        y = tf.nn.bias_add(self._convolve(x, self._kernel, self._padding), tf.constant(self._bias))
+        y = tf.nn.bias_add(
+            self._convolve(x, self._kernel, self._padding), tf.constant(self._bias, self._dtype)
+        )
         return self._activate(y) if self._activate else y
 
+    def _backward(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """The gradient with respect to `x`, from the one with respect to the convolution alone."""
+        if self._stride == 1:
+            rows, columns = (size - 1 for size in self._kernel.shape[:2])
+            full = [(0, 0), (rows, rows), (columns, columns), (0, 0)]
+            return self._convolve(upstream, self._flipped, "SAME" if self._padding == "SAME" else full)
+        strides = (1, self._stride, self._stride, 1)
+        if self._depthwise:  # always in float32: TensorFlow's bfloat16 is ten times slower here
+            wide, kernel = tf.cast(upstream, tf.float32), tf.constant(self._kernel)
+            slope = tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), kernel, wide, strides, self._padding)
+            return tf.cast(slope, self._dtype)
+        return tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=tf.shape(x),
+            filter=tf.constant(self._kernel, self._dtype),
+            out_backprop=upstream,
+            strides=strides,
+            padding=self._padding,
+        )
+
     def _convolve(self, x: tf.Tensor, kernel: np.ndarray, padding: Any) -> tf.Tensor:
+        weights = tf.constant(kernel, self._dtype)
         if self._depthwise:
-            strides = (1, self._stride, self._stride, 1)
-            return tf.nn.depthwise_conv2d(x, tf.constant(kernel), strides, padding)
-        return tf.nn.conv2d(x, tf.constant(kernel), self._stride, padding)
+            return tf.nn.depthwise_conv2d(x, weights, (1, self._stride, self._stride, 1), padding)
+        return tf.nn.conv2d(x, weights, self._stride, padding)
+
+
+def _other(layer: keras.Layer, dtype: tf.DType) -> Callable[..., tf.Tensor]:
+    """Any other layer as a function of tensors of `dtype`; Keras itself computes in float32."""
+    if dtype != tf.float32 and isinstance(layer, layers.Add):
+        return tf.add_n  # type: ignore[no-any-return]
+    if dtype != tf.float32 and isinstance(layer, layers.Concatenate):
+        return functools.partial(tf.concat, axis=-1)
+
+    def function(x: Any) -> tf.Tensor:
+        exact = tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32), x)
+        return tf.cast(layer(exact, training=False), dtype)
+
+    return function
 
 
 def _inputs(layer: keras.Layer) -> list[Any]:

@@ -68,6 +68,18 @@ def test_a_trunk_is_its_network_and_so_is_its_gradient(name, layer):
         assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 
+@pytest.mark.parametrize(("name", "layer"), [("efficientnet_lite0", "block12"), ("squeezenet", "fire9")])
+def test_a_trunk_in_half_the_bits_looks_the_same_way(samples, name, layer):
+    backbone = bundled(name)
+    x = backbone.preprocess(resize(decode(samples["chelsea"]), 160, 106)[None]).numpy()
+    exact, fast = (Trunk(backbone.model, [layer], dtype) for dtype in (tf.float32, tf.bfloat16))
+    for ours, theirs, least in zip(
+        gradient(lambda x: fast(x)[0], x), gradient(lambda x: exact(x)[0], x), (0.999, 0.7), strict=True
+    ):
+        assert ours.dtype == theirs.dtype == np.float32
+        assert correlation(ours, theirs) > least
+
+
 def test_a_trunk_gives_several_layers_in_the_order_asked():
     model = bundled("efficientnet_lite0").model
     x = np.zeros((1, 96, 96, 3), np.float32)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +14,7 @@ from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
 from dream.sky import sky
+from tests.dream.test_recipe import recipes
 
 QUICK = "block4 octaves=2 steps=2 seed=5"
 
@@ -120,6 +123,18 @@ def test_any_recipe_dreams_a_finite_picture_of_the_promised_size(layers, width, 
     assert (result.pixels.shape[1], result.pixels.shape[0]) == final_size(recipe, width, height)
     assert np.isfinite(result.pixels).all()
     assert 0 <= result.pixels.min() <= result.pixels.max() <= 1
+
+
+@given(recipes(), st.integers(1, 200), st.integers(1, 200), st.integers(0, 1000))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+def test_any_recipe_at_all_dreams_once_its_time_is_bounded(recipe, width, height, seed):
+    """InceptionV3's recipes too: without its weights a bundled layer dreams, and says so."""
+    bounds = {"steps": 1, "octaves": 2, "size": min(recipe.size or 99, 160)}
+    recipe = dataclasses.replace(recipe, **bounds, zoom=None, rotate=None, seconds=None)
+    result = dream(np.random.default_rng(seed).random((height, width, 3), np.float32), str(recipe))
+    assert (result.pixels.shape[1], result.pixels.shape[0]) == final_size(recipe, width, height)
+    assert np.isfinite(result.pixels).all()
+    assert (result.report.fallback is None) == (result.report.model == recipe.network)
 
 
 @pytest.mark.parametrize("picture", [np.zeros((64, 64, 3), np.float32), np.ones((64, 64, 3), np.float32)])
@@ -262,6 +277,17 @@ def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog):
     assert tried[-1] < 290
     assert "Out of memory" in caplog.text
     assert similarity(whole, result) > 0.9
+
+
+def test_a_gpus_tiles_are_as_large_as_its_memory_allows():
+    sides = [ascent.largest_tile(free) for free in (0, 2**30, 8 * 2**30, 80 * 2**30)]
+    assert sides == sorted(sides)
+    assert all(
+        side**2 * ascent.BYTES_PER_PIXEL < free
+        for side, free in zip(sides[1:], (2**30, 8 * 2**30, 80 * 2**30), strict=True)
+    )
+    assert sides[0] > 2 * ascent.OVERLAP
+    assert ascent.largest_tile(None) == ascent.LARGEST_TILE
 
 
 def test_the_network_is_traced_once_for_every_picture_and_recipe_of_its_layers():
