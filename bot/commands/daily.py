@@ -394,7 +394,7 @@ class Daily(commands.Cog, name="Daily dream"):
         """Refuse a word that is none of a group's commands. Raises Refused."""
         context.view.skip_ws()
         word = "" if context.interaction else context.view.get_word()
-        if not word:
+        if word in ("", group.fallback):
             return
         p = self.bot.prefix_in(context)
         near = difflib.get_close_matches(word.lower(), group.all_commands, n=1, cutoff=0.5)
