@@ -36,7 +36,7 @@ LARGEST_TILE = 1152
 """On a CPU; a GPU's tiles are as large as its memory allows."""
 
 BYTES_PER_PIXEL = 1000
-"""What a gradient takes of a GPU's memory, generously: on a CPU it is 350 with bfloat16 and 500 with float32."""
+"""What a gradient takes of a GPU's memory, generously: on a CPU it takes 350 in bfloat16, 500 in float32."""
 
 BLURS = (0.7, 1.4, 2.8)
 """The deviations, in pixels, of the Gaussians whose sum smooths a gradient."""
