@@ -78,6 +78,8 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
             return f"{error.value} should be from {error.minimum} to {error.maximum}; {hint}."
         case commands.CommandOnCooldown() | app_commands.CommandOnCooldown():
             return f"That was quick! Please try again in {max(1, round(error.retry_after))} s."
+        case commands.BadArgument() if str(error).startswith("Converting to"):
+            return f"I couldn't read that; {hint}."
         case commands.UserInputError():
             typed = getattr(error, "argument", None)
             detail = str(error).rstrip(".").replace(f'"{typed}"', f"“{typed}”")

@@ -261,7 +261,7 @@ class Daily:
         """The recipe asked for, or the next of the walk over the presets. Raises RecipeError."""
         presets = await self._settings.presets(wishes.guild_id)
         text, preset = wishes.recipe or "", None
-        if not text and (allowed := [name for name in presets if self._is_allowed(effective, name, presets)]):
+        if not text and (allowed := self._walkable(effective, presets)):
             text = preset = walk(await self.store.votes(wishes.guild_id), allowed, rng)
         recipe = self._read(effective, text, presets)
         return dataclasses.replace(recipe, seed=recipe.seed or rng.randrange(1, 1_000_000)), preset
@@ -295,12 +295,14 @@ class Daily:
         self._settings.check_weights(recipe, effective)
         return recipe
 
-    def _is_allowed(self, effective: Effective, preset: str, presets: Mapping[str, str]) -> bool:
-        try:
-            self._read(effective, preset, presets)
-        except RecipeError:
-            return False
-        return True
+    def _walkable(self, effective: Effective, presets: Mapping[str, str]) -> list[str]:
+        """The presets that may be dreamt; those that others would have to stand in for only if all are."""
+        allowed = {}
+        for name in presets:
+            with contextlib.suppress(RecipeError):
+                allowed[name] = self._read(effective, name, presets)
+        own = [name for name, recipe in allowed.items() if self._settings.has_weights(recipe)]
+        return own or list(allowed)
 
     async def _count_votes(self, guild: discord.Guild) -> None:
         """Read the reactions under a server's last posts."""

@@ -90,14 +90,18 @@ class Settings:
         """The recipes with names that can be asked for here: the shipped ones and the server's own."""
         return {**self.shipped, **((await self.server(guild_id)).presets if guild_id else {})}
 
+    def has_weights(self, recipe: Recipe) -> bool:
+        """Whether a recipe's own network can dream it; of a cluster's weights that is believed."""
+        if recipe.network != "inception_v3" or self._on_cluster:
+            return True
+        return bool(self._weights.is_file() if self._weights else imagenet_file())
+
     def check_weights(self, recipe: Recipe, effective: Effective) -> None:
         """Refuse a recipe whose weights are not here where what stands in for them may not dream.
 
-        Of a cluster's weights nothing is known here, so there nothing is refused. Raises RecipeError.
+        Raises RecipeError.
         """
-        if recipe.network != "inception_v3" or self._on_cluster:
-            return
-        if self._weights.is_file() if self._weights else imagenet_file():
+        if self.has_weights(recipe):
             return
         for layer in recipe.stand_in().layers:
             if not effective.may_dream(layer):

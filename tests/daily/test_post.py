@@ -379,3 +379,19 @@ async def test_no_permission_is_told_once_and_pauses_after_three(world: World) -
     await world.minute("2026-01-06T08:40")
     await world.minute("2026-01-06T09:00")
     assert len(world.seen()) == 1
+
+
+async def test_the_walk_leaves_out_presets_that_others_would_stand_in_for(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # without InceptionV3's weights
+    await world.on("09:00", "UTC")
+    for day in range(1, 13):
+        await world.minute(f"2026-01-{day:02}T08:40")
+        await world.minute(f"2026-01-{day:02}T09:00")
+    recipes = [post.recipe or "" for post in await world.posts()]
+    assert len(recipes) == 12
+    assert not any("mixed" in recipe for recipe in recipes)
+    await world.admin.send(world.dreams, "!daily recipe mixed5")
+    await world.minute("2026-01-13T08:40")
+    assert "mixed5" in ((await world.posts())[-1].recipe or "")
