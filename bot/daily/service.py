@@ -11,7 +11,8 @@ import contextlib
 import dataclasses
 import logging
 import random
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -119,6 +120,7 @@ class Daily:
         self._retention = timedelta(days=config.privacy.retention_days)
         self._bot: DreamBot | None = None
         self._adorning: set[asyncio.Task[None]] = set()
+        self._between: set[int] = set()
 
     def attach(self, bot: DreamBot) -> None:
         """Hand over the bot; nothing is prepared or posted before."""
@@ -566,18 +568,19 @@ class Daily:
         wishes = await self.wishes(guild.id)
         if trouble := await self.trouble(guild, wishes):
             raise PostError(trouble)
-        post = await self.store.take(
-            guild.id, f"{NOW}{name}", self._clock.now(), channel_id=wishes.channel_id
-        )
-        if post is None:
-            raise PostError("That one is on its way already.")
-        await self._prepare(post)
-        if post.job_id:
-            await self._queue.finished(post.job_id)
-            for due in await self.store.due(self._clock.now(), guild.id):
-                if due.post.id == post.id and due.ready and (message := await self._post(due)):
-                    await self._adorn([(post, message)])
-        return await self.store.post(post.id) or post
+        with self._in_between(guild):
+            post = await self.store.take(
+                guild.id, f"{NOW}{name}", self._clock.now(), channel_id=wishes.channel_id
+            )
+            if post is None:
+                raise PostError("That one is on its way already.")
+            await self._prepare(post)
+            if post.job_id:
+                await self._queue.finished(post.job_id)
+                for due in await self.store.due(self._clock.now(), guild.id):
+                    if due.post.id == post.id and due.ready and (message := await self._post(due)):
+                        await self._adorn([(post, message)])
+            return await self.store.post(post.id) or post
 
     async def preview(self, guild: discord.Guild) -> dict[str, Any]:
         """Dream what the next post could be, for an admin's eyes only: a message to send.
@@ -587,16 +590,28 @@ class Daily:
         if closed := await self._closed(guild):
             raise PostError(closed)
         wishes = await self.wishes(guild.id)
-        chosen, job = await self._begin(guild, wishes, random.Random(), self._clock.now())
-        try:
-            ended = await self._queue.finished(job.id)
-            picture = await self._queue.result(job.id)
-            if ended is None or picture is None:
-                raise PostError((ended and ended.reason) or "The preview was stopped; please try again.")
-            shown = ui.post(PostRow(id=job.id, slot=NOW, **chosen.columns()), ended, picture, guild)
-        finally:
-            await self._queue.erase(job.id)
+        with self._in_between(guild):
+            chosen, job = await self._begin(guild, wishes, random.Random(), self._clock.now())
+            try:
+                ended = await self._queue.finished(job.id)
+                picture = await self._queue.result(job.id)
+                if ended is None or picture is None:
+                    raise PostError((ended and ended.reason) or "The preview was stopped; please try again.")
+                shown = ui.post(PostRow(id=job.id, slot=NOW, **chosen.columns()), ended, picture, guild)
+            finally:
+                await self._queue.erase(job.id)
         return {part: shown[part] for part in ("content", "file")}
+
+    @contextmanager
+    def _in_between(self, guild: discord.Guild) -> Iterator[None]:
+        """One at a time on a server: what is not planned passes the limits of the queue. Raises PostError."""
+        if guild.id in self._between:
+            raise PostError("One is being dreamt already; please wait until it is there.")
+        self._between.add(guild.id)
+        try:
+            yield
+        finally:
+            self._between.discard(guild.id)
 
     async def remove(self, post: PostRow, *, by: int) -> None:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""

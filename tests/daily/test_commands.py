@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,23 @@ async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
     await world.admin.send(world.dreams, "!daily preview")
     assert world.admin.user.dm_channel.last_message.attachments
     assert not world.seen()
+
+
+async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None:
+    await world.on()
+    guild = world.app.bot.get_guild(world.guild.id)
+    assert guild is not None
+    asked = [
+        world.app.daily.now(guild, "one"),
+        world.app.daily.now(guild, "two"),
+        world.app.daily.preview(guild),
+    ]
+    first, *others = await asyncio.gather(*asked, return_exceptions=True)
+    assert not isinstance(first, BaseException)
+    assert {str(refused) for refused in others} == {
+        "One is being dreamt already; please wait until it is there."
+    }
+    await world.app.daily.preview(guild)
 
 
 async def test_now_posts_one_in_between(world: World) -> None:
