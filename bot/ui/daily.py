@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 import discord
 
 from bot.checks import NOT_A_MODERATOR, is_moderator
-from bot.errors import Refused, explain
+from bot.errors import Refused, code, explain
 from bot.ui.buttons import report, whisper
 from dream.dreamer import Report
 
@@ -89,7 +89,8 @@ def line(post: PostRow) -> str:
     if post.state != "posted":
         return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
     link = f"https://discord.com/channels/{post.guild_id}/{post.channel_id}/{post.message_id}"
-    return f"{when} · [{credit(post, None)}]({link}) · `{post.preset or post.recipe}` · {_votes(post.votes)}"
+    recipe = code(post.preset or post.recipe or "")
+    return f"{when} · [{credit(post, None)}]({link}) · {recipe} · {_votes(post.votes)}"
 
 
 def standing(
@@ -121,10 +122,9 @@ def standing(
         when = f"{discord.utils.format_dt(upcoming, 'F')} ({discord.utils.format_dt(upcoming, 'R')})"
         embed.add_field(name="Next", value=when, inline=False)
     if prepared and prepared.job_id:
-        embed.add_field(
-            name="It will be", value=f"{credit(prepared, None)}, `{prepared.recipe}`", inline=False
-        )
-    made = f"`{wishes.recipe}`" if wishes.recipe else "a walk over the presets, led by your votes"
+        recipe = code(prepared.recipe or "", 200)
+        embed.add_field(name="It will be", value=f"{credit(prepared, None)}, {recipe}", inline=False)
+    made = code(wishes.recipe, 200) if wishes.recipe else "a walk over the presets, led by your votes"
     embed.add_field(name="Dreamt with", value=made, inline=False)
     embed.add_field(name="Last", value=line(last) if last else "There was none yet.", inline=False)
     return embed
