@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -37,6 +38,7 @@ CAPTIONS = {
     "hubble_deep_field.jpg": "Ten days of looking at nothing.",
     "rocket.jpg": "Up she goes!",
 }
+LOOPBACK = "127.0.0.1"
 SETTLE_SECONDS = 30.0
 REFRESH_SECONDS = 0.3
 
@@ -172,7 +174,15 @@ def _readable(message: discord.Message) -> str:
 
 
 def serve(config: Config, port: int) -> int:
-    """Serve a page of #dreams, and print its address, until Ctrl-C or until its session is ended there."""
+    """Serve a page of #dreams, and print its address, until Ctrl-C or until its session is ended there.
+
+    Returns 0, or 1 if the port is taken.
+    """
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError as error:
+        print(f"The page can't be served at port {port} ({error.strerror}): try --port 0.", file=sys.stderr)
+        return 1
     return asyncio.run(_serve(config, port))
 
 
