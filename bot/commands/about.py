@@ -27,6 +27,17 @@ CHARACTERS: dict[NetworkName, str] = {
     "each other.",
 }
 
+RECIPES = (
+    "**Recipes**",
+    "`serpents` a preset",
+    "`block8` one layer of a network",
+    "`block8+block11*0.5` several, the second half as strong",
+    "`block8-block3` away from what a layer sees",
+    "`block8:12,40` only some channels of a layer",
+    "`block8:top5` the channels that this very picture excites most",
+    "`block8 size=1024 seed=7` with options, in any order",
+)
+
 
 class About(commands.Cog, name="Help"):
     """Find your way."""
@@ -175,6 +186,9 @@ class About(commands.Cog, name="Help"):
             description=command.help or command.description or command.short_doc,
             colour=COLOUR,
         )
+        if "recipe" in command.clean_params:
+            lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()]
+            embed.description = "\n".join([f"{embed.description}\n", *RECIPES, "", "**Options**", *lines])
         if command.aliases:
             embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
         if isinstance(command, commands.Group):
