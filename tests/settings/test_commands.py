@@ -37,33 +37,6 @@ async def test_the_size_of_the_next_dream(world: World) -> None:
     assert "size=300" in (await world.dream(world.alice, "!sky size=300")).recipe
 
 
-@pytest.mark.parametrize(
-    ("setting", "asked", "answer"),
-    [
-        ("max_size 600", "!sky size=700", "size=600"),
-        ("max_steps 9", "!sky steps=10", "steps=9"),
-        ("networks efficientnet_lite0", "!sky fire7", "may not dream here"),
-        ("layers block8 block11", "!sky block9", "block8, block11"),
-        ("channels {art}", "!sky", "Dreams have their place"),
-        ("forbidden_channels {dreams}", "!sky", "aren't asked for in this channel"),
-        ("roles {fans}", "!sky", "only some members"),
-        ("members {bob}", "!sky", "only some members"),
-    ],
-)
-async def test_a_limit_is_explained_to_whoever_meets_it(
-    world: World, setting: str, asked: str, answer: str
-) -> None:
-    places = {
-        "art": world.art.mention,
-        "dreams": world.dreams.mention,
-        "fans": f"<@&{world.fans.id}>",
-        "bob": world.bob.mention,
-    }
-    assert "✅" in await world.say(world.admin, f"!settings set {setting.format(**places)}")
-    assert answer in await world.say(world.alice, asked)
-    assert await world.jobs(world.alice) == []
-
-
 async def test_no_layer_that_may_not_dream_stands_in_for_another(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,19 +51,6 @@ async def test_no_layer_that_may_not_dream_stands_in_for_another(
     await world.say(world.admin, "!settings set layers mixed5")
     assert "block9" in await world.say(world.alice, "!sky")
     assert len(await world.jobs(world.alice)) == 2
-
-
-async def test_the_limits_of_what_may_wait(world: World) -> None:
-    await world.say(world.admin, "!settings set member_seconds 1")
-    await world.say(world.alice, "!sky steps=50")
-    assert "You already have" in await world.say(world.alice, "!sky steps=50")
-    assert "Waiting" in await world.say(world.bob, "!sky steps=50")
-    await world.say(world.admin, "!settings reset member_seconds")
-    await world.say(world.admin, "!settings set server_seconds 1")
-    assert "This server already has" in await world.say(world.mod, "!sky steps=50")
-    for who in (world.alice, world.bob):
-        (job,) = await world.jobs(who)
-        await world.app.queue.cancel(job.id)
 
 
 async def test_roles_and_members_let_in_and_kept_out(world: World) -> None:
