@@ -193,7 +193,7 @@ async def _serve(config: Config, port: int) -> int:
         preview = sandbox.env.preview(sandbox.dreams, viewers=members, layout="channel", port=port or None)
         async with preview:
             print(f"#dreams is at {preview.url}\nCtrl-C ends the sandbox.", flush=True)
-            refreshing = asyncio.create_task(_keep_fresh(sandbox, preview))
+            refreshing = asyncio.create_task(_keep_fresh(sandbox, preview, _one_at_a_time(preview)))
             await asyncio.wait(
                 {asyncio.create_task(preview.wait_closed()), asyncio.create_task(told_to_stop())},
                 return_when=asyncio.FIRST_COMPLETED,
@@ -202,17 +202,33 @@ async def _serve(config: Config, port: int) -> int:
     return 0
 
 
-async def _keep_fresh(sandbox: Sandbox, preview: Any) -> None:
+def _one_at_a_time(preview: Any) -> asyncio.Lock:
+    """Let what members do on the page wait for whoever holds this lock.
+
+    SimCord refuses what is done during a refresh, after which its page takes nothing more.
+    """
+    lock, act = asyncio.Lock(), preview._action
+
+    async def acting(*args: Any) -> Any:
+        async with lock:
+            return await act(*args)
+
+    preview._action = acting
+    return lock
+
+
+async def _keep_fresh(sandbox: Sandbox, preview: Any, lock: asyncio.Lock) -> None:
     """Show on the page what dreams do by themselves: SimCord shows only what follows a member's act."""
     shown = 0
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        # Refused while a member's act is under way, which then shows everything itself.
+        # Refused while the page is being loaded.
         with contextlib.suppress(simcord.SetupError, TimeoutError):
-            await keep_time(sandbox.env)
-            if (now := len(sandbox.env.http_requests)) != shown:
-                await preview.refresh()
-                shown = now
+            async with lock:
+                await keep_time(sandbox.env)
+                if (now := len(sandbox.env.http_requests)) != shown:
+                    await preview.refresh()
+                    shown = now
 
 
 async def keep_time(env: simcord.Env) -> None:
