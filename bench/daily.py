@@ -289,7 +289,7 @@ class Day:
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
         self.daily = SilentDaily(self.database, self.queue, settings, moderation, self.clock, self.config)
         self.daily.silence = self.silence
-        self.daily._config = self.config.daily.model_copy(update={"posts_per_second": 10**6})
+        self.daily._config = self.config.daily.model_copy(update={"posts_per_second": 250})
         self.daily.attach(Ready())  # type: ignore[arg-type]
         if not with_daily:
             return

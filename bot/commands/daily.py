@@ -112,7 +112,7 @@ class Daily(commands.Cog, name="Daily dream"):
         history = await store.history(context.guild.id, 1)
         embed = ui.standing(
             wishes,
-            upcoming=self.service.upcoming(wishes),
+            upcoming=await self.service.upcoming(wishes),
             prepared=await store.next_post(context.guild.id),
             last=history[0] if history else None,
             trouble=await self.service.trouble(context.guild, wishes),
@@ -165,12 +165,11 @@ class Daily(commands.Cog, name="Daily dream"):
             days=format_days(slots.days),
             admin_id=context.author.id,
         )
-        upcoming = slots.next(wishes.since).due
-        await self._answer(
-            context,
-            f"🌅 A dream will be posted in {target.mention} at {slots}. The next one comes "
-            f"{discord.utils.format_dt(upcoming, 'F')}, {discord.utils.format_dt(upcoming, 'R')}.",
-        )
+        text = f"🌅 A dream will be posted in {target.mention} at {slots}."
+        if upcoming := await self.service.upcoming(wishes):
+            moment = f"{discord.utils.format_dt(upcoming, 'F')}, {discord.utils.format_dt(upcoming, 'R')}"
+            text += f" The next one comes {moment}."
+        await self._answer(context, text)
 
     @on.autocomplete("zone")
     async def zones(

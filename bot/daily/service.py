@@ -23,7 +23,7 @@ import discord
 import dream
 from bot.clock import Clock
 from bot.daily import ahead
-from bot.daily.slots import Slot
+from bot.daily.slots import MAX_TIMES, Slot
 from bot.daily.sources import (
     Messageable,
     Source,
@@ -352,8 +352,17 @@ class Daily:
             await asyncio.sleep(turn - loop.time())
             sent.append(asyncio.create_task(self._post(due)))
             turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
-        messages = zip(reversed(newest.values()), await asyncio.gather(*sent), strict=True)
-        if posted := [(due.post, message) for due, message in messages if message]:
+        posted = []
+        for due, message in zip(
+            reversed(newest.values()), await asyncio.gather(*sent, return_exceptions=True), strict=True
+        ):
+            if isinstance(
+                message, BaseException
+            ):  # sent or not, `_sent_before` finds out when the claim ends
+                log.error("post %s was not finished", due.post.id, exc_info=message)
+            elif message is not None:
+                posted.append((due.post, message))
+        if posted:
             adorning = asyncio.create_task(self._adorn(posted))
             self._adorning.add(adorning)
             adorning.add_done_callback(self._adorning.discard)
@@ -470,9 +479,15 @@ class Daily:
     async def _closed(self, guild: discord.Guild) -> str | None:
         return await self._moderation.closed(guild.id, guild.member_count or 0)
 
-    def upcoming(self, wishes: DailyRow) -> datetime | None:
+    async def upcoming(self, wishes: DailyRow) -> datetime | None:
         """When a server's next dream is due, if it is on."""
-        return wishes.schedule.next(self._clock.now()).due if wishes.enabled and not wishes.paused else None
+        if not wishes.enabled or wishes.paused:
+            return None
+        now = self._clock.now()
+        # A local time comes once, also when the server has moved to another time zone since.
+        done = {post.slot for post in await self.store.history(wishes.guild_id, 3 * MAX_TIMES)}
+        coming = wishes.schedule.between(now, now + timedelta(days=9))
+        return next((slot.due for slot in coming if slot.name not in done), None)
 
     # Telling the admins
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -346,6 +346,21 @@ async def test_turning_it_on_or_moving_it_makes_up_for_nothing(world: World) -> 
     await world.minute("2026-01-02T09:40")
     await world.minute("2026-01-02T10:00")
     assert len(world.seen()) == 1
+
+
+async def test_the_same_local_time_in_another_zone_comes_the_next_day(world: World) -> None:
+    await world.on("09:00", "Europe/Berlin")
+    await world.minute("2026-01-01T07:40")
+    await world.minute("2026-01-01T08:00")
+    await world.on("09:00", "Europe/London")
+    tomorrow = int(datetime(2026, 1, 2, 9, tzinfo=UTC).timestamp())
+    assert f"<t:{tomorrow}:F>" in world.dreams.last_message.content
+    await world.minute("2026-01-01T09:00")
+    await world.minute("2026-01-01T09:01")
+    assert len(world.seen()) == 1
+    await world.minute("2026-01-02T08:40")
+    await world.minute("2026-01-02T09:00")
+    assert len(world.seen()) == 2
 
 
 async def test_dreams_that_come_to_nothing_are_tried_anew_then_given_up(world: World) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.daily import ahead
-from bot.daily.sources import Source, folder_pictures, pick, walk
+from bot.daily.sources import Source, folder_pictures, pick, sky, walk
 from bot.schedule import Schedule
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -31,6 +31,12 @@ def test_no_picture_comes_twice_while_others_are_left_and_then_the_oldest() -> N
         else:
             assert source.name not in used
         used[source.name] = NOW + timedelta(days=day)
+
+
+def test_no_sky_comes_twice() -> None:
+    first = sky(random.Random(7))
+    assert sky(random.Random(7)).name == first.name
+    assert sky(random.Random(7), {first.name}).name != first.name
 
 
 def test_what_was_taken_away_is_never_picked() -> None:
