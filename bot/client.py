@@ -11,8 +11,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.commands import COGS
-from bot.errors import explain, unknown_command
+from bot.errors import code, explain, unknown_command
 from bot.ui.buttons import BUTTONS, whisper
+from dream.backbone.catalog import LAYERS
 
 if TYPE_CHECKING:
     from bot.clock import Clock
@@ -139,8 +140,13 @@ class DreamBot(commands.AutoShardedBot):
     async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
         """Answer an error with one sentence; other bots' commands are none of ours."""
         prefix = self.prefix_in(context)
+        sentence: str | None
         if isinstance(error, commands.CommandNotFound):
-            sentence = unknown_command(context.invoked_with or "", list(self.all_commands), prefix)
+            word = (context.invoked_with or "").lower()
+            if word.partition("+")[0] in {*LAYERS, *self.presets}:
+                sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
+            else:
+                sentence = unknown_command(word, list(self.all_commands), prefix)
         else:
             command = context.command
             usage = f"{prefix}{command.qualified_name} {command.signature}".strip() if command else None

@@ -30,8 +30,7 @@ class PresetCommands(commands.Cog, name="Presets"):
         """Show the presets that `dream` knows here."""
         own = (await self.bot.settings.server(context.guild.id)).presets if context.guild else {}
         lines = [
-            f"**{name}** {preset.description}\n-# `{preset.recipe}`"
-            for name, preset in self.bot.presets.items()
+            f"**{name}** {preset.description}\n`{preset.recipe}`" for name, preset in self.bot.presets.items()
         ]
         embed = discord.Embed(title="Presets", description=_fitting(lines, 4000))
         if own:

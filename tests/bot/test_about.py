@@ -55,6 +55,8 @@ async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
 
 async def test_a_near_miss_is_helped_and_other_bots_commands_are_left_alone(talk: Talk) -> None:
     assert "did you mean `!dream`" in await talk.says(talk.alice, "!draem")
+    assert "`!dream block8+block11`" in await talk.says(talk.alice, "!block8+block11")
+    assert "`!dream puppyslug`" in await talk.says(talk.alice, "!puppyslug steps=3")
     assert await talk.says(talk.alice, "!play despacito") == ""
 
 
