@@ -380,7 +380,7 @@ class DailyStore:
             holding = select(PostRow.job_id).where(theirs, PostRow.job_id.is_not(None))
             jobs = [job_id for job_id in await session.scalars(holding) if job_id]
             await session.execute(delete(PostRow).where(theirs, PostRow.state == PostState.PLANNED))
-            await session.execute(update(PostRow).where(theirs).values(**NOBODY))
+            await session.execute(update(PostRow).where(theirs).values(**NOBODY, source=None, digest=None))
             await session.execute(
                 update(DailyRow).where(DailyRow.admin_id == member_id).values(admin_id=None)
             )
