@@ -113,7 +113,6 @@ class Ascent:
                 self.tile = tile
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
         gradient = np.roll(gradient, tuple(np.negative(shift)), (0, 1))
-        _center(gradient)
         deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
         gradient *= strength / deviation
         np.clip(gradient, -CLIP * strength, CLIP * strength, out=gradient)
@@ -122,24 +121,27 @@ class Ascent:
         return self._objective.value(values)
 
     def _gradient(self, picture: Pixels) -> tuple[Pixels, NDArray[np.float32]]:
-        """The smoothed gradient on `picture` and the terms' values. Raises ResourceExhaustedError."""
+        """The smoothed gradient on `picture`, each colour's mean 0, and the terms' values. Raises ResourceExhaustedError."""
         gradient = np.empty_like(picture)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
             tile = _cut(picture, rows, columns)
+            whole = tile.shape == picture.shape
             seen, size, slope = self._climb(
                 tf.constant(tile[None]),
                 self._objective.weights / tf.constant(self._sizes),
                 self._objective.masks,
                 self._objective.guides,
                 self._colors,
-                _response(tile.shape[:2], self._smooth),
+                _response(tile.shape[:2], self._smooth, whole),
             )
-            gradient[rows.kept, columns.kept] = slope.numpy()[rows.inside, columns.inside]
+            gradient[rows.kept, columns.kept] = np.asarray(slope)[rows.inside, columns.inside]
             values += share * seen.numpy()
             sizes += share * size.numpy()
+        if not whole:
+            _center(gradient)
         self._sizes = np.maximum(sizes, 1e-9)
         return gradient, values
 
@@ -217,10 +219,7 @@ def _cut(picture: Pixels, rows: Span, columns: Span) -> Pixels:
 
 
 def _center(gradient: Pixels) -> None:
-    """Take each colour's mean from `gradient`, in place, so that no step moves a picture's mean colour.
-
-    Written for speed: rows of all colours at once, and sums as matrix products.
-    """
+    """Take each colour's mean from `gradient`, in place, so that no step moves a picture's mean colour."""
     height, width, _ = gradient.shape
     rows = gradient.reshape(height, width * 3)
     mean = (np.ones(height, np.float32) @ rows).reshape(width, 3).mean(axis=0) / height
@@ -228,18 +227,23 @@ def _center(gradient: Pixels) -> None:
 
 
 @functools.lru_cache(maxsize=32)
-def _response(shape: tuple[int, int], smooth: float) -> tf.Tensor:
-    """How much of each spatial frequency of a tile's gradient is kept: a sum of Gaussians' spectra."""
+def _response(shape: tuple[int, int], smooth: float, whole: bool) -> tf.Tensor:
+    """How much of each spatial frequency of a tile's gradient is kept: a sum of Gaussians' spectra.
+
+    Of a whole picture's gradient the mean is not, so that no step moves the picture's mean colour.
+    """
     rows = np.fft.fftfreq(shape[0])[:, None]
     columns = np.fft.rfftfreq(shape[1])[None]
     squared = -2 * np.pi**2 * smooth**2 * (rows**2 + columns**2)
-    return tf.constant(sum(np.exp(squared * blur**2) for blur in BLURS), tf.float32)
+    kept = np.sum([np.exp(squared * blur**2) for blur in BLURS], axis=0)
+    kept[0, 0] *= not whole
+    return tf.constant(kept, tf.float32)
 
 
 @functools.lru_cache(maxsize=6)
 def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> tuple[Any, Any]:
     """The functions that look at and climb `layers`, each traced once for pictures of every size."""
-    exact, fast = Trunk(backbone.model, layers), Trunk(backbone.model, layers, runtime.fast_dtype())
+    trunk = Trunk(backbone.model, layers, runtime.fast_dtype())
     channels = [backbone.model.output[layer].shape[-1] for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
@@ -248,7 +252,7 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
 
     @tf.function(input_signature=(picture, masks, guides), autograph=False)
     def look(picture: Any, masks: Any, guides: Any) -> Any:
-        return measured(measure, exact(backbone.preprocess(picture)), masks, guides)
+        return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((None, None))
 
@@ -256,12 +260,13 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
     def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, response: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
-            values, sizes = measured(measure, fast(backbone.preprocess(picture)), masks, guides)
+            values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
             total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
-        gradient = tf.transpose(tape.gradient(total, picture)[0], (2, 0, 1))
-        gradient = tf.tensordot(colors, gradient, 1)
-        spectrum = tf.signal.rfft2d(gradient) * tf.cast(response, tf.complex64)
-        smoothed = tf.signal.irfft2d(spectrum, tf.shape(gradient)[1:])
+        shape = tf.shape(picture)[1:3]
+        gradient = tf.reshape(tape.gradient(total, picture), (-1, 3))
+        planes = tf.reshape(tf.matmul(colors, gradient, transpose_b=True), (3, shape[0], shape[1]))
+        spectrum = tf.signal.rfft2d(planes) * tf.cast(response, tf.complex64)
+        smoothed = tf.signal.irfft2d(spectrum, shape)
         return values, sizes, tf.transpose(smoothed, (1, 2, 0))
 
     return look, climb

@@ -50,4 +50,4 @@ def test_a_size_is_the_longer_side_up_or_down():
 def test_work_grows_with_everything_that_takes_time():
     base = work(Recipe.parse("block8"), 512, 512)
     assert work(Recipe.parse("block8 size=1024"), 512, 512) == pytest.approx(4 * base, rel=0.1)
-    assert work(Recipe.parse("block8 steps=24"), 512, 512) == pytest.approx(2 * base, rel=0.1)
+    assert work(Recipe.parse("block8 steps=36"), 512, 512) == pytest.approx(2 * base, rel=0.1)
