@@ -121,7 +121,10 @@ class Ascent:
         return self._objective.value(values)
 
     def _gradient(self, picture: Pixels) -> tuple[Pixels, NDArray[np.float32]]:
-        """The smoothed gradient on `picture`, each colour's mean 0, and the terms' values. Raises ResourceExhaustedError."""
+        """The smoothed gradient on `picture`, of mean 0 in each colour, and the terms' values.
+
+        Raises ResourceExhaustedError.
+        """
         gradient = np.empty_like(picture)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
