@@ -34,6 +34,7 @@ from bot.daily.sources import (
     sky,
     walk,
 )
+from bot.errors import Refused
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, Due, PostRow, PostState, Wish
@@ -198,6 +199,8 @@ class Daily:
             reason = f"The recipe cannot be dreamt: {error} Choose one with `daily recipe`."
             await self.store.settle(post, state=PostState.FAILED, reason=reason)
             await self._failed(guild, wishes, reason)
+        except Refused:  # the queue is being closed
+            await self.store.settle(post)
         except Exception as error:
             log.exception("the daily dream of server %s could not be prepared", post.guild_id)
             await self.store.settle(post, tries=post.tries + 1, reason=f"It could not be prepared: {error}")
@@ -348,18 +351,19 @@ class Daily:
         sent: list[asyncio.Task[discord.Message | None]] = []
         loop, pause = asyncio.get_running_loop(), 1 / self._config.posts_per_second
         turn = loop.time()
-        for due in reversed(newest.values()):
-            await asyncio.sleep(turn - loop.time())
-            sent.append(asyncio.create_task(self._post(due)))
-            turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
+        try:
+            for due in reversed(newest.values()):
+                await asyncio.sleep(turn - loop.time())
+                sent.append(asyncio.create_task(self._post(due)))
+                turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
+            messages = await asyncio.gather(*sent, return_exceptions=True)
+        finally:
+            for task in sent:  # nothing is posted any more when this is stopped
+                task.cancel()
         posted = []
-        for due, message in zip(
-            reversed(newest.values()), await asyncio.gather(*sent, return_exceptions=True), strict=True
-        ):
-            if isinstance(
-                message, BaseException
-            ):  # sent or not, `_sent_before` finds out when the claim ends
-                log.error("post %s was not finished", due.post.id, exc_info=message)
+        for due, message in zip(reversed(newest.values()), messages, strict=True):
+            if isinstance(message, BaseException):
+                log.error("post %s is tried again when its claim ends", due.post.id, exc_info=message)
             elif message is not None:
                 posted.append((due.post, message))
         if posted:
@@ -376,13 +380,16 @@ class Daily:
             return None
         if not await self.store.claim(post, self._clock.now(), PostState.POSTING):
             return None
-        message = None
         try:
             channel = self.channel(guild, wishes)
+            message = None
             if interrupted and before:
                 message = await self._sent_before(channel, post, before)
             if message is None:
                 message = await self._send(channel, post, job)
+            await self._posted(post, message)
+            if wishes.failures:
+                await self.store.succeeded(guild.id)
         except (PostError, discord.Forbidden, discord.NotFound) as error:
             reason = (
                 str(error) if isinstance(error, PostError) else f"Discord refused the post: {error.text}."
@@ -391,14 +398,16 @@ class Daily:
             await self._failed(guild, wishes, reason)
         except (TimeoutError, OSError, discord.DiscordServerError) as error:
             log.warning("the daily dream of server %s was not posted, it is tried again: %s", guild.id, error)
-        except Exception as error:
-            log.exception("the daily dream of server %s could not be posted", guild.id)
+        except (LookupError, discord.HTTPException) as error:
+            log.error("the daily dream of server %s could not be posted: %s", guild.id, error)
             await self.store.settle(post, state=PostState.FAILED, reason=f"It could not be posted: {error}")
+        except (
+            Exception
+        ):  # a bot that is being stopped, say; sent or not, it is found out when the claim ends
+            log.exception("the daily dream of server %s was not posted, it is tried again", guild.id)
         else:
-            await self._posted(post, message)
-            if wishes.failures:
-                await self.store.succeeded(guild.id)
-        return message
+            return message
+        return None
 
     async def _send(self, channel: discord.TextChannel, post: PostRow, job: Job) -> discord.Message:
         """Send the post. Raises LookupError if its dream is not kept any more."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import discord
 import pytest
 from sqlalchemy import update
 
@@ -73,6 +74,24 @@ async def test_a_post_found_again_long_after_is_not_called_missed(world: World) 
     [post] = await world.posts()
     [message] = world.seen()
     assert (post.state, post.message_id, post.posted_at) == ("posted", message.id, message.created_at)
+
+
+async def test_a_bot_that_is_stopped_while_it_posts_skips_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+
+    async def closed(*_: object, **__: object) -> None:
+        raise RuntimeError("Session is closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discord.TextChannel, "send", closed)  # as a closed client does
+        await world.minute("2026-01-01T09:00")
+    assert not world.seen()
+    await world.minute("2026-01-01T09:06")
+    assert len(world.seen()) == 1
+    assert [post.state for post in await world.posts()] == ["posted"]
 
 
 class Process:
