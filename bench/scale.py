@@ -34,7 +34,7 @@ REPORT = Report("block8 seed=1", "efficientnet_lite0", ("block8",), "bundled", N
 
 
 def row(what: str, value: float, unit: str) -> None:
-    print(f"{what:<66} {value:10.4g} {unit}", flush=True)
+    print(f"{what:<66} {value:10.5g} {unit}", flush=True)
 
 
 def sleep(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:

@@ -119,23 +119,22 @@ class Ledger:
             query = select(Job).where(Job.state.in_(UNFINISHED), *wanted).order_by(Job.created_at, Job.id)
             return (await session.scalars(query)).all()
 
-    async def pictures(self, id: str, *roles: str) -> dict[str, bytes]:
-        """A job's pictures by their role: those of `roles` that there are and that are still kept."""
-        async with self.database.session() as session, session.begin():
-            query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
-            return {row.role: row.data for row in await session.execute(query)}
-
     async def picture(self, id: str, role: str) -> bytes | None:
         """One picture's bytes, or None if there never was one or it is not kept any more."""
-        return (await self.pictures(id, role)).get(role)
+        async with self.database.session() as session, session.begin():
+            return (await self._pictures(session, id, role)).get(role)
 
-    async def start(self, id: str) -> Job | None:
-        """queued → dreaming; None if it is not ours to dream any more."""
-        return await self._change(id, State.QUEUED, state=State.DREAMING, started_at=self.clock.now())
+    async def start(self, id: str) -> tuple[Job, dict[str, bytes]] | None:
+        """queued → dreaming, with the pictures to dream from; None if it is not ours to dream any more."""
+        async with self.database.session() as session, session.begin():
+            now = self.clock.now()
+            job = await self._change(session, id, State.QUEUED, state=State.DREAMING, started_at=now)
+            return None if job is None else (job, await self._pictures(session, id, "source", "guide"))
 
     async def hand_back(self, id: str) -> Job | None:
         """dreaming → queued: whoever owns it next dreams it from the start."""
-        return await self._change(id, State.DREAMING, state=State.QUEUED, started_at=None)
+        async with self.database.session() as session, session.begin():
+            return await self._change(session, id, State.DREAMING, state=State.QUEUED, started_at=None)
 
     async def rendered(self, id: str, rendered: Rendered) -> Job | None:
         """dreaming → delivering, or done where nothing is to be delivered, with the result's bytes."""
@@ -260,12 +259,15 @@ class Ledger:
         await session.execute(delete(Picture).where(Picture.job_id.in_(oldest)))
         return len(oldest)
 
-    async def _change(self, id: str, before: State, **values: Any) -> Job | None:
-        async with self.database.session() as session, session.begin():
-            query = (
-                update(Job)
-                .where(Job.id == id, Job.state == before, Job.owner == self.owner)
-                .values(values)
-                .returning(Job)
-            )
-            return await session.scalar(query)
+    async def _pictures(self, session: AsyncSession, id: str, *roles: str) -> dict[str, bytes]:
+        query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
+        return {row.role: row.data for row in await session.execute(query)}
+
+    async def _change(self, session: AsyncSession, id: str, before: State, **values: Any) -> Job | None:
+        query = (
+            update(Job)
+            .where(Job.id == id, Job.state == before, Job.owner == self.owner)
+            .values(values)
+            .returning(Job)
+        )
+        return await session.scalar(query)

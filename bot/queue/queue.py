@@ -325,18 +325,20 @@ class Queue:
             waiting = self.line.take(self.clock.now())
             if waiting is None:
                 return
-            job = await self.ledger.start(waiting.id)
-            if job is None:  # cancelled or taken over by another process meanwhile
+            started = await self.ledger.start(waiting.id)
+            if started is None:  # cancelled or taken over by another process meanwhile
                 self._let_go(waiting.id)
                 continue
-            self._running[job.id] = _Running(job, self._spawn(self._dream(job)), time.monotonic())
+            job, pictures = started
+            task = self._spawn(self._dream(job, self._work(job, pictures)))
+            self._running[job.id] = _Running(job, task, time.monotonic())
 
-    async def _dream(self, job: Job) -> None:
+    async def _dream(self, job: Job, work: Work) -> None:
         self._show_progress(job, None)
         began = time.monotonic()
         try:
             rendered = await self.farm.dream(
-                job.id, await self._work(job), lambda progress: self._show_progress(job, progress)
+                job.id, work, lambda progress: self._show_progress(job, progress)
             )
         except (PictureError, RecipeError, FarmError) as error:
             await self._end(job, State.FAILED, str(error))
@@ -363,9 +365,8 @@ class Queue:
         if self._running.pop(job.id, None):
             self._wake.set()
 
-    async def _work(self, job: Job) -> Work:
+    def _work(self, job: Job, pictures: dict[str, bytes]) -> Work:
         weights = self.config.weights.inception_v3
-        pictures = await self.ledger.pictures(job.id, "source", "guide")
         return Work(
             source=pictures.get("source"),
             recipe=job.recipe,
