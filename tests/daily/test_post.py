@@ -410,3 +410,19 @@ async def test_the_walk_leaves_out_presets_that_others_would_stand_in_for(
     await world.admin.send(world.dreams, "!daily recipe mixed5")
     await world.minute("2026-01-13T08:40")
     assert "mixed5" in ((await world.posts())[-1].recipe or "")
+
+
+async def test_a_channel_that_is_gone_is_told_to_the_admin_once(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    world.env.backend.delete_channel(world.dreams.id)
+    await world.env.settle()
+    for day in (1, 2):
+        await world.minute(f"2026-01-0{day}T08:40")
+        await world.minute(f"2026-01-0{day}T09:00")
+    [told] = world.told()
+    assert "is gone" in told and "`daily on`" in told and "\n" not in told
+    await world.admin.send(world.art, "!daily")
+    assert "is gone" in str(world.art.last_message.embeds[0].to_dict())
+    await world.admin.send(world.art, "!daily now")
+    assert "is gone" in world.art.last_message.content
