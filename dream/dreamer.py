@@ -160,9 +160,10 @@ class Dreamer:
         base = pixels = np.zeros((1, 1, 3), np.float32)
         done = 0
         for number, octave in enumerate(self.plan, 1):
-            detail = resize(pixels - base, octave.width, octave.height)
+            pixels = resize(pixels - base, octave.width, octave.height)
             base = resize(self.source, octave.width, octave.height)
-            pixels = np.clip(base + detail, 0, 1)
+            pixels += base  # in place, here and below: large pictures are hundreds of megabytes
+            np.clip(pixels, 0, 1, out=pixels)
             for _ in range(octave.steps):
                 climbed = self.ascent.step(pixels, self.recipe.strength, random)
                 done += 1
@@ -174,8 +175,9 @@ class Dreamer:
     def finished(self, pixels: Pixels) -> Pixels:
         """The dream as it is at an octave, as a result: at its size, with what the recipe keeps or blends."""
         photograph = resize(self.source, *self.size)
-        base = resize(self.source, pixels.shape[1], pixels.shape[0])
-        pixels = np.clip(photograph + resize(pixels - base, *self.size), 0, 1)
+        pixels = resize(pixels - resize(self.source, pixels.shape[1], pixels.shape[0]), *self.size)
+        pixels += photograph
+        np.clip(pixels, 0, 1, out=pixels)
         return _finished(pixels, photograph, self.recipe)
 
     def report(self, steps: int, before: float, after: float) -> Report:
@@ -218,7 +220,7 @@ def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
         pixels += (photograph - pixels).mean(axis=(0, 1), dtype=np.float32)
     if recipe.blend is not None and recipe.blend < 1:
         pixels = photograph + (pixels - photograph) * np.float32(recipe.blend)
-    return np.clip(pixels, 0, 1)
+    return np.clip(pixels, 0, 1, out=pixels)
 
 
 _LUMA = np.repeat(np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=1)
