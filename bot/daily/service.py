@@ -61,6 +61,8 @@ PICTURES: Final = 8
 """Pictures that are tried for one dream before it is made from a sky."""
 AT_ONCE: Final = 8
 """Dreams that are prepared at a time."""
+IN_FLIGHT: Final = 64
+"""Posts on their way at a time: enough to keep the pace, few enough that none waits long for the database."""
 VOTED_ON: Final = timedelta(days=3)
 """Posts no older than this have their reactions counted again when the next is prepared."""
 NOW: Final = "now "
@@ -350,11 +352,13 @@ class Daily:
                 await self._let_go(post, interrupted)
         sent: list[asyncio.Task[discord.Message | None]] = []
         loop, pause = asyncio.get_running_loop(), 1 / self._config.posts_per_second
-        turn = loop.time()
+        turn, gate = loop.time(), asyncio.Semaphore(IN_FLIGHT)
         try:
             for due in reversed(newest.values()):
                 await asyncio.sleep(turn - loop.time())
-                sent.append(asyncio.create_task(self._post(due)))
+                await gate.acquire()
+                sent.append(task := asyncio.create_task(self._post(due)))
+                task.add_done_callback(lambda _: gate.release())
                 turn = max(turn + pause, loop.time() - 5 * pause)  # makes up for a hiccup, without a burst
             messages = await asyncio.gather(*sent, return_exceptions=True)
         finally:
