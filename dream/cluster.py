@@ -134,7 +134,9 @@ def worker_environments(workers: int, threads: int) -> list[dict[str, str]]:
     devices = gpus()
     workers = workers or len(devices) or 1
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
-    environment = {"TF_NUM_INTRAOP_THREADS": str(threads or max(1, (cores or 1) // workers))}
+    # TensorFlow takes all cores by itself, and a little better than when it is told their number.
+    told = threads or (workers > 1 and max(1, (cores or 1) // workers))
+    environment = {"TF_NUM_INTRAOP_THREADS": str(told)} if told else {}
     if not devices:
         return [environment] * workers
     return [environment | {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]} for i in range(workers)]

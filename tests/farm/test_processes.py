@@ -22,7 +22,7 @@ def nvidia_smi(folder: Path, script: str) -> None:
 
 
 def test_one_worker_has_all_cores_of_a_machine_without_gpus() -> None:
-    assert worker_environments(0, 0) == [{"TF_NUM_INTRAOP_THREADS": str(CORES)}]
+    assert worker_environments(0, 0) == [{}]
 
 
 def test_workers_share_the_cores_evenly_unless_told() -> None:
