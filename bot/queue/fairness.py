@@ -7,7 +7,8 @@ nobody saves turns up and nobody's backlog holds others up (start-time fair queu
 
 Members' dreams go first. The other kinds get a share of the work while members wait: a small one for
 videos, a growing one for scheduled dreams as their minute nears. Who waits is thus served after at most its
-own cost divided by that share, whatever else comes in. The database keeps the jobs; a start reads them again.
+own cost divided by that share, whatever else comes in. A scheduled dream that was begun because no member
+waited gives its worker back when one does. The database keeps the jobs; a start reads them again.
 """
 
 import heapq
@@ -259,6 +260,15 @@ class Line:
             else:
                 self.owed[kind] += self._share(kind, now) * job.cost
         return job
+
+    @property
+    def members(self) -> int:
+        """How many members' dreams wait, videos aside."""
+        return len(self.kinds[Kind.DREAM])
+
+    def fills_gap(self, taken: Waiting) -> bool:
+        """Whether a job just taken was a scheduled one whose turn came because no member waited."""
+        return taken.kind is Kind.DAILY and not self.members
 
     def ahead(self, id: str) -> Ahead | None:
         """What will be dreamt before this job if nothing else comes in; None if it does not wait."""

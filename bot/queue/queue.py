@@ -16,7 +16,7 @@ from bot.errors import Refused
 from bot.queue.catchup import CatchUp
 from bot.queue.delivery import Delivery, Undeliverable
 from bot.queue.estimates import Estimates
-from bot.queue.fairness import Line, Waiting
+from bot.queue.fairness import URGENT, Line, Waiting
 from bot.queue.jobs import LEASE, Ask, Ledger
 from bot.queue.limits import Claim, LimitReached, Limits
 from bot.store.database import Database
@@ -51,6 +51,9 @@ class _Running:
     job: Job
     task: asyncio.Task[None]
     since: float
+    fills_gap: bool
+    """Whether it was begun only because no member waited, so that it gives way when one does."""
+    gives_way: bool = False
 
     @property
     def left(self) -> float:
@@ -241,8 +244,9 @@ class Queue:
         ahead = self.line.ahead(id)
         if ahead is None:
             return None
-        before = ahead.cost + sum(running.left for running in self._running.values())
-        wait = before / self.capacity if len(self._running) >= self.farm.capacity else 0.0
+        staying = [running for running in self._running.values() if not self._may_give_way(running)]
+        before = ahead.cost + sum(running.left for running in staying)
+        wait = before / self.capacity if len(staying) >= self.farm.capacity else 0.0
         return self.clock.now() + timedelta(seconds=wait + self.line.jobs[id].cost)
 
     @property
@@ -325,13 +329,33 @@ class Queue:
             waiting = self.line.take(self.clock.now())
             if waiting is None:
                 return
+            fills_gap = self.line.fills_gap(waiting)
             started = await self.ledger.start(waiting.id)
             if started is None:  # cancelled or taken over by another process meanwhile
                 self._let_go(waiting.id)
                 continue
             job, pictures = started
             task = self._spawn(self._dream(job, self._work(job, pictures)))
-            self._running[job.id] = _Running(job, task, time.monotonic())
+            self._running[job.id] = _Running(job, task, time.monotonic(), fills_gap)
+        if not self.draining:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Hand back dreams that only fill gaps, the newest first, as far as members wait for workers."""
+        filling = [running for running in self._running.values() if self._may_give_way(running)]
+        filling.sort(key=lambda running: (running.gives_way, running.since), reverse=True)
+        for running in filling[: self.line.members]:
+            if not running.gives_way:
+                running.gives_way = True
+                running.task.cancel()
+
+    def _may_give_way(self, running: _Running) -> bool:
+        due_at = running.job.due_at
+        return running.gives_way or (
+            running.fills_gap
+            and due_at is not None
+            and due_at - self.clock.now() > URGENT + timedelta(seconds=running.job.cost)
+        )
 
     async def _dream(self, job: Job, work: Work) -> None:
         self._show_progress(job, None)
@@ -345,8 +369,11 @@ class Queue:
         except Cancelled:
             await self._again(job)
         except asyncio.CancelledError:
-            if await self.ledger.hand_back(job.id) is None:
+            again = await self.ledger.hand_back(job.id)
+            if again is None:
                 self._let_go(job.id)
+            elif self._running[job.id].gives_way:
+                self._take_in(again)
             raise
         except Exception:
             log.exception("job %s failed", job.id)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import discord
@@ -119,6 +120,21 @@ async def test_a_dream_becomes_its_one_status_message(world: World) -> None:
     assert [file.filename for file in status.attachments] == ["dream.png"]
     assert await world.queue.result(job.id) == b"dreamt " + CAT
     assert (await world.queue.get(job.id)).report["model"] == "efficientnet_lite0"
+
+
+async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(world: World) -> None:
+    nobody = {"kind": Kind.DAILY, "member_id": None, "channel_id": None, "request_message_id": None}
+    early = await world.ask(SLOW, due_at=world.clock.now() + timedelta(hours=3), **nobody)
+    await world.dreaming(early)
+    first = await world.ask()
+    assert (await world.ended(first)).state is State.DONE
+    await world.dreaming(early)
+    assert (await world.queue.get(early.id)).state is State.DREAMING
+
+    world.clock.move(timedelta(hours=2, minutes=50))
+    second = await world.ask()
+    assert (await world.ended(early)).state is State.DONE
+    assert (await world.ended(second)).started_at >= (await world.queue.get(early.id)).finished_at
 
 
 async def test_a_message_asks_only_once(world: World) -> None:
