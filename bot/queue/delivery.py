@@ -9,6 +9,7 @@ status message for the 15 minutes that Discord grants it.
 import asyncio
 import logging
 import time
+from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 CHANNEL_PAUSE: Final = 2.0
 """Seconds between two progress edits in one channel: Discord allows five edits in five seconds."""
 PROGRESS_PER_SECOND: Final = 15
-"""Progress edits over all channels: Discord allows fifty calls a second, and answers go first."""
+LAST_STATES_PER_SECOND: Final = 40
+"""Messages over all channels in a second beyond which progress is skipped, and a last state waits: Discord
+allows fifty calls a second, and whoever just asked is answered first."""
 NONCE_TRUSTED: Final = timedelta(minutes=1)
 """Discord remembers a nonce for a few minutes; older messages of ours are looked for."""
 EDITABLE: Final = timedelta(hours=1)
@@ -58,7 +61,7 @@ class Delivery:
         self._bot: DreamBot | None = None
         self._attached = asyncio.Event()
         self._next: dict[int, float] = {}
-        self._next_any = 0.0
+        self._sent: deque[float] = deque()
         self._edits: dict[str, asyncio.Task[None]] = {}
         self._sendings: dict[str, asyncio.Task[Told]] = {}
 
@@ -88,11 +91,13 @@ class Delivery:
         """
         now = time.monotonic()
         channel_id = job.channel_id or 0
-        if now < self._next.get(channel_id, 0.0) or now < self._next_any or job.id in self._edits:
+        if now < self._next.get(channel_id, 0.0) or job.id in self._edits:
+            return False
+        if self._in_last_second() >= PROGRESS_PER_SECOND:
             return False
         if self._bot is None or self._told(job) is None or self.clock.now() - job.created_at > EDITABLE:
             return False
-        self._next_any = now + 1 / PROGRESS_PER_SECOND
+        self._sent.append(now)
         self._next[channel_id] = now + CHANNEL_PAUSE
         if len(self._next) > 1000:
             self._next = {id: at for id, at in self._next.items() if at > now}
@@ -113,6 +118,9 @@ class Delivery:
             await asyncio.wait([running])
         pause = 1.0
         while True:
+            while self._in_last_second() >= LAST_STATES_PER_SECOND:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            self._sent.append(time.monotonic())
             try:
                 await self._edit(job, status(job, picture=picture))
             except (discord.HTTPException, OSError, TimeoutError) as error:
@@ -123,6 +131,11 @@ class Delivery:
                 pause = min(pause * 2, 60.0)
             else:
                 return
+
+    def _in_last_second(self) -> int:
+        while self._sent and self._sent[0] < time.monotonic() - 1:
+            self._sent.popleft()
+        return len(self._sent)
 
     async def _show(self, job: Job, **details: Any) -> None:
         from bot.ui.status import status
@@ -155,6 +168,7 @@ class Delivery:
                 message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
         shown = status(job, **details)
+        self._sent.append(time.monotonic())
         try:
             message = await channel.send(
                 **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True
