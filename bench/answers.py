@@ -22,6 +22,7 @@ from typing import Any
 
 from PIL import Image
 
+from bench.table import percentile, row
 from tests.wire.client import ROOT, Wire
 
 CHANNELS = 100
@@ -36,14 +37,6 @@ def photo(side: int) -> tuple[str, bytes]:
         file = io.BytesIO()
         image.resize((side, side)).save(file, "JPEG")
     return "astronaut.jpg", file.getvalue()
-
-
-def row(what: str, value: str) -> None:
-    print(f"{what:<58} {value}", flush=True)
-
-
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
 
 
 async def at_rate(rate: float, seconds: float, act: Callable[[int], Awaitable[Any]]) -> list[Any]:

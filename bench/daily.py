@@ -30,6 +30,7 @@ from typing import Any
 import simcord
 from sqlalchemy import select
 
+from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
 from bot.daily.service import Daily
@@ -58,10 +59,6 @@ CHANGES = {
     "Australia/Lord_Howe": (datetime(2026, 4, 5, tzinfo=UTC), datetime(2026, 10, 4, tzinfo=UTC)),
 }
 REPORT = Report("block8 seed=1", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
-
-
-def row(what: str, value: float | str, unit: str = "") -> None:
-    print(f"{what:<72} {value if isinstance(value, str) else f'{value:.4g}':>10} {unit}", flush=True)
 
 
 class SimulatedFarm(Farm):
@@ -238,10 +235,6 @@ class Ready:
 
     def is_ready(self) -> bool:
         return True
-
-
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)] if values else 0.0
 
 
 class Day:

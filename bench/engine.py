@@ -40,6 +40,7 @@ from PIL import Image  # noqa: E402
 
 from bench import baselines  # noqa: E402
 from bench.presets import SAMPLES, fine_share  # noqa: E402
+from bench.table import row  # noqa: E402
 from dream import ascent  # noqa: E402
 from dream.ascent import Ascent  # noqa: E402
 from dream.backbone.loading import Backbone, bundled  # noqa: E402
@@ -52,10 +53,6 @@ from dream.render import Work, render  # noqa: E402
 SIZE = 512
 LAYER = "block8"
 RECIPE = f"{LAYER} size={SIZE} seed=1"
-
-
-def row(what: str, value: float, unit: str = "", more: str = "") -> None:
-    print(f"{what:<66} {value:9.4g} {unit:<12} {more}", flush=True)
 
 
 def in_turns(times: int, **calls: Callable[[], object]) -> dict[str, list[float]]:

@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from bench.table import row
 from dream.dreamer import Cancelled
 from dream.farm import Farm
 from dream.picture import PictureError
@@ -29,10 +30,6 @@ from dream.worker import give_way
 PICTURE = (Path(__file__).parents[1] / "dream/samples/chelsea.jpg").read_bytes()
 RECIPE = "block8+block11 size=512 seed=1"
 MEGABYTES = 8
-
-
-def row(what: str, value: float, unit: str) -> None:
-    print(f"{what:<66} {value:9.4g} {unit}", flush=True)
 
 
 def timed(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from bench import pretended
+from bench.table import percentile, row
 from bot.clock import Clock
 from bot.queue.estimates import Estimates
 from bot.queue.fairness import Line, Waiting
@@ -34,14 +35,6 @@ from dream.render import Rendered, Work
 WHAT = ["line", "rows", "flood", "estimates"]
 SAMPLES = sorted((Path(__file__).parents[1] / "dream/samples").glob("*.jpg"))
 REPORT = Report("block8", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
-
-
-def row(what: str, value: float, unit: str) -> None:
-    print(f"{what:<66} {value:9.4g} {unit}", flush=True)
-
-
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def line() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
+from bench.table import row
 from bot.clock import Clock
 from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
@@ -31,10 +32,6 @@ from dream.render import Progress, Rendered, Work
 
 WORKER_PROCESSES = 4
 REPORT = Report("block8 seed=1", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
-
-
-def row(what: str, value: float, unit: str) -> None:
-    print(f"{what:<66} {value:10.5g} {unit}", flush=True)
 
 
 def sleep(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:

@@ -3,7 +3,7 @@
 The same text is a chat command, a preset, a PNG's metadata and a command line's arguments:
 
     block8+block11
-    mixed3*0.5+mixed5 steps=20 octaves=4 scale=1.4 strength=0.03 size=1024 seed=7 keep=color blend=0.8
+    mixed3*0.5+mixed5 steps=20 octaves=4 scale=1.4 strength=0.012 size=1024 seed=7 keep=color blend=0.8
     block8:12,40-block3*0.5      only two channels of block8, and away from what block3 sees
     puppyslug octaves=6          a preset, with one option of its own
 
