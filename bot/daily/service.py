@@ -47,7 +47,6 @@ from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 
 if TYPE_CHECKING:
-    from bot.client import DreamBot
     from bot.moderation import Moderation
     from bot.settings.scopes import Effective
     from bot.settings.service import Settings
@@ -121,11 +120,11 @@ class Daily:
         self._max_bytes = config.picture.max_bytes
         self._pseudonym = settings.pseudonym
         self._retention = timedelta(days=config.privacy.retention_days)
-        self._bot: DreamBot | None = None
+        self._bot: discord.Client | None = None
         self._adorning: set[asyncio.Task[None]] = set()
         self._between: set[int] = set()
 
-    def attach(self, bot: DreamBot) -> None:
+    def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; nothing is prepared or posted before."""
         self._bot = bot
 

@@ -11,17 +11,14 @@ import logging
 import time
 from collections import deque
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import discord
 
 from bot.clock import Clock
 from bot.store.jobs import Job
+from bot.ui.status import Status, status
 from dream.render import Progress
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-    from bot.ui.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +55,14 @@ class Delivery:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._bot: DreamBot | None = None
+        self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
         self._next: dict[int, float] = {}
         self._sent: deque[float] = deque()
         self._edits: dict[str, asyncio.Task[None]] = {}
         self._sendings: dict[str, asyncio.Task[Told]] = {}
 
-    def attach(self, bot: "DreamBot") -> None:
+    def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; it must be logged in. Whatever waited to be sent goes out now."""
         self._bot = bot
         self._attached.set()
@@ -110,8 +107,6 @@ class Delivery:
 
         Raises Undeliverable.
         """
-        from bot.ui.status import status
-
         if self._told(job) is None:
             return
         if running := self._edits.get(job.id):
@@ -138,14 +133,12 @@ class Delivery:
         return len(self._sent)
 
     async def _show(self, job: Job, **details: Any) -> None:
-        from bot.ui.status import status
-
         try:
             await self._edit(job, status(job, **details))
         except (discord.HTTPException, OSError, TimeoutError) as error:
             log.debug("progress of %s is not shown: %s", job.id, error)
 
-    async def _edit(self, job: Job, shown: "Status") -> None:
+    async def _edit(self, job: Job, shown: Status) -> None:
         told = self._told(job)
         assert told
         if told.interaction_token:
@@ -157,8 +150,6 @@ class Delivery:
             await channel.get_partial_message(told.message_id).edit(**shown.editing())
 
     async def _send(self, job: Job, **details: Any) -> Told:
-        from bot.ui.status import status
-
         channel = await self._channel(job)
         if self.clock.now() - job.created_at > NONCE_TRUSTED and (found := await self._find(job)):
             return Told(found, None)
@@ -183,7 +174,7 @@ class Delivery:
                 raise Undeliverable(reason) from error
             raise
 
-    async def _answer(self, token: str, shown: "Status") -> Told:
+    async def _answer(self, token: str, shown: Status) -> Told:
         answer = await self._interaction(token)
         content = f"{shown.content}\n{LASTS_15_MINUTES}"
         try:

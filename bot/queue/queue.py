@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import discord
 from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -29,9 +30,6 @@ from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +107,7 @@ class Queue:
             )
         ]
 
-    def attach(self, bot: "DreamBot") -> None:
+    def attach(self, bot: discord.Client) -> None:
         """Hand over the bot that speaks for the queue; it must be logged in."""
         self.delivery.attach(bot)
 
@@ -305,9 +303,7 @@ class Queue:
         except Undeliverable as error:
             await self._end(job, State.FAILED, str(error))
             self._stop(job.id)
-        except (
-            Exception
-        ) as error:  # Discord is in trouble: the dream goes on and is announced when it is ready
+        except Exception as error:  # Discord is in trouble: the dream is announced when it is ready
             log.warning("job %s is not announced yet: %r", job.id, error)
         else:
             job.status_message_id, job.interaction_token = told
