@@ -86,7 +86,7 @@ class Delivery:
 
         It is not when its channel, or Discord as a whole, was written to just now, and never waited for.
         """
-        now = time.monotonic()
+        now = time.perf_counter()
         channel_id = job.channel_id or 0
         if now < self._next.get(channel_id, 0.0) or job.id in self._edits:
             return False
@@ -115,7 +115,7 @@ class Delivery:
         while True:
             while self._in_last_second() >= LAST_STATES_PER_SECOND:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-            self._sent.append(time.monotonic())
+            self._sent.append(time.perf_counter())
             try:
                 await self._edit(job, status(job, picture=picture))
             except (discord.HTTPException, OSError, TimeoutError) as error:
@@ -128,7 +128,7 @@ class Delivery:
                 return
 
     def _in_last_second(self) -> int:
-        while self._sent and self._sent[0] < time.monotonic() - 1:
+        while self._sent and self._sent[0] < time.perf_counter() - 1:
             self._sent.popleft()
         return len(self._sent)
 
@@ -159,7 +159,7 @@ class Delivery:
                 message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
         shown = status(job, **details)
-        self._sent.append(time.monotonic())
+        self._sent.append(time.perf_counter())
         try:
             message = await channel.send(
                 **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True

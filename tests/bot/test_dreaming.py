@@ -84,9 +84,7 @@ async def test_a_dream_of_inception_without_its_weights_says_who_stood_in(talk: 
 
 
 async def test_a_spoiler_stays_one_while_it_grows_and_ever_after(talk: Talk) -> None:
-    await talk.says(
-        talk.alice, "!dream block3 steps=100 octaves=1 size=512", ("SPOILER_cat.jpg", talk.photo[1])
-    )
+    await talk.says(talk.alice, f"!dream {SLOW} size=1024", ("SPOILER_cat.jpg", talk.photo[1]))
     async with asyncio.timeout(30):
         while not talk.answers[-1].attachments:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
