@@ -159,12 +159,14 @@ class Trail:
         self._resumed = time.perf_counter()
 
     def __call__(self, picture: Any) -> None:
+        self.look(lambda: picture)
+
+    def look(self, picture: Callable[[], Any]) -> None:
+        self._spent += time.perf_counter() - self._resumed
         self._count += 1
         if self._count % self._every == 0:
-            pixels = np.array(picture)
-            self._spent += time.perf_counter() - self._resumed
-            self.seen.append((self._spent, pixels))
-            self._resumed = time.perf_counter()
+            self.seen.append((self._spent, np.array(picture())))
+        self._resumed = time.perf_counter()
 
     def looks(self, photograph: Pixels, value: Any) -> list[Look]:
         """Every picture of the trail, measured on the untouched network at the photograph's size."""
@@ -181,7 +183,7 @@ def ours(photograph: Pixels, recipe: str = RECIPE) -> Trail:
     """Our dream: everything counts, from the recipe's text to the finished picture."""
     trail = Trail()
     dreamer = Dreamer(photograph, recipe)
-    result = dreamer.dream(lambda progress: trail(dreamer.finished(progress.preview())))
+    result = dreamer.dream(lambda progress: trail.look(lambda: dreamer.finished(progress.preview())))
     trail(result.pixels)
     return trail
 
