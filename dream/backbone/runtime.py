@@ -53,8 +53,8 @@ def free_gpu_memory() -> int | None:
 def fast_dtype() -> Any:  # -> tf.DType, imported only when used
     """The type in which a network's gradient is cheapest here and good enough.
 
-    bfloat16 on a CPU with instructions for it, where it takes about two thirds of float32's time. On any
-    other it would take longer, and on a GPU TensorFlow itself mixes precisions.
+    bfloat16 on a CPU with instructions for it, where it takes 0.5 to 0.9 of float32's time. On any other it
+    would take longer, and on a GPU TensorFlow itself mixes precisions.
     """
     import tensorflow as tf
 
