@@ -49,6 +49,7 @@ from dream.objective import objective  # noqa: E402
 from dream.picture import Pixels, decode, resize, to_bytes  # noqa: E402
 from dream.recipe import Recipe  # noqa: E402
 from dream.render import Work, render  # noqa: E402
+from dream.tiles import GRID, spans  # noqa: E402
 
 SIZE = 512
 LAYER = "block8"
@@ -310,13 +311,13 @@ def seams() -> None:
     ascent.LARGEST_TILE = largest
     row("  after the dream", similarity(whole, tiled))
     random = np.random.default_rng(1)
-    shifts = [random.integers(ascent.GRID, size=2) for _ in range(dreamer.steps)][-dreamer.plan[-1].steps :]
+    shifts = [random.integers(GRID, size=2) for _ in range(dreamer.steps)][-dreamer.plan[-1].steps :]
     ratios = {}
     for name, pixels in (("tiled", tiled), ("whole", whole)):
         found = []
         for axis in (0, 1):
             jumps = np.abs(np.diff(pixels, axis=axis)).mean(axis=(1 - axis, 2))
-            ends = [span.kept.stop - 1 for span in ascent.spans(1024, 512)][:-1]
+            ends = [span.kept.stop - 1 for span in spans(1024, 512)][:-1]
             at = {(end - shift[axis]) % 1024 for end in ends for shift in shifts} - {1023}
             found.append(jumps[sorted(at)].mean() / np.delete(jumps, sorted(at)).mean())
         ratios[name] = float(np.mean(found))

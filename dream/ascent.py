@@ -6,11 +6,9 @@ over the whole picture, and moves the picture along it.
 """
 
 import functools
-import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,16 +20,10 @@ from dream.backbone.loading import Backbone
 from dream.backbone.trunk import Trunk
 from dream.objective import Measure, Objective, measured
 from dream.picture import Pixels
+from dream.tiles import GRID, OVERLAP, Span, cut, paste, spans
 
 log = logging.getLogger(__name__)
 
-GRID = 32
-"""The networks' coarsest stride in pixels: jitter is less than this, and tiles start on multiples of it."""
-
-OVERLAP = 64
-"""How many pixels neighbouring tiles share, at least."""
-
-SMALLEST_TILE = 96
 LARGEST_TILE = 1152
 """On a CPU; a GPU's tiles are as large as its memory allows."""
 
@@ -44,6 +36,8 @@ BLURS = (0.7, 1.4, 2.8)
 CLIP = 4.0
 """No pixel moves more than this many deviations in a step."""
 
+CACHED = 2**17
+"""About how many numbers of a picture, and as many of its gradient, fit into a processor core's cache."""
 
 PLAIN_COLORS = np.eye(3, dtype=np.float32)
 
@@ -99,12 +93,12 @@ class Ascent:
 
         Returns the objective as it was before.
         """
-        shift = tuple(random.integers(GRID, size=2))
+        down, right = random.integers(GRID, size=2).tolist()
         if not self._sizes.size:
             self._sizes = self._survey(picture)[1]
         while True:
             try:
-                gradient, values = self._gradient(np.roll(picture, shift, (0, 1)))
+                gradient, values = self._gradient(picture, (down, right))
                 break
             except tf.errors.ResourceExhaustedError:
                 tile = min(self.tile, max(picture.shape[:2])) // 2
@@ -112,25 +106,21 @@ class Ascent:
                     raise
                 self.tile = tile
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
-        gradient = np.roll(gradient, tuple(np.negative(shift)), (0, 1))
         deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
-        gradient *= strength / deviation
-        np.clip(gradient, -CLIP * strength, CLIP * strength, out=gradient)
-        picture += gradient
-        np.clip(picture, 0, 1, out=picture)
+        _move(picture, gradient, strength / deviation, CLIP * strength)
         return self._objective.value(values)
 
-    def _gradient(self, picture: Pixels) -> tuple[Pixels, NDArray[np.float32]]:
+    def _gradient(self, picture: Pixels, shift: tuple[int, int]) -> tuple[Pixels, NDArray[np.float32]]:
         """The smoothed gradient on `picture`, of mean 0 in each colour, and the terms' values.
 
-        Raises ResourceExhaustedError.
+        The network looks at the picture rolled by `shift`. Raises ResourceExhaustedError.
         """
         gradient = np.empty_like(picture)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = _cut(picture, rows, columns)
+            tile = cut(picture, rows, columns, shift)
             whole = tile.shape == picture.shape
             seen, size, slope = self._climb(
                 tf.constant(tile[None]),
@@ -140,7 +130,7 @@ class Ascent:
                 self._colors,
                 _response(tile.shape[:2], self._smooth, whole),
             )
-            gradient[rows.kept, columns.kept] = np.asarray(slope)[rows.inside, columns.inside]
+            paste(np.asarray(slope), gradient, rows, columns, shift)
             values += share * seen.numpy()
             sizes += share * size.numpy()
         if not whole:
@@ -153,36 +143,17 @@ class Ascent:
         values = sizes = np.zeros(1, np.float32)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = tf.constant(_cut(picture, rows, columns)[None])
+            tile = tf.constant(cut(picture, rows, columns)[None])
             seen, size = self._look(tile, self._objective.masks, self._objective.guides)
             values, sizes = values + share * seen.numpy(), sizes + share * size.numpy()
         return values, np.maximum(sizes, 1e-9)
 
-    def _tiles(self, picture: Pixels) -> Iterator[tuple["Span", "Span", float]]:
+    def _tiles(self, picture: Pixels) -> Iterator[tuple[Span, Span, float]]:
         """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
         height, width = picture.shape[:2]
         for rows in spans(height, self.tile):
             for columns in spans(width, self.tile):
                 yield rows, columns, rows.length * columns.length / (height * width)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One tile along one axis.
-
-    `looked` is the slice of the picture it looks at, `kept` the slice it decides, and `inside` where that is
-    in the tile. A tile of an axis too short for a network repeats it up to `size` pixels.
-    """
-
-    looked: slice
-    kept: slice
-    inside: slice
-    size: int
-
-    @property
-    def length(self) -> int:
-        """How many pixels the tile decides."""
-        return int(self.kept.stop - self.kept.start)
 
 
 def largest_tile(free: int | None) -> int:
@@ -193,32 +164,18 @@ def largest_tile(free: int | None) -> int:
     return min(max(side // GRID * GRID, 4 * OVERLAP), 4096)
 
 
-def spans(length: int, tile: int) -> Iterator[Span]:
-    """Cut an axis of `length` pixels into equal, overlapping tiles of at most about `tile` pixels.
+def _move(picture: Pixels, gradient: Pixels, scale: float, most: float) -> None:
+    """Add `gradient` times `scale`, but nowhere more than `most`, to `picture`, in place; it stays in [0, 1].
 
-    All start on the networks' grid and leave the same rest on it as the whole axis does, so that a network's
-    layers fall on the same pixels as they would without tiles. An axis too short for a network is repeated.
+    A few rows at a time, so that they stay in the processor's cache. `gradient` is used up.
     """
-    if length <= tile:
-        whole = slice(0, length)
-        yield Span(whole, whole, whole, max(length, SMALLEST_TILE))
-        return
-    count = math.ceil((length - OVERLAP) / (tile - OVERLAP))
-    size = math.ceil((length - OVERLAP) / count) + OVERLAP
-    size += (length - size) % GRID
-    starts = [round(k * (length - size) / (count - 1) / GRID) * GRID for k in range(count)]
-    cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
-    for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
-        yield Span(slice(start, start + size), slice(first, last), slice(first - start, last - start), size)
-
-
-def _cut(picture: Pixels, rows: Span, columns: Span) -> Pixels:
-    """One tile of `picture`."""
-    tile = picture[rows.looked, columns.looked]
-    if tile.shape[:2] != (rows.size, columns.size):
-        more = [(0, span.size - length) for span, length in zip((rows, columns), tile.shape, strict=False)]
-        tile = np.pad(tile, [*more, (0, 0)], "wrap")
-    return tile
+    rows = max(1, CACHED // picture[0].size)
+    for top in range(0, len(picture), rows):
+        change, part = gradient[top : top + rows], picture[top : top + rows]
+        change *= scale
+        np.clip(change, -most, most, out=change)
+        part += change
+        np.clip(part, 0, 1, out=part)
 
 
 def _center(gradient: Pixels) -> None:

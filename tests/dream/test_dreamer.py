@@ -14,6 +14,7 @@ from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
 from dream.sky import sky
+from dream.tiles import OVERLAP, spans
 from tests.dream.test_recipe import recipes
 
 QUICK = "block4 octaves=2 steps=2 seed=5"
@@ -216,20 +217,6 @@ def similarity(a, b):
     )
 
 
-@pytest.mark.parametrize("length", [97, 640, 683, 1024, 3000])
-@pytest.mark.parametrize("tile", [128, 288, 640])
-def test_tiles_cover_every_pixel_once_on_the_networks_grid(length, tile):
-    spans = list(ascent.spans(length, tile))
-    decided = np.concatenate([np.arange(length)[span.kept] for span in spans])
-    assert np.array_equal(decided, np.arange(length))
-    for span in spans:
-        looked = np.arange(length)[span.looked]
-        assert np.array_equal(looked[span.inside], np.arange(length)[span.kept])
-        assert len(looked) == span.size <= tile + ascent.GRID
-        assert looked[0] % ascent.GRID == 0
-        assert (length - span.size) % ascent.GRID == 0
-
-
 def test_tiles_make_the_same_dream(samples, monkeypatch):
     photograph = resize(decode(samples["coffee"]), 640, 427)
     recipe = "block8 octaves=1 steps=2 seed=3 size=640"
@@ -247,7 +234,7 @@ def test_no_seam_where_tiles_meet(samples, monkeypatch):
     photograph = resize(decode(samples["astronaut"]), 576, 576)
     changed = dream(photograph, "block8 octaves=1 steps=1 seed=3 size=576").pixels - photograph
     jumps = np.abs(np.diff(changed, axis=1)).mean(axis=(0, 2))
-    borders = [span.kept.stop for span in ascent.spans(576, 320)][:-1]
+    borders = [span.kept.stop for span in spans(576, 320)][:-1]
     _, right = np.random.default_rng(3).integers(ascent.GRID, size=2)
     assert len(borders) == 1
     at = (borders[0] - 1 - right) % 576
@@ -286,7 +273,7 @@ def test_a_gpus_tiles_are_as_large_as_its_memory_allows():
         side**2 * ascent.BYTES_PER_PIXEL < free
         for side, free in zip(sides[1:], (2**30, 8 * 2**30, 80 * 2**30), strict=True)
     )
-    assert sides[0] > 2 * ascent.OVERLAP
+    assert sides[0] > 2 * OVERLAP
     assert ascent.largest_tile(None) == ascent.LARGEST_TILE
 
 

@@ -1,0 +1,87 @@
+"""Cutting a picture too large for a network's memory into overlapping tiles, and putting them together.
+
+A tile is a `Span` of rows and one of columns, counted in the picture after it was rolled by a shift; the
+picture itself is never rolled, which would take a second one's memory.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dream.picture import Pixels
+
+GRID = 32
+"""The networks' coarsest stride in pixels: tiles start on multiples of it."""
+
+OVERLAP = 64
+"""How many pixels neighbouring tiles share, at least."""
+
+SMALLEST = 96
+"""A side that a network can still look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One tile along one axis: it looks at `size` pixels from `start`, and decides those in `kept`.
+
+    A tile of an axis too short for a network repeats it up to `size` pixels.
+    """
+
+    start: int
+    size: int
+    kept: slice
+
+    @property
+    def length(self) -> int:
+        """How many pixels the tile decides."""
+        return int(self.kept.stop - self.kept.start)
+
+
+def spans(length: int, tile: int) -> Iterator[Span]:
+    """Cut an axis of `length` pixels into equal, overlapping tiles of at most about `tile` pixels.
+
+    All start on the networks' grid and leave the same rest on it as the whole axis does, so that a network's
+    layers fall on the same pixels as they would without tiles. An axis too short for a network is repeated.
+    """
+    if length <= tile:
+        yield Span(0, max(length, SMALLEST), slice(0, length))
+        return
+    count = math.ceil((length - OVERLAP) / (tile - OVERLAP))
+    size = math.ceil((length - OVERLAP) / count) + OVERLAP
+    size += (length - size) % GRID
+    starts = [round(k * (length - size) / (count - 1) / GRID) * GRID for k in range(count)]
+    cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
+    for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
+        yield Span(start, size, slice(first, last))
+
+
+def cut(picture: Pixels, rows: Span, columns: Span, shift: tuple[int, int] = (0, 0)) -> Pixels:
+    """One tile of `picture` rolled by `shift`."""
+    height, width, colors = picture.shape
+    tile = np.empty((rows.size, columns.size, colors), picture.dtype)
+    for to_rows, from_rows in _around(rows.start - shift[0], rows.size, height):
+        for to_columns, from_columns in _around(columns.start - shift[1], columns.size, width):
+            tile[to_rows, to_columns] = picture[from_rows, from_columns]
+    return tile
+
+
+def paste(tile: Pixels, picture: Pixels, rows: Span, columns: Span, shift: tuple[int, int] = (0, 0)) -> None:
+    """Put what `tile` decides where it belongs in `picture`, which was rolled by `shift` when it was cut."""
+    height, width, _ = picture.shape
+    tile = tile[rows.kept.start - rows.start :, columns.kept.start - columns.start :]
+    for from_rows, to_rows in _around(rows.kept.start - shift[0], rows.length, height):
+        for from_columns, to_columns in _around(columns.kept.start - shift[1], columns.length, width):
+            picture[to_rows, to_columns] = tile[from_rows, from_columns]
+
+
+def _around(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:
+    """`count` places from `start` around an axis of `length`, in runs: where among them, and where on it."""
+    done = 0
+    while done < count:
+        first = (start + done) % length
+        run = min(length - first, count - done)
+        yield slice(done, done + run), slice(first, first + run)
+        done += run
