@@ -30,10 +30,10 @@ LARGEST_TILE = 1152
 BYTES_PER_PIXEL = 1000
 """What a gradient takes of a GPU's memory, generously: on a CPU it takes 350 in bfloat16, 500 in float32."""
 
-BLURS = (0.7, 1.4, 2.8)
-"""The deviations, in pixels, of the Gaussians whose sum smooths a gradient."""
+BLURS = {0.85: 1, 1.7: 1, 3.4: 2}
+"""The Gaussians whose sum smooths a gradient: their deviations in pixels, and their weights."""
 
-CLIP = 4.0
+CLIP = 3.0
 """No pixel moves more than this many deviations in a step."""
 
 CACHED = 2**17
@@ -110,31 +110,37 @@ class Ascent:
         _move(picture, gradient, strength / deviation, CLIP * strength)
         return self._objective.value(values)
 
-    def _gradient(self, picture: Pixels, shift: tuple[int, int]) -> tuple[Pixels, NDArray[np.float32]]:
-        """The smoothed gradient on `picture`, of mean 0 in each colour, and the terms' values.
+    def _gradient(
+        self, picture: Pixels, shift: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The smoothed gradient on `picture` and the terms' values.
 
-        The network looks at the picture rolled by `shift`. Raises ResourceExhaustedError.
+        The gradient has the shape (colours, height, width), and mean 0 in each colour. The network looks at
+        the picture rolled by `shift`. Raises ResourceExhaustedError.
         """
-        gradient = np.empty_like(picture)
+        height, width, colors = picture.shape
+        gradient = np.empty((colors, height, width), np.float32)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
+        responses = _responses(height, width, self._smooth)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
             tile = cut(picture, rows, columns, shift)
-            whole = tile.shape == picture.shape
             seen, size, slope = self._climb(
                 tf.constant(tile[None]),
                 self._objective.weights / tf.constant(self._sizes),
                 self._objective.masks,
                 self._objective.guides,
                 self._colors,
-                _response(tile.shape[:2], self._smooth, whole),
             )
-            paste(np.asarray(slope), gradient, rows, columns, shift)
+            if whole := tile.shape == picture.shape:
+                slope = smoothed(slope, *responses)
+            paste(slope.numpy(), gradient, rows, columns, shift)
             values += share * seen.numpy()
             sizes += share * size.numpy()
         if not whole:
-            _center(gradient)
+            for plane in gradient:  # one by one: the spectrum of a large picture is large
+                plane[:] = smoothed(tf.constant(plane[None]), *responses)[0]
         self._sizes = np.maximum(sizes, 1e-9)
         return gradient, values
 
@@ -164,40 +170,38 @@ def largest_tile(free: int | None) -> int:
     return min(max(side // GRID * GRID, 4 * OVERLAP), 4096)
 
 
-def _move(picture: Pixels, gradient: Pixels, scale: float, most: float) -> None:
+def _move(picture: Pixels, gradient: NDArray[np.float32], scale: float, most: float) -> None:
     """Add `gradient` times `scale`, but nowhere more than `most`, to `picture`, in place; it stays in [0, 1].
 
     A few rows at a time, so that they stay in the processor's cache. `gradient` is used up.
     """
     rows = max(1, CACHED // picture[0].size)
     for top in range(0, len(picture), rows):
-        change, part = gradient[top : top + rows], picture[top : top + rows]
+        change, part = gradient[:, top : top + rows], picture[top : top + rows]
         change *= scale
         np.clip(change, -most, most, out=change)
-        part += change
+        part += change.transpose(1, 2, 0)
         np.clip(part, 0, 1, out=part)
 
 
-def _center(gradient: Pixels) -> None:
-    """Take each colour's mean from `gradient`, in place, so that no step moves a picture's mean colour."""
-    height, width, _ = gradient.shape
-    rows = gradient.reshape(height, width * 3)
-    mean = (np.ones(height, np.float32) @ rows).reshape(width, 3).mean(axis=0) / height
-    rows -= np.tile(mean, width)
+@functools.lru_cache(maxsize=64)
+def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """How much of each spatial frequency each of the blurs keeps, down a picture and across it."""
+    deviations = np.pi * smooth * np.array(list(BLURS))[:, None]
+    down = np.exp(-2 * (deviations * np.fft.fftfreq(height)) ** 2)
+    across = np.exp(-2 * (deviations * np.fft.rfftfreq(width)) ** 2) * np.array(list(BLURS.values()))[:, None]
+    return tf.constant(down, tf.float32), tf.constant(across, tf.float32)
 
 
-@functools.lru_cache(maxsize=32)
-def _response(shape: tuple[int, int], smooth: float, whole: bool) -> tf.Tensor:
-    """How much of each spatial frequency of a tile's gradient is kept: a sum of Gaussians' spectra.
+@tf.function(input_signature=[tf.TensorSpec((None, None, None))] + [tf.TensorSpec((None, None))] * 2)
+def smoothed(planes: Any, down: Any, across: Any) -> Any:
+    """`planes`, of shape (colours, height, width), each without its mean and blurred around the edges.
 
-    Of a whole picture's gradient the mean is not, so that no step moves the picture's mean colour.
+    `down` and `across` tell what each of the blurs keeps of the spatial frequencies, see `_responses`.
     """
-    rows = np.fft.fftfreq(shape[0])[:, None]
-    columns = np.fft.rfftfreq(shape[1])[None]
-    squared = -2 * np.pi**2 * smooth**2 * (rows**2 + columns**2)
-    kept = np.sum([np.exp(squared * blur**2) for blur in BLURS], axis=0)
-    kept[0, 0] *= not whole
-    return tf.constant(kept, tf.float32)
+    planes -= tf.reduce_mean(planes, (1, 2), keepdims=True)
+    response = tf.matmul(down, across, transpose_a=True)
+    return tf.signal.irfft2d(tf.signal.rfft2d(planes) * tf.cast(response, tf.complex64), tf.shape(planes)[1:])
 
 
 @functools.lru_cache(maxsize=6)
@@ -214,19 +218,16 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
     def look(picture: Any, masks: Any, guides: Any) -> Any:
         return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
 
-    colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((None, None))
+    colors = tf.TensorSpec((3, 3))
 
-    @tf.function(input_signature=(picture, weights, masks, guides, colors, response), autograph=False)
-    def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, response: Any) -> Any:
+    @tf.function(input_signature=(picture, weights, masks, guides, colors), autograph=False)
+    def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
             values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
             total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
-        shape = tf.shape(picture)[1:3]
         gradient = tf.reshape(tape.gradient(total, picture), (-1, 3))
-        planes = tf.reshape(tf.matmul(colors, gradient, transpose_b=True), (3, shape[0], shape[1]))
-        spectrum = tf.signal.rfft2d(planes) * tf.cast(response, tf.complex64)
-        smoothed = tf.signal.irfft2d(spectrum, shape)
-        return values, sizes, tf.transpose(smoothed, (1, 2, 0))
+        planes = tf.matmul(colors, gradient, transpose_b=True)
+        return values, sizes, tf.reshape(planes, tf.concat([[3], tf.shape(picture)[1:3]], 0))
 
     return look, climb

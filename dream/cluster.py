@@ -33,13 +33,7 @@ ABSENCE = 120.0
 
 dask.config.set(
     {
-        # A worker's allocator must not give memory back between steps: with Dask's default of 64 KiB
-        # TensorFlow's steps take 1.5 times as long.
-        "distributed.nanny.pre-spawn-environ": {
-            "MALLOC_TRIM_THRESHOLD_": 2**34,
-            "MALLOC_MMAP_THRESHOLD_": 2**34,
-            "TF_CPP_MIN_LOG_LEVEL": 3,
-        },
+        "distributed.nanny.pre-spawn-environ": {"TF_CPP_MIN_LOG_LEVEL": 3},
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.scheduler.allowed-failures": 2,
         "distributed.scheduler.work-stealing": False,

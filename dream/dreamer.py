@@ -20,6 +20,9 @@ from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
 from dream.recipe import Recipe
 from dream.sky import sky
 
+EASING = 0.6
+"""How much farther than its average step an octave's first step goes, and how much less far its last."""
+
 
 class Cancelled(Exception):  # noqa: N818
     """The dream was stopped by whoever asked for it."""
@@ -164,8 +167,8 @@ class Dreamer:
             base = resize(self.source, octave.width, octave.height)
             pixels += base  # in place, here and below: large pictures are hundreds of megabytes
             np.clip(pixels, 0, 1, out=pixels)
-            for _ in range(octave.steps):
-                climbed = self.ascent.step(pixels, self.recipe.strength, random)
+            for stroke in strokes(octave.steps):
+                climbed = self.ascent.step(pixels, self.recipe.strength * stroke, random)
                 done += 1
                 on_progress(Progress(done, self.steps, number, len(self.plan), climbed, pixels.copy))
 
@@ -197,6 +200,14 @@ class Dreamer:
             objective_before=before,
             objective_after=after,
         )
+
+
+def strokes(steps: int) -> list[float]:
+    """How far each step of an octave goes, in recipe strengths: far at first, then ever finer; 1 on average.
+
+    So fewer steps reach as high as many equal ones, and leave less grain.
+    """
+    return [1 + EASING * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
 def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:

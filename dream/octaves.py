@@ -44,8 +44,8 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     """The octaves, smallest first, of a dream of a picture of `width` × `height` pixels.
 
     The last is the dream's final size, except that `quality=rich` and pictures too small for a network are
-    dreamt larger and brought down. Small octaves get more of the steps than large ones, which cost the most:
-    together they take `recipe.steps` on each octave on average.
+    dreamt larger and brought down. It gets half of the steps, and the smaller ones share the others: together
+    they take `recipe.steps` on each octave on average.
     """
     recipe = recipe.settled()
     assert recipe.steps and recipe.octaves and recipe.scale
@@ -55,9 +55,10 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     scales = [top / recipe.scale**i for i in reversed(range(recipe.octaves))]
     smallest = min(top, SMALLEST / min(width, height))
     sizes = [_scaled(width, height, s) for s in scales if s >= smallest] or [_scaled(width, height, top)]
-    shares = [recipe.scale ** (0.5 * (len(sizes) - 1 - i)) for i in range(len(sizes))]
-    unit = recipe.steps * len(sizes) / sum(shares)
-    return tuple(Octave(w, h, max(1, round(unit * s))) for (w, h), s in zip(sizes, shares, strict=True))
+    *smaller, last = sizes
+    total = recipe.steps * len(sizes)
+    each = max(1, round(total / 2 / max(1, len(smaller))))
+    return (*(Octave(*size, each) for size in smaller), Octave(*last, max(1, total - each * len(smaller))))
 
 
 def work(recipe: Recipe, width: int, height: int) -> float:

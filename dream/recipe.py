@@ -3,7 +3,7 @@
 The same text is a chat command, a preset, a PNG's metadata and a command line's arguments:
 
     block8+block11
-    mixed3*0.5+mixed5 steps=20 octaves=4 scale=1.4 strength=0.012 size=1024 seed=7 keep=color blend=0.8
+    mixed3*0.5+mixed5 steps=10 octaves=4 scale=1.4 strength=0.02 size=1024 seed=7 keep=color blend=0.8
     block8:12,40-block3*0.5      only two channels of block8, and away from what block3 sees
     puppyslug octaves=6          a preset, with one option of its own
 
@@ -71,7 +71,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("octaves", "how many sizes the dream grows through", 1, 12, whole=True),
         Option("scale", "how much larger each octave is than the one before", 1.1, 2),
         Option(
-            "strength", "how far a step moves the picture: 0.005 gentle, 0.01 normal, 0.02 wild", 0.001, 0.1
+            "strength", "how far a step moves the picture: 0.008 gentle, 0.015 normal, 0.03 wild", 0.001, 0.1
         ),
         Option("size", "the result's longer side in pixels", 16, 4096, whole=True),
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
@@ -244,9 +244,9 @@ class Recipe:
 
 _DEFAULTS: dict[str, Any] = {"blend": 1.0, "smooth": 1.0, "objective": "square", "quality": "normal"}
 _BY_QUALITY: dict[str, dict[str, Any]] = {
-    "quick": {"steps": 7, "octaves": 3, "scale": 1.5, "strength": 0.02},
-    "normal": {"steps": 18, "octaves": 4, "scale": 1.4, "strength": 0.0095},
-    "rich": {"steps": 20, "octaves": 5, "scale": 1.4, "strength": 0.011},
+    "quick": {"steps": 4, "octaves": 4, "scale": 1.35, "strength": 0.022},
+    "normal": {"steps": 7, "octaves": 4, "scale": 1.35, "strength": 0.015},
+    "rich": {"steps": 10, "octaves": 5, "scale": 1.4, "strength": 0.015, "smooth": 1.3},
 }
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dream.picture import Pixels
 
@@ -68,13 +69,22 @@ def cut(picture: Pixels, rows: Span, columns: Span, shift: tuple[int, int] = (0,
     return tile
 
 
-def paste(tile: Pixels, picture: Pixels, rows: Span, columns: Span, shift: tuple[int, int] = (0, 0)) -> None:
-    """Put what `tile` decides where it belongs in `picture`, which was rolled by `shift` when it was cut."""
-    height, width, _ = picture.shape
-    tile = tile[rows.kept.start - rows.start :, columns.kept.start - columns.start :]
+def paste(
+    tile: NDArray[np.float32],
+    planes: NDArray[np.float32],
+    rows: Span,
+    columns: Span,
+    shift: tuple[int, int] = (0, 0),
+) -> None:
+    """Put what `tile` decides where it belongs in `planes`; both have the shape (colours, height, width).
+
+    `shift` is that of the picture that the tile was cut from.
+    """
+    _, height, width = planes.shape
+    tile = tile[:, rows.kept.start - rows.start :, columns.kept.start - columns.start :]
     for from_rows, to_rows in _around(rows.kept.start - shift[0], rows.length, height):
         for from_columns, to_columns in _around(columns.kept.start - shift[1], columns.length, width):
-            picture[to_rows, to_columns] = tile[from_rows, from_columns]
+            planes[:, to_rows, to_columns] = tile[:, from_rows, from_columns]
 
 
 def _around(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:

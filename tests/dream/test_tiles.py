@@ -24,7 +24,7 @@ def test_tiles_cover_every_pixel_once_on_the_networks_grid(length, tile):
 def test_tiles_of_a_rolled_picture_come_back_to_where_they_were(height, width, shift):
     picture = np.random.default_rng(1).random((height, width, 3), np.float32)
     rolled = np.roll(picture, shift, (0, 1))
-    again = np.zeros_like(picture)
+    again = np.zeros((3, height, width), np.float32)
     for rows in spans(height, 128):
         for columns in spans(width, 128):
             tile = cut(picture, rows, columns, shift)
@@ -33,8 +33,8 @@ def test_tiles_of_a_rolled_picture_come_back_to_where_they_were(height, width, s
                 tile[: height - rows.start, : width - columns.start],
                 rolled[rows.start :, columns.start :][: rows.size, : columns.size],
             )
-            paste(tile, again, rows, columns, shift)
-    assert np.array_equal(again, picture)
+            paste(tile.transpose(2, 0, 1), again, rows, columns, shift)
+    assert np.array_equal(again, picture.transpose(2, 0, 1))
 
 
 def test_a_picture_too_small_for_a_network_repeats_itself():
