@@ -20,12 +20,12 @@ from dream.backbone.loading import Backbone
 from dream.backbone.trunk import Trunk
 from dream.objective import Measure, Objective, measured
 from dream.picture import Pixels
-from dream.tiles import GRID, OVERLAP, Span, cut, paste, spans
+from dream.tiles import GRID, OVERLAP, Span, cut, paste, tiles
 
 log = logging.getLogger(__name__)
 
-LARGEST_TILE = 1152
-"""On a CPU; a GPU's tiles are as large as its memory allows."""
+LARGEST_TILE = 1088
+"""A tile has at most this many pixels, squared, on a CPU; a GPU's are as large as its memory allows."""
 
 BYTES_PER_PIXEL = 1000
 """What a gradient takes of a GPU's memory, generously: on a CPU it takes 350 in bfloat16, 500 in float32."""
@@ -101,7 +101,7 @@ class Ascent:
                 gradient, values = self._gradient(picture, (down, right))
                 break
             except tf.errors.ResourceExhaustedError:
-                tile = min(self.tile, max(picture.shape[:2])) // 2
+                tile = min(self.tile, math.isqrt(picture.shape[0] * picture.shape[1])) // 2
                 if tile < 2 * OVERLAP:
                     raise
                 self.tile = tile
@@ -122,25 +122,20 @@ class Ascent:
         gradient = np.empty((colors, height, width), np.float32)
         values = np.zeros(len(self._sizes), np.float32)
         sizes = np.zeros_like(values)
-        responses = _responses(height, width, self._smooth)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile = cut(picture, rows, columns, shift)
             seen, size, slope = self._climb(
-                tf.constant(tile[None]),
+                tf.constant(cut(picture, rows, columns, shift)[None]),
                 self._objective.weights / tf.constant(self._sizes),
                 self._objective.masks,
                 self._objective.guides,
                 self._colors,
+                *_responses(rows.size, columns.size, self._smooth),
             )
-            if whole := tile.shape == picture.shape:
-                slope = smoothed(slope, *responses)
             paste(slope.numpy(), gradient, rows, columns, shift)
             values += share * seen.numpy()
             sizes += share * size.numpy()
-        if not whole:
-            for plane in gradient:  # one by one: the spectrum of a large picture is large
-                plane[:] = smoothed(tf.constant(plane[None]), *responses)[0]
+        gradient -= gradient.mean(axis=(1, 2), keepdims=True)
         self._sizes = np.maximum(sizes, 1e-9)
         return gradient, values
 
@@ -157,13 +152,12 @@ class Ascent:
     def _tiles(self, picture: Pixels) -> Iterator[tuple[Span, Span, float]]:
         """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
         height, width = picture.shape[:2]
-        for rows in spans(height, self.tile):
-            for columns in spans(width, self.tile):
-                yield rows, columns, rows.length * columns.length / (height * width)
+        for rows, columns in tiles(height, width, self.tile**2):
+            yield rows, columns, rows.length * columns.length / (height * width)
 
 
 def largest_tile(free: int | None) -> int:
-    """The longest side of a tile for `free` bytes of a GPU's memory, or for a CPU."""
+    """The side of the largest square tile for `free` bytes of a GPU's memory, or for a CPU."""
     if free is None:
         return LARGEST_TILE
     side = math.isqrt(int(0.6 * free) // BYTES_PER_PIXEL)
@@ -193,17 +187,6 @@ def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Te
     return tf.constant(down, tf.float32), tf.constant(across, tf.float32)
 
 
-@tf.function(input_signature=[tf.TensorSpec((None, None, None))] + [tf.TensorSpec((None, None))] * 2)
-def smoothed(planes: Any, down: Any, across: Any) -> Any:
-    """`planes`, of shape (colours, height, width), each without its mean and blurred around the edges.
-
-    `down` and `across` tell what each of the blurs keeps of the spatial frequencies, see `_responses`.
-    """
-    planes -= tf.reduce_mean(planes, (1, 2), keepdims=True)
-    response = tf.matmul(down, across, transpose_a=True)
-    return tf.signal.irfft2d(tf.signal.rfft2d(planes) * tf.cast(response, tf.complex64), tf.shape(planes)[1:])
-
-
 @functools.lru_cache(maxsize=6)
 def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> tuple[Any, Any]:
     """The functions that look at and climb `layers`, each traced once for pictures of every size."""
@@ -218,16 +201,22 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> t
     def look(picture: Any, masks: Any, guides: Any) -> Any:
         return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
 
-    colors = tf.TensorSpec((3, 3))
+    colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((len(BLURS), None))
 
-    @tf.function(input_signature=(picture, weights, masks, guides, colors), autograph=False)
-    def climb(picture: Any, weights: Any, masks: Any, guides: Any, colors: Any) -> Any:
+    @tf.function(
+        input_signature=(picture, weights, masks, guides, colors, response, response), autograph=False
+    )
+    def climb(
+        picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, down: Any, across: Any
+    ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
             values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
             total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
+        shape = tf.shape(picture)[1:3]
         gradient = tf.reshape(tape.gradient(total, picture), (-1, 3))
-        planes = tf.matmul(colors, gradient, transpose_b=True)
-        return values, sizes, tf.reshape(planes, tf.concat([[3], tf.shape(picture)[1:3]], 0))
+        planes = tf.reshape(tf.matmul(colors, gradient, transpose_b=True), (3, shape[0], shape[1]))
+        kept = tf.cast(tf.matmul(down, across, transpose_a=True), tf.complex64)
+        return values, sizes, tf.signal.irfft2d(tf.signal.rfft2d(planes) * kept, shape)
 
     return look, climb

@@ -163,9 +163,10 @@ class Dreamer:
         base = pixels = np.zeros((1, 1, 3), np.float32)
         done = 0
         for number, octave in enumerate(self.plan, 1):
-            pixels = resize(pixels - base, octave.width, octave.height)
+            pixels -= base  # in place, here and below: large pictures are hundreds of megabytes
             base = resize(self.source, octave.width, octave.height)
-            pixels += base  # in place, here and below: large pictures are hundreds of megabytes
+            pixels = resize(pixels, octave.width, octave.height)
+            pixels += base
             np.clip(pixels, 0, 1, out=pixels)
             for stroke in strokes(octave.steps):
                 climbed = self.ascent.step(pixels, self.recipe.strength * stroke, random)
@@ -176,11 +177,14 @@ class Dreamer:
         return Dream(pixels, self.report(self.steps, before, self.ascent.measure(pixels)))
 
     def finished(self, pixels: Pixels) -> Pixels:
-        """The dream as it is at an octave, as a result: at its size, with what the recipe keeps or blends."""
+        """The dream as it is at an octave, as a result: at its size, with what the recipe keeps or blends.
+
+        `pixels` may be used up.
+        """
         photograph = resize(self.source, *self.size)
-        pixels = resize(pixels - resize(self.source, pixels.shape[1], pixels.shape[0]), *self.size)
-        pixels += photograph
-        np.clip(pixels, 0, 1, out=pixels)
+        if pixels.shape != photograph.shape:
+            pixels = resize(pixels - resize(self.source, pixels.shape[1], pixels.shape[0]), *self.size)
+            pixels += photograph
         return _finished(pixels, photograph, self.recipe)
 
     def report(self, steps: int, before: float, after: float) -> Report:

@@ -73,10 +73,13 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, within: tuple[int, int]
         deep = image.mode if image.mode.startswith("I") or image.mode == "F" else None
         # Brought down before anything else is made of it: a small file can hold a very large picture.
         image = _smooth(image)
-        image = image.resize(_fitting(image.size, within), Image.Resampling.LANCZOS, reducing_gap=3)
+        if (size := _fitting(image.size, within)) != image.size:
+            image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
         if deep:
             return _grey(np.asarray(image), deep)
-        return np.asarray(_srgb(image), np.float32) / np.float32(255)
+        pixels = np.asarray(_srgb(image), np.float32)
+        pixels /= 255
+        return pixels
 
 
 def encode(

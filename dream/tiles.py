@@ -4,6 +4,7 @@ A tile is a `Span` of rows and one of columns, counted in the picture after it w
 picture itself is never rolled, which would take a second one's memory.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -41,22 +42,49 @@ class Span:
         return int(self.kept.stop - self.kept.start)
 
 
-def spans(length: int, tile: int) -> Iterator[Span]:
-    """Cut an axis of `length` pixels into equal, overlapping tiles of at most about `tile` pixels.
+@functools.lru_cache(maxsize=64)
+def tiles(height: int, width: int, most: int) -> tuple[tuple[Span, Span], ...]:
+    """The tiles, each of at most `most` pixels, that cover a picture with the least overlap.
+
+    Where tiles would have to be smaller than can be, they are as small as can be.
+    """
+    found = []
+    for down in range(1, _most_tiles(height) + 1):
+        for across in range(1, _most_tiles(width) + 1):
+            tile = _tile_length(height, down) * _tile_length(width, across)
+            if tile <= most:
+                found.append((tile * down * across, down, across))
+                break
+    _, down, across = min(found, default=(0, _most_tiles(height), _most_tiles(width)))
+    return tuple(itertools.product(spans(height, down), spans(width, across)))
+
+
+def spans(length: int, count: int) -> Iterator[Span]:
+    """Cut an axis of `length` pixels into `count` equal, overlapping tiles.
 
     All start on the networks' grid and leave the same rest on it as the whole axis does, so that a network's
     layers fall on the same pixels as they would without tiles. An axis too short for a network is repeated.
     """
-    if length <= tile:
-        yield Span(0, max(length, SMALLEST), slice(0, length))
+    size = _tile_length(length, count)
+    if count == 1:
+        yield Span(0, size, slice(0, length))
         return
-    count = math.ceil((length - OVERLAP) / (tile - OVERLAP))
-    size = math.ceil((length - OVERLAP) / count) + OVERLAP
-    size += (length - size) % GRID
     starts = [round(k * (length - size) / (count - 1) / GRID) * GRID for k in range(count)]
     cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
     for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
         yield Span(start, size, slice(first, last))
+
+
+def _tile_length(length: int, count: int) -> int:
+    if count == 1:
+        return max(length, SMALLEST)
+    size = math.ceil((length - OVERLAP) / count) + OVERLAP
+    return size + (length - size) % GRID
+
+
+def _most_tiles(length: int) -> int:
+    """Into how many tiles an axis may be cut: each is at least twice as long as what two share."""
+    return max(1, length // OVERLAP - 1)
 
 
 def cut(picture: Pixels, rows: Span, columns: Span, shift: tuple[int, int] = (0, 0)) -> Pixels:

@@ -79,8 +79,8 @@ def _keep_freed_memory() -> None:
     except (OSError, TypeError, AttributeError):  # another C library, or Windows
         return
     trim_threshold, mmap_threshold = -1, -3
-    mallopt(trim_threshold, 2**30)
-    mallopt(mmap_threshold, 2**30)
+    mallopt(trim_threshold, 2**28)
+    mallopt(mmap_threshold, 2**26)
 
 
 @contextmanager
