@@ -161,13 +161,10 @@ class Trail:
         self._resumed = time.perf_counter()
 
     def __call__(self, picture: Any) -> None:
-        self.look(lambda: picture)
-
-    def look(self, picture: Callable[[], Any]) -> None:
         self._spent += time.perf_counter() - self._resumed
         self._count += 1
         if self._count % self._every == 0:
-            self.seen.append((self._spent, np.array(picture())))
+            self.seen.append((self._spent, np.array(picture)))
         self._resumed = time.perf_counter()
 
     def looks(self, photograph: Pixels, value: Any) -> list[Look]:
@@ -182,11 +179,18 @@ class Trail:
 
 
 def ours(photograph: Pixels, recipe: str = RECIPE) -> Trail:
-    """Our dream: everything counts, from the recipe's text to the finished picture."""
-    trail = Trail()
+    """Our dream: everything counts, from the recipe's text to the finished picture.
+
+    It is dreamt twice, which gives the same: once for the times, undisturbed, and once for the pictures.
+    """
+    trail, times = Trail(), []
+    began = time.perf_counter()
+    Dreamer(photograph, recipe).dream(lambda progress: times.append(time.perf_counter() - began))
+    times.append(time.perf_counter() - began)
     dreamer = Dreamer(photograph, recipe)
-    result = dreamer.dream(lambda progress: trail.look(lambda: dreamer.finished(progress.preview())))
+    result = dreamer.dream(lambda progress: trail(dreamer.finished(progress.preview())))
     trail(result.pixels)
+    trail.seen = [(seconds, picture) for seconds, (_, picture) in zip(times, trail.seen, strict=True)]
     return trail
 
 

@@ -71,7 +71,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("octaves", "how many sizes the dream grows through", 1, 12, whole=True),
         Option("scale", "how much larger each octave is than the one before", 1.1, 2),
         Option(
-            "strength", "how far a step moves the picture: 0.008 gentle, 0.015 normal, 0.03 wild", 0.001, 0.1
+            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.001, 0.1
         ),
         Option("size", "the result's longer side in pixels", 16, 4096, whole=True),
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
@@ -245,7 +245,7 @@ class Recipe:
 _DEFAULTS: dict[str, Any] = {"blend": 1.0, "smooth": 1.0, "objective": "square", "quality": "normal"}
 _BY_QUALITY: dict[str, dict[str, Any]] = {
     "quick": {"steps": 4, "octaves": 4, "scale": 1.35, "strength": 0.022},
-    "normal": {"steps": 7, "octaves": 4, "scale": 1.35, "strength": 0.015},
+    "normal": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014},
     "rich": {"steps": 10, "octaves": 5, "scale": 1.4, "strength": 0.015, "smooth": 1.3},
 }
 

@@ -35,7 +35,7 @@ FADE = 0.5
 """How far a picture that has long outgrown the frame leads towards its mean colour, not to what filled its
 middle: white dreamt on for long burns out."""
 
-STROKE = 0.45
+STROKE = 0.48
 """The strength of a frame's steps, as a share of the recipe's."""
 
 LEAST_TURN = 4.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dream import ascent
 from dream.backbone.loading import bundled
-from dream.dreamer import Cancelled, dream
+from dream.dreamer import Cancelled, dream, strokes
 from dream.octaves import final_size, octaves
 from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
@@ -198,6 +198,14 @@ def test_layers_of_very_different_scale_add_as_equals(cat):
     for recipe in ("block0", "block8"):
         alone = dream(cat, f"{recipe} octaves=1 steps=1 seed=2").report.objective_before
         assert dream(both, f"{recipe} octaves=1 steps=1 seed=2").report.objective_before > 1.1 * alone
+
+
+def test_an_octaves_steps_grow_finer_and_go_as_far_as_told():
+    for steps in (1, 2, 13):
+        found = strokes(steps)
+        assert found == sorted(found, reverse=True)
+        assert found[-1] > 0
+        assert sum(found) == pytest.approx(len(found)) == steps
 
 
 def similarity(a, b):
