@@ -181,15 +181,19 @@ class Trail:
 def ours(photograph: Pixels, recipe: str = RECIPE) -> Trail:
     """Our dream: everything counts, from the recipe's text to the finished picture.
 
-    It is dreamt twice, which gives the same: once for the times, undisturbed, and once for the pictures.
+    It is dreamt four times, which gives the same: three times for the times, undisturbed, of which the middle
+    ones count because it is so short, and once for the pictures.
     """
-    trail, times = Trail(), []
-    began = time.perf_counter()
-    Dreamer(photograph, recipe).dream(lambda progress: times.append(time.perf_counter() - began))
-    times.append(time.perf_counter() - began)
-    dreamer = Dreamer(photograph, recipe)
+    runs = []
+    for _ in range(3):
+        times: list[float] = []
+        began = time.perf_counter()
+        Dreamer(photograph, recipe).dream(lambda progress: times.append(time.perf_counter() - began))  # noqa: B023
+        runs.append([*times, time.perf_counter() - began])
+    trail, dreamer = Trail(), Dreamer(photograph, recipe)
     result = dreamer.dream(lambda progress: trail(dreamer.finished(progress.preview())))
     trail(result.pixels)
+    times = sorted(runs, key=lambda run: run[-1])[1]
     trail.seen = [(seconds, picture) for seconds, (_, picture) in zip(times, trail.seen, strict=True)]
     return trail
 
