@@ -176,7 +176,7 @@ async def freed(farm: Farm, number: int) -> float:
 
 async def throughput(workers: int) -> float:
     """Dreams a minute of a farm with so many workers."""
-    work = Work(PICTURE, f"{RECIPE} steps=10")
+    work = Work(PICTURE, RECIPE)
     async with Farm(workers=workers) as farm:
         await asyncio.gather(*(farm.dream(f"first-{i}", work) for i in range(2 * workers)))
         began = time.perf_counter()
