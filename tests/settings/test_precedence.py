@@ -174,8 +174,8 @@ def test_only_allowed_networks_and_layers_dream() -> None:
 
 
 def test_a_recipes_own_thoroughness_keeps_to_the_steps_allowed() -> None:
-    here = effective(Values(max_steps=10), {}, {})
-    assert here.read("block8 quality=rich", PRESETS).steps == 10
+    here = effective(Values(max_steps=6), {}, {})
+    assert here.read("block8 quality=rich", PRESETS).steps == 6
 
 
 def test_a_small_largest_size_holds_for_recipes_that_name_none() -> None:
