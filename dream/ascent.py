@@ -86,7 +86,8 @@ class Ascent:
 
     def measure(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
-        return self._objective.value(self._survey(picture)[0])
+        values, _ = self._within_memory(lambda: self._survey(picture), picture)
+        return self._objective.value(values)
 
     def step(self, picture: Pixels, strength: float, random: np.random.Generator) -> float:
         """Move `picture`, in place, by `strength` (a share of the range) up the objective.
@@ -95,20 +96,28 @@ class Ascent:
         """
         down, right = random.integers(GRID, size=2).tolist()
         if not self._sizes.size:
-            self._sizes = self._survey(picture)[1]
+            _, self._sizes = self._within_memory(lambda: self._survey(picture), picture)
+        gradient, values = self._within_memory(lambda: self._gradient(picture, (down, right)), picture)
+        deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
+        _move(picture, gradient, strength / deviation, CLIP * strength)
+        return self._objective.value(values)
+
+    def _within_memory(
+        self, look: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]], picture: Pixels
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `look` at `picture` returns, with tiles of half the side whenever memory runs out.
+
+        Raises ResourceExhaustedError if it does with the smallest ones.
+        """
         while True:
             try:
-                gradient, values = self._gradient(picture, (down, right))
-                break
+                return look()
             except tf.errors.ResourceExhaustedError:
                 tile = min(self.tile, math.isqrt(picture.shape[0] * picture.shape[1])) // 2
                 if tile < 2 * OVERLAP:
                     raise
                 self.tile = tile
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
-        deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
-        _move(picture, gradient, strength / deviation, CLIP * strength)
-        return self._objective.value(values)
 
     def _gradient(
         self, picture: Pixels, shift: tuple[int, int]
