@@ -190,11 +190,12 @@ def ours(photograph: Pixels, recipe: str = RECIPE) -> Trail:
         began = time.perf_counter()
         Dreamer(photograph, recipe).dream(lambda progress: times.append(time.perf_counter() - began))  # noqa: B023
         runs.append([*times, time.perf_counter() - began])
-    trail, dreamer = Trail(), Dreamer(photograph, recipe)
-    result = dreamer.dream(lambda progress: trail(dreamer.finished(progress.preview())))
-    trail(result.pixels)
     times = sorted(runs, key=lambda run: run[-1])[1]
-    trail.seen = [(seconds, picture) for seconds, (_, picture) in zip(times, trail.seen, strict=True)]
+    pictures: list[Pixels] = []
+    dreamer = Dreamer(photograph, recipe)
+    result = dreamer.dream(lambda progress: pictures.append(dreamer.finished(progress.preview())))
+    trail = Trail()
+    trail.seen = list(zip(times, [*pictures, result.pixels], strict=True))
     return trail
 
 
