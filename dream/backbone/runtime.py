@@ -72,7 +72,7 @@ def fast_dtype() -> Any:  # -> tf.DType, imported only when used
 def _keep_freed_memory() -> None:
     """Let glibc, where it is the allocator, keep what is freed: every step asks for the same sizes again.
 
-    With its own thresholds a step takes up to 1.2 times as long, with those Dask sets for its workers up to 1.25.
+    With its own thresholds a step takes up to 1.2 times as long, with those that Dask sets up to 1.25.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
