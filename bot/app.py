@@ -13,7 +13,8 @@ from bot.queue.queue import Queue
 from bot.schedule import Schedule
 from bot.settings.service import Settings
 from bot.store.database import Database
-from config.loader import Config, load_presets
+from config.presets import load_presets
+from config.schema import Config
 from dream.farm import Farm
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from bot.queue.queue import Queue
     from bot.settings.service import Settings
     from bot.store.database import Database
-    from config.loader import Config, Preset
+    from config.presets import Preset
+    from config.schema import Config
     from dream.farm import Farm
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import Any
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from config.loader import FOLDER, Config, Section, expected
+from config.schema import Config, Section, expected
+from config.toml import FOLDER
 
 HEADER = """\
 Dreambot's settings. Every one is here with its default, its type and its range.

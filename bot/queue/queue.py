@@ -22,7 +22,7 @@ from bot.queue.jobs import LEASE, Ask, Ledger
 from bot.queue.limits import Claim, LimitReached, Limits
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
+from config.schema import Config
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from dream.octaves import DEFAULT_SIZE

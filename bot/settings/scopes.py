@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bot.settings.values import CEILINGS, SETTINGS, Values, shown
 from bot.store.settings import WHOLE_SERVER
-from config.loader import Config
+from config.schema import Config
 from dream.backbone.catalog import LAYERS
 from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
 from dream.recipe import Recipe, RecipeError

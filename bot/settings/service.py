@@ -30,7 +30,9 @@ from bot.settings.values import (
 )
 from bot.store.database import Database, uninterrupted
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
-from config.loader import Config, Preset, nearest
+from config.presets import Preset
+from config.problems import suggestion
+from config.schema import Config
 from dream.backbone.catalog import LAYERS
 from dream.backbone.inception_v3 import imagenet_file
 from dream.recipe import OPTIONS, Recipe, RecipeError
@@ -171,7 +173,9 @@ class Settings:
         sections = ("server", "channels", "presets")
         for key, table in document.items():
             if key not in sections or not isinstance(table, dict):
-                raise SettingError(f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}")
+                raise SettingError(
+                    f"“{key[:40]}” is no section of a settings file; {suggestion(key, sections)}"
+                )
         choices: dict[int, Choices] = {}
         for key, table in {"server": document.get("server", {}), **document.get("channels", {})}.items():
             channel_id = WHOLE_SERVER if key == "server" else int(key[:20]) if key.isdecimal() else -1
@@ -214,7 +218,7 @@ class Settings:
         def without(server: Server) -> Server:
             if name not in server.presets:
                 own = list(server.presets)
-                hint = nearest(name, own) if own else "it has none yet"
+                hint = suggestion(name, own) if own else "it has none yet"
                 raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}")
             return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
 

@@ -17,8 +17,9 @@ from pydantic import (
     ValidationError,
 )
 
-from config.loader import Ids, Size, nearest
-from config.loader import expected as range_of
+from config.problems import suggestion
+from config.schema import Ids, Size
+from config.schema import expected as range_of
 from dream.backbone.catalog import LAYERS, NetworkName
 
 
@@ -28,7 +29,7 @@ class SettingError(ValueError):
 
 def unknown(name: str) -> SettingError:
     """What to raise for a setting that there is not."""
-    return SettingError(f"There is no setting called “{name[:40]}”; {nearest(name, SETTINGS)}")
+    return SettingError(f"There is no setting called “{name[:40]}”; {suggestion(name, SETTINGS)}")
 
 
 class Kind(StrEnum):
@@ -73,7 +74,7 @@ def _one_id(value: object) -> object:
 def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in LAYERS:
-            raise ValueError(f"“{name}” is no layer; {nearest(name, LAYERS)}")
+            raise ValueError(f"“{name}” is no layer; {suggestion(name, LAYERS)}")
     return names
 
 

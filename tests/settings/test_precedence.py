@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.settings.scopes import Scope, Server, effective
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values, expected, read, shown
-from config.loader import load_presets
+from config.presets import load_presets
 from dream.recipe import Recipe, RecipeError
 
 CHANNELS = (0, 11, 12)

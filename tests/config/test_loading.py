@@ -9,7 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from config.document import document
-from config.loader import FOLDER, Config, ConfigError, load_config, load_presets
+from config.loading import load_config
+from config.presets import load_presets
+from config.problems import ConfigError
+from config.schema import Config
+from config.toml import FOLDER
 
 
 @pytest.fixture(autouse=True)
