@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def document() -> str:
     tables = []
     for name, field in Config.model_fields.items():
         if isinstance(field.default, Section):
-            tables += ["", "", f"[{name}]", *_comment(type(field.default).__doc__ or "")]
+            tables += ["", "", f"[{name}]", *_comment(inspect.getdoc(type(field.default)) or "")]
             for key, setting in type(field.default).model_fields.items():
                 tables += ["", *_setting(key, setting, getattr(field.default, key))]
         else:

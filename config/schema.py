@@ -71,8 +71,8 @@ Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
-def expected(field: FieldInfo) -> str:
-    """Say a setting's type and range in words."""
+def expected(field: FieldInfo, most: int | None = None) -> str:
+    """Say a setting's type and range in words; `most` is a number's ceiling if that is not its own."""
     annotation = str(field.annotation)
     if field.annotation is bool:
         return "true or false"
@@ -80,6 +80,7 @@ def expected(field: FieldInfo) -> str:
         low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
         high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
         kind = "a whole number" if field.annotation is int else "a number"
+        high = high if most is None else most
         return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
     if "Literal" in annotation:
         return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
@@ -108,15 +109,23 @@ class Section(BaseModel):
         return value
 
 
-class Discord(Section):
-    """How the bot meets Discord. The token is read from DISCORD_TOKEN or from token_file, never from here."""
+class Commands(Section):
+    """How text commands are written."""
+
+    prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
+    """What starts a text command; a mention of the bot always does."""
+
+
+class Discord(Commands):
+    """How the bot meets Discord. The token is read from DISCORD_TOKEN or from token_file, never from here.
+
+    Admins may choose another prefix for their server.
+    """
 
     token_file: OptionalPath = None
     """A file that holds the bot's token; DISCORD_TOKEN goes before it."""
     api: Url = "https://discord.com/api/v10"
     """Where Discord's HTTP interface is; change it only for a Discord-compatible server."""
-    prefix: Annotated[str, Field(min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
-    """What starts a text command; admins may choose another for their server."""
     message_content: bool = True
     """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
     the developer portal; without it, slash commands and mentions work."""
@@ -131,19 +140,22 @@ class Discord(Section):
 class Dream(Section):
     """What is dreamt when nobody says otherwise, and the ceilings that no server can raise."""
 
-    recipe: Annotated[str, Field(min_length=1, max_length=300)] = "block8+block11"
+    recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = "block8+block11"
     """The recipe, or the name of a preset, of a dream asked for without one."""
-    size: Size = 0
-    """The longer side in pixels of a dream whose recipe names no size; 0 keeps a picture's own, up to 768."""
-    max_size: Annotated[int, Field(ge=64, le=4096)] = 2048
-    """The longest side, in pixels, that anyone may ask for."""
-    max_steps: Annotated[int, Field(ge=1, le=200)] = 100
-    """The most steps an octave may have."""
-    networks: Annotated[tuple[NetworkName, ...], Field(min_length=1)] = get_args(NetworkName)
+    networks: Annotated[tuple[NetworkName, ...], Field(title="Networks", min_length=1)] = get_args(
+        NetworkName
+    )
     """The networks that may dream."""
-    previews: bool = True
+    size: Annotated[Size, Field(title="Usual size")] = 0
+    """The longer side, in pixels, of a dream whose recipe names no size; 0 keeps the picture's own, up to
+    1024."""
+    max_size: Annotated[int, Field(title="Largest size", ge=64, le=4096)] = 2048
+    """The longest side, in pixels, that anyone may ask for."""
+    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=200)] = 100
+    """The most steps an octave may have."""
+    previews: Annotated[bool, Field(title="Previews")] = True
     """Whether a small picture shows a dream on its way."""
-    spoiler: bool = False
+    spoiler: Annotated[bool, Field(title="Spoilers")] = False
     """Whether dreams are posted behind a spoiler."""
 
 
@@ -189,14 +201,22 @@ class Store(Section):
     """A file with the database's password. The environment's DREAMBOT_STORE__URL may hold one itself."""
 
 
-class Queue(Section):
-    """How much may wait. Costs are seconds of one worker's time, as the cost model reckons them."""
+class Limits(Section):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them."""
 
-    member_seconds: Annotated[int, Field(ge=1)] = 600
-    """What one member may have waiting and running; the ceiling of the servers' own limit."""
-    server_seconds: Annotated[int, Field(ge=1)] = 3600
-    """What one server may have waiting and running; the ceiling of the servers' own limit. A single
-    dream that would take longer is refused."""
+    member_seconds: Annotated[int, Field(title="Waiting per member, in seconds", ge=1)] = 600
+    """How many seconds of dreaming one member may have waiting and running."""
+    server_seconds: Annotated[int, Field(title="Waiting per server, in seconds", ge=1)] = 3600
+    """How many seconds of dreaming the whole server may have waiting and running. A single dream that
+    would take longer is refused."""
+
+
+class Queue(Limits):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them.
+
+    Servers may lower member_seconds and server_seconds for themselves, and not raise them.
+    """
+
     total_seconds: Annotated[int, Field(ge=1)] = 86_400
     """What may be waiting and running over all servers."""
     grace: Annotated[int, Field(ge=0, le=3600)] = 30
