@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import pretended
 from bot import run as bot_run
-from config.loader import load_config
+from config.loading import load_config
 from dream.farm import Farm
 
 BEAT = 0.005

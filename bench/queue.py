@@ -24,8 +24,8 @@ from bot.queue.jobs import Ask, Ledger
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
-from config.loader import Queue as QueueLimits
+from config.schema import Config
+from config.schema import Queue as QueueLimits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits

@@ -12,13 +12,13 @@ every Recipe that exists is valid: whatever is wrong is refused when it is made.
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from dream.backbone.catalog import LAYERS, STAND_INS, Network, NetworkName
+from dream.suggestions import did_you_mean, either
 
 MAX_TERMS = 8
 MAX_CHANNELS = 32
@@ -46,7 +46,7 @@ class Option:
     def expected(self) -> str:
         """What may be written after the equals sign, in words."""
         if self.choices:
-            return _either(self.choices)
+            return either(self.choices)
         return f"a {'whole ' if self.whole else ''}number from {_number(self.low)} to {_number(self.high)}"
 
     def read(self, value: object) -> Any:
@@ -288,14 +288,9 @@ def _terms(word: str, presets: Iterable[str]) -> list[Term]:
 
 def _unknown(word: str, known: Iterable[str], kind: str) -> str:
     """One sentence about an unknown word, with the nearest known ones."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    hint = f"did you mean {_either(near)}?" if near else f"known are {_either(list(known)[:8])} and others."
+    known = list(known)
+    hint = did_you_mean(word, known) or f"known are {', '.join(known[:8])} and others."
     return f"I know no {kind} called “{_short(word)}”; {hint}"
-
-
-def _either(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _number(value: object) -> str:

@@ -42,7 +42,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job, Kind
 from bot.store.settings import AuditRow
 from bot.ui import daily as ui
-from config.loader import Config
+from config.schema import Config
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 

@@ -22,7 +22,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
 from bot.store.outage import is_outage
-from config.loader import Config
+from config.schema import Config
 from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE
 from dream.picture import Limits as PictureLimits

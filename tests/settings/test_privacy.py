@@ -13,7 +13,8 @@ from bot.pseudonyms import pseudonyms
 from bot.queue.jobs import Ask
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
-from config.loader import Config, ConfigError, Privacy, Store
+from config.problems import ConfigError
+from config.schema import Config, Privacy, Store
 from dream.farm import Farm
 from tests.settings.conftest import NOON, PHOTO, SimApp, World, opened
 
