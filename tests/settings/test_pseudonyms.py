@@ -18,7 +18,7 @@ def test_an_empty_key_file_left_by_a_crash_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_key_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """The process dies, as on a full disk, while it writes the key: nothing is left in the next start's way."""
+    """The process dies, as on a full disk, while it writes: nothing is in the way of the next start."""
     code = (
         "import resource, signal; from pathlib import Path\n"
         "from bot.pseudonyms import pseudonyms; from config.loader import Config\n"
