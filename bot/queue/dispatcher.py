@@ -82,7 +82,9 @@ class Dispatcher:
     database is away, happens after that.
     """
 
-    def __init__(self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock) -> None:
+    def __init__(
+        self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
+    ) -> None:
         self.runs: dict[str, Run] = {}
         self.busy: set[str] = set()
         self._owner, self._jobs, self._farm, self._waiting, self._clock = owner, jobs, farm, waiting, clock
