@@ -1,4 +1,4 @@
-"""The Discord client: which intents it has, which messages are commands, and the parts that cogs work with."""
+"""The Discord client: its intents, which messages are commands, and the parts that cogs work with."""
 
 from __future__ import annotations
 

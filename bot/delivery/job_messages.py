@@ -234,7 +234,7 @@ class JobMessages:
             return await self._give_up(job, refusal(error))
 
     async def _give_up(self, job: Job, reason: str) -> Job | None:
-        """Fail a dream whose file Discord refuses, which can still be said; else leave the message as it is."""
+        """Fail a dream whose file is too large, which can still be shown; else leave the message as it is."""
         if reason == TOO_LARGE and (refused := await self._jobs.refuse(job.id, reason)):
             return refused
         log.info("job %s cannot be shown: %s", job.id, reason)
