@@ -77,9 +77,11 @@ OPTIONS: Mapping[str, Option] = {
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
         Option("keep", "what stays as in the photograph", choices=KEEPS),
         Option("blend", "how much of the result is dream, the rest is the photograph", 0, 1),
-        Option("smooth", "how soft the dream's strokes are: 0 crisp, 1 normal, 2 soft", 0, 4),
+        Option("smooth", "how soft the dream's lines are: 0 crisp, 1 normal, 2 soft", 0, 4),
         Option(
-            "objective", "what is climbed: the activations' mean square or their mean", choices=OBJECTIVES
+            "objective",
+            "what the dream maximises: the activations' mean square or their mean",
+            choices=OBJECTIVES,
         ),
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
@@ -91,10 +93,10 @@ OPTIONS: Mapping[str, Option] = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One layer of the objective: `weight` times what `channels` of `layer` see.
+    """One term of the objective: `weight` times a statistic of `channels` of `layer`.
 
-    With no `channels` it is all of them; with `top` it is that many, the strongest in this very picture.
-    A negative weight pushes the picture away from what the layer sees.
+    No `channels` means all of them; `top` means that many, the most active ones in the picture. A
+    negative weight minimises the term.
     """
 
     layer: str

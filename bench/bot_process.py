@@ -1,6 +1,6 @@
 """The bot as `dreambot run` runs it, for benches: with dreams that only sleep, and its event loop timed.
 
-    python -m bench.bot [--real] [--lag FILE]
+    python -m bench.bot_process [--real] [--lag FILE]
 
 The lag of the event loop, in milliseconds, is written to FILE on SIGUSR1, one number a line, and begins anew.
 """
