@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 
 import discord
 
-from bot.errors import explain
-from bot.ui.buttons import whisper
+from bot.errors import Refused
+from bot.ui.components import Component, Press
 
 QUESTION: Final = (
     "This deletes your pictures, your dreams and what you asked for, on every server, and stops those that "
@@ -24,10 +24,7 @@ def question(member_id: int) -> dict[str, Any]:
     return {"content": QUESTION, "view": view}
 
 
-class ForgetMe(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"forget-me:(?P<member>\d+)",
-):
+class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
     """Confirms that everything kept of a member is to be deleted."""
 
     def __init__(self, member_id: int) -> None:
@@ -47,15 +44,10 @@ class ForgetMe(
         """Make the button again from what Discord kept of it."""
         return cls(int(match["member"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Delete everything of whoever asked, if they are the one who presses."""
-        if interaction.user.id != self.member_id:
-            await whisper(interaction, "Only whoever asked can confirm it; `/forget-me` is yours to use.")
-            return
-        await interaction.response.defer()
-        try:
-            await interaction.client.privacy.forget_member(self.member_id)
-        except Exception as error:
-            await whisper(interaction, explain(error))
-        else:
-            await interaction.edit_original_response(content=DONE, view=None)
+    async def press(self, press: Press) -> None:
+        """Delete everything of whoever asked, if they are the one who presses. Raises Refused."""
+        if press.user.id != self.member_id:
+            raise Refused("Only whoever asked can confirm it; `/forget-me` is yours to use.")
+        await press.response.defer()
+        await press.client.privacy.forget_member(self.member_id)
+        await press.edit_original_response(content=DONE, view=None)

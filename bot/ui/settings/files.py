@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import discord
 
 from bot.checks import has_manage_server
+from bot.client import DreamBot
 from bot.settings.files import MAX_LENGTH
 from bot.settings.service import Change
 from bot.settings.values import SettingError
 from bot.ui.settings.names import known_to
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
 
 
 async def exported(bot: DreamBot, guild_id: int) -> discord.File:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import discord
 
-from bot.errors import explain
+from bot.client import DreamBot
 from bot.settings.text import expected, plain
 from bot.settings.values import title
-from bot.ui.buttons import whisper
+from bot.ui.components import Press
+from bot.ui.errors import explain, whisper
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-Press = discord.Interaction[Any]
 _RUNS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
 """What tells the forms that a bot opened from those of an earlier run, which nobody waits for any more."""
 
@@ -28,7 +25,7 @@ class Form(discord.ui.Modal):
     def __init__(self, bot: discord.Client, title: str) -> None:
         super().__init__(title=title[:45], custom_id=f"{_forms_of(bot)}:{secrets.token_hex(4)}")
 
-    async def on_error(self, interaction: Press, error: Exception, /) -> None:  # type: ignore[override]
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]
         """Tell whoever filled it in, and nobody else."""
         await whisper(interaction, explain(error))
 
@@ -49,7 +46,7 @@ class ValueForm(Form):
         may = f"It can be {expected(name, bot.settings.operator)}."
         self.add_item(discord.ui.Label(text=title(name)[:45], description=may[:100], component=self.value))
 
-    async def on_submit(self, interaction: Press, /) -> None:
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Save it."""
         await self.save(interaction, self.value.value)
 
@@ -69,7 +66,7 @@ class ImportForm(Form):
             )
         )
 
-    async def on_submit(self, interaction: Press, /) -> None:
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Load it."""
         await self.load(interaction, self.file.values[0])
 

@@ -8,26 +8,22 @@ every press.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Self, get_args
+from typing import Any, Final, Self, get_args
 
 import discord
 
 from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
-from bot.errors import Refused, explain
+from bot.client import DreamBot
+from bot.errors import Refused
 from bot.settings.text import expected
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
-from bot.ui.buttons import whisper
+from bot.ui.components import Component, Press
 from bot.ui.settings.files import exported, imported
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import known_to
 from bot.ui.settings.text import LEGEND, LOG_LINES, lines_of, log_embed, told
 from dream.backbone.catalog import NetworkName
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Press = discord.Interaction[DreamBot]
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
@@ -100,7 +96,7 @@ def opener() -> discord.ui.View:
 
 
 class Control(
-    discord.ui.DynamicItem[discord.ui.Item[Any]],
+    Component,
     template=r"settings:(?P<action>\w+):(?P<channel>\d+):(?P<subject>\w*)",
 ):
     """A button or select of the panel."""
@@ -117,17 +113,11 @@ class Control(
         """Make the control again from what Discord kept of it."""
         return cls(item, match["action"], int(match["channel"]), match["subject"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what was pressed; whatever is wrong is told to the presser alone."""
-        try:
-            await _check(interaction)
-            if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
-                raise Refused("This panel is of an earlier version of me; please open a new one.")
-            await self._press(interaction)
-        except Exception as error:
-            await whisper(interaction, explain(error))
-
-    async def _press(self, press: Press) -> None:
+    async def press(self, press: Press) -> None:
+        """Do what was pressed, if the presser may. Raises Refused."""
+        await _check(press)
+        if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
+            raise Refused("This panel is of an earlier version of me; please open a new one.")
         bot, guild = press.client, press.guild
         assert guild is not None and press.data is not None
         values: list[str] = press.data.get("values", [])  # type: ignore[assignment]
