@@ -89,7 +89,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
             await with_ids(context, name.lower(), value),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            exists=known_to(context.guild),
+            exists=known_to(context.guild, context.author),
             may_appoint=has_manage_server(context.author),
         )
         await context.reply(told(changes), mention_author=False)

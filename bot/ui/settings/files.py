@@ -9,7 +9,7 @@ import discord
 from bot.checks import has_manage_server
 from bot.client import DreamBot
 from bot.settings.files import MAX_LENGTH
-from bot.settings.service import Change
+from bot.settings.rows import Change
 from bot.settings.values import SettingError
 from bot.ui.settings.names import known_to
 
@@ -31,5 +31,5 @@ async def imported(
     except UnicodeDecodeError:
         raise SettingError("That is no settings file; please give one that `export` made.") from None
     return await bot.settings.load(
-        guild.id, text, by=by.id, exists=known_to(guild), may_appoint=has_manage_server(by)
+        guild.id, text, by=by.id, exists=known_to(guild, by), may_appoint=has_manage_server(by)
     )

@@ -26,13 +26,16 @@ class Named(Protocol):
     name: str
 
 
-def known_to(guild: discord.Guild) -> Exists:
-    """Whether a server has a channel or role; members it need not have in memory are believed."""
+def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
+    """Whether a server has a channel that the asker sees, or a role.
+
+    Members, whom it need not have in memory, are believed.
+    """
 
     def exists(kind: Kind, number: int) -> bool:
         match kind:
             case Kind.CHANNEL:
-                return guild.get_channel(number) is not None
+                return any(channel.id == number for channel in _seen(guild, asker))
             case Kind.ROLE:
                 return guild.get_role(number) is not None
             case _:

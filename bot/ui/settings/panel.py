@@ -176,7 +176,7 @@ class Control(
                 value,
                 by=press.user.id,
                 channel_id=self.channel_id,
-                exists=known_to(press.guild),
+                exists=known_to(press.guild, press.user),
                 may_appoint=has_manage_server(press.user),
             )
         except SettingError as error:

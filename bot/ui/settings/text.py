@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import discord
 
+from bot.settings.rows import Change
 from bot.settings.scopes import Effective, Scope
-from bot.settings.service import Change
 from bot.settings.text import read, shown
 from bot.settings.values import GROUPS, SETTINGS, SettingError, title
 from bot.store.settings import AuditRow
