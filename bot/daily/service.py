@@ -35,8 +35,8 @@ from bot.daily.sources import (
     walk,
 )
 from bot.errors import Refused
-from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
+from bot.queue.request import DreamRequest
 from bot.store.daily import LEASE, PAUSE_AFTER, DailyRow, DailyStore, Due, PostRow, PostState, Wish
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind
@@ -247,9 +247,9 @@ class Daily:
         self, chosen: Chosen, guild: discord.Guild, wishes: DailyRow, effective: Effective, due_at: datetime
     ) -> Job:
         return await self._queue.submit(
-            Ask(
+            DreamRequest(
                 kind=Kind.DAILY,
-                recipe=str(chosen.recipe),
+                recipe=chosen.recipe,
                 source=chosen.data,
                 guild_id=guild.id,
                 channel_id=wishes.channel_id,
@@ -659,9 +659,9 @@ class Daily:
         """Drop dreams of a member's pictures that were prepared before the member was blocked."""
         await self._drop(await self.store.withdraw(guild_id, author_id=member_id))
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete what a server wanted, and its posts."""
-        await self.store.leave(guild_id)
+        await self.store.forget_guild(guild_id)
 
     async def source_deleted(self, message_ids: Iterable[int], left: Collection[str] = ()) -> None:
         """Drop pictures that their authors took away, but for those `left` in the messages, by name."""

@@ -418,7 +418,7 @@ class DailyStore:
             await session.execute(update(PostRow).where(gone).values(**NOBODY))
         return [job_id for job_id in jobs if job_id]
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete everything of a server."""
         async with self._database.session() as session, session.begin():
             for table in (DailyRow, PostRow, RemovedRow):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 import discord
 
 from bot.checks import NOT_A_MODERATOR, is_moderator
-from bot.errors import Refused, code, explain
-from bot.ui.buttons import report, whisper
+from bot.errors import Refused
+from bot.ui.buttons import report
+from bot.ui.errors import code, explain, whisper
 from dream.dreamer import Report
 
 if TYPE_CHECKING:

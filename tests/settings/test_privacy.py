@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 import simcord
-from bot.queue.jobs import Ask
 from sqlalchemy import select
 
 from bot.pseudonyms import pseudonyms
+from bot.queue.request import DreamRequest
 from bot.settings.values import FORGOTTEN
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError
 from config.schema import Config, Privacy, Store
 from dream.farm import Farm
+from dream.recipe import Recipe
 from tests.settings.conftest import NOON, PHOTO, SimApp, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,7 +69,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert await app.queue.source(job.id) == photo
         coffee = PHOTO.with_name("coffee.jpg").read_bytes()
         daily = await app.queue.submit(
-            Ask(recipe="block8", source=coffee, kind="daily", guild_id=world.guild.id)
+            DreamRequest(recipe=Recipe.parse("block8"), source=coffee, kind="daily", guild_id=world.guild.id)
         )
         await app.queue.finished(daily.id)
         await app.daily.store.take(
