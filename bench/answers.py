@@ -58,7 +58,7 @@ class Bot:
         for whose in ("MEMBER", "SERVER", "TOTAL"):
             environment[f"DREAMBOT_QUEUE__{whose}_SECONDS"] = "10000000"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.bot", "--real", "--lag", str(self.lag)],
+            [sys.executable, "-m", "bench.bot_process", "--real", "--lag", str(self.lag)],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,

@@ -42,8 +42,8 @@ from bot.settings.service import Settings
 from bot.store.daily import DailyRow, PostRow, PostState
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, Picture, State
-from config.loader import Config
-from config.loader import Queue as Limits
+from config.schema import Config
+from config.schema import Queue as Limits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits as PictureLimits

@@ -25,7 +25,7 @@ from dream.dreamer import Cancelled
 from dream.farm import Farm
 from dream.picture import PictureError
 from dream.render import Progress, Rendered, Work, render, warm
-from dream.worker import give_way
+from dream.worker import lower_priority
 
 PICTURE = (Path(__file__).parents[1] / "dream/samples/chelsea.jpg").read_bytes()
 RECIPE = "block8+block11 size=512 seed=1"
@@ -67,7 +67,7 @@ async def steps_inside() -> float:
 
 
 def steps_outside() -> float:
-    give_way()  # as workers do: on a machine that has other work, too, priority would make all the difference
+    lower_priority()  # as workers do: on a machine that has other work, priority makes all the difference
     warm()
     work = Work(PICTURE, f"{RECIPE} steps=12")
     return min(float(timed(work, lambda progress: None, lambda: False).data) for _ in range(4))

@@ -44,7 +44,7 @@ class Bot:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.bot"],
+                [sys.executable, "-m", "bench.bot_process"],
                 cwd=ROOT,
                 env=os.environ | self.environment,
                 stdout=log,

@@ -24,8 +24,8 @@ from bot.queue.jobs import Ask, Ledger
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
-from config.loader import Queue as QueueLimits
+from config.schema import Config
+from config.schema import Queue as QueueLimits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits
@@ -149,9 +149,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=WHAT, default=WHAT)
+    parser.add_argument("what", nargs="*", help=f"any of {', '.join(WHAT)}; all if none is named")
     given = parser.parse_args()
-    for what in given.what:
+    if unknown := set(given.what).difference(WHAT):
+        parser.error(f"unknown: {', '.join(unknown)}")
+    for what in given.what or WHAT:
         with tempfile.TemporaryDirectory() as folder:
             match what:
                 case "line":

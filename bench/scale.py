@@ -24,8 +24,8 @@ from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, State
-from config.loader import Config
-from config.loader import Queue as Limits
+from config.schema import Config
+from config.schema import Queue as Limits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.render import Progress, Rendered, Work

@@ -14,7 +14,7 @@ from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
 from bot.store.database import Database, uninterrupted
 from bot.store.settings import AuditRow, BlockRow, NoticeRow, ServerRow
-from config.loader import Config
+from config.schema import Config
 
 PAUSE: Final = "pause"
 NO_SERVER: Final = 0

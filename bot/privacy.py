@@ -17,7 +17,7 @@ from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
 from bot.store.database import Base, Database
 from bot.store.settings import AuditRow, ServerRow
-from config.loader import Config
+from config.schema import Config
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""What a worker runs: bytes in, bytes out, everything picklable, TensorFlow imported only when it dreams."""
+"""Dreaming from file to file, as a worker does it: arguments and results are bytes and can be pickled.
+
+TensorFlow is imported when the first dream begins.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,15 +16,15 @@ from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
 from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
-"""At least this long passes between two previews of one dream."""
+"""The least time between two previews of one dream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One dream to be rendered.
 
-    `source` is the picture's file, None for a dream from nothing; `guide` a second picture that says what to
-    look for. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
+    `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
+    to appear. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
     pixels (0: none). The result is at most `max_bytes` large.
     """
 
@@ -36,7 +39,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dream has come. `preview` is a small JPEG, or None when it has not changed much."""
+    """A step that was taken, as in `dream.dreamer`; `preview` is a small JPEG, or most of the time None."""
 
     step: int
     steps: int
@@ -69,14 +72,14 @@ def render(
 
     Raises PictureError, RecipeError, Cancelled.
     """
-    shown = time.monotonic()
+    last_preview = time.monotonic()
 
     def report(progress: dreamer.Progress) -> None:
-        nonlocal shown
+        nonlocal last_preview
         preview = None
-        if work.preview_size and time.monotonic() - shown >= PREVIEW_SECONDS:
+        if work.preview_size and time.monotonic() - last_preview >= PREVIEW_SECONDS:
             preview = _small(progress.preview(), work.preview_size)
-            shown = time.monotonic()
+            last_preview = time.monotonic()
         on_progress(
             Progress(
                 progress.step, progress.steps, progress.octave, progress.octaves, progress.objective, preview

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-import tomlkit
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
+from bot.settings import files
 from bot.settings.scopes import Choices, Effective, Server, operators
-from bot.settings.values import (
-    CEILINGS,
-    CHANNEL_SETTINGS,
-    SETTINGS,
-    Kind,
-    SettingError,
-    expected,
-    kind,
-    read,
-    unknown,
-)
+from bot.settings.text import expected, plain, read, unknown
+from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
 from bot.store.database import Database, uninterrupted
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
-from config.loader import Config, Preset, nearest
+from config.presets import Preset
+from config.problems import suggestion
+from config.schema import Config
 from dream.backbone.catalog import LAYERS
 from dream.backbone.inception_v3 import imagenet_file
 from dream.recipe import OPTIONS, Recipe, RecipeError
@@ -38,6 +31,8 @@ from dream.recipe import OPTIONS, Recipe, RecipeError
 log = logging.getLogger(__name__)
 
 MAX_PRESETS: Final = 50
+MAX_PRESET_LENGTH: Final = 2000
+"""Characters of a preset's recipe: as many as fit into the message that saves it."""
 
 
 class Change(NamedTuple):
@@ -119,17 +114,31 @@ class Settings:
         by: int,
         channel_id: int = WHOLE_SERVER,
         exists: Exists = lambda kind, number: True,
+        may_appoint: bool = True,
     ) -> list[Change]:
-        """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing."""
+        """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing.
+
+        `may_appoint` is whether `by` may change `admin_role`.
+        """
         if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
             raise SettingError("That is no channel of this server; choose one from the list that # opens.")
-        accepted = self._accept(name, value, channel_id, exists)
+        accepted = self._accept(guild_id, name, value, channel_id, exists)
         return await self._change(
-            guild_id, lambda server: server.choosing(name, accepted, channel_id), by=by, action="set"
+            guild_id,
+            lambda server: server.choosing(name, accepted, channel_id),
+            by=by,
+            action="set",
+            may_appoint=may_appoint,
         )
 
     async def reset(
-        self, guild_id: int, name: str | None = None, *, by: int, channel_id: int = WHOLE_SERVER
+        self,
+        guild_id: int,
+        name: str | None = None,
+        *,
+        by: int,
+        channel_id: int = WHOLE_SERVER,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Take back one choice; without a name all of the channel's, or of the server's and its channels'.
 
@@ -144,53 +153,38 @@ class Settings:
             kept = {c: chosen for c, chosen in server.choices.items() if channel_id not in (WHOLE_SERVER, c)}
             return replace(server, choices=kept)
 
-        return await self._change(guild_id, without, by=by, action="reset")
+        return await self._change(guild_id, without, by=by, action="reset", may_appoint=may_appoint)
 
     async def export(self, guild_id: int) -> str:
         """A server's choices and presets as TOML, which `load` reads."""
-        server = await self.server(guild_id)
-        document = tomlkit.document()
-        document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
-        document["server"] = _plain(server.choices.get(WHOLE_SERVER, {}))
-        document["channels"] = {
-            str(channel): _plain(chosen)
-            for channel, chosen in sorted(server.choices.items())
-            if channel != WHOLE_SERVER
-        }
-        document["presets"] = dict(sorted(server.presets.items()))
-        return tomlkit.dumps(document)
+        return files.dump(await self.server(guild_id))
 
     async def load(
-        self, guild_id: int, text: str, *, by: int, exists: Exists = lambda kind, number: True
+        self,
+        guild_id: int,
+        text: str,
+        *,
+        by: int,
+        exists: Exists = lambda kind, number: True,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
-        try:
-            document = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise SettingError(f"That is no settings file: {error}.") from None
-        sections = ("server", "channels", "presets")
-        for key, table in document.items():
-            if key not in sections or not isinstance(table, dict):
-                raise SettingError(f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}")
+        document = await asyncio.to_thread(files.parse, text)
         choices: dict[int, Choices] = {}
-        for key, table in {"server": document.get("server", {}), **document.get("channels", {})}.items():
-            channel_id = WHOLE_SERVER if key == "server" else int(key[:20]) if key.isdecimal() else -1
-            if not isinstance(table, dict) or (channel_id and not exists(Kind.CHANNEL, channel_id)):
-                raise SettingError(f"[channels.{key[:40]}] is no channel of this server.")
+        for channel_id, table in document.choices.items():
+            if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
+                raise files.no_channel(channel_id)
             try:
                 choices[channel_id] = {
-                    name: self._accept(name, value, channel_id, exists) for name, value in table.items()
+                    name: self._accept(guild_id, name, value, channel_id, exists)
+                    for name, value in table.items()
                 }
             except SettingError as error:
-                where = "server" if channel_id == WHOLE_SERVER else f"channels.{key}"
+                where = "server" if channel_id == WHOLE_SERVER else f"channels.{channel_id}"
                 raise SettingError(f"[{where}] {error}") from None
-        presets = {
-            name: self._accept_preset(name, recipe) for name, recipe in document.get("presets", {}).items()
-        }
-        if len(presets) > MAX_PRESETS:
-            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+        presets = await asyncio.to_thread(self._accept_presets, document.presets)
         loaded = Server({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
-        return await self._change(guild_id, lambda _: loaded, by=by, action="import")
+        return await self._change(guild_id, lambda _: loaded, by=by, action="import", may_appoint=may_appoint)
 
     async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
         """Give a recipe a name on a server; returns its full text. Raises SettingError."""
@@ -214,7 +208,7 @@ class Settings:
         def without(server: Server) -> Server:
             if name not in server.presets:
                 own = list(server.presets)
-                hint = nearest(name, own) if own else "it has none yet"
+                hint = suggestion(name, own) if own else "it has none yet"
                 raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}")
             return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
 
@@ -234,7 +228,7 @@ class Settings:
         about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
         async with self._database.session() as session, session.begin():
             for row in await session.scalars(select(SettingRow).where(SettingRow.name == "members")):
-                row.value = [other for other in row.value if other != member_id]
+                row.value = [FORGOTTEN if one == member_id else one for one in row.value]
             for entry in await session.scalars(select(AuditRow).where(about)):
                 entry.actor = stand_in if entry.actor == member else entry.actor
                 entry.subject = stand_in if entry.subject == member else entry.subject
@@ -258,19 +252,17 @@ class Settings:
         async with self._database.session() as session, session.begin():
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
-    def _accept(self, name: str, value: object, channel_id: int, exists: Exists) -> Any:
+    def _accept(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
         accepted = read(name, value)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
             raise SettingError(f"{name} is set for the whole server, not for one channel.")
-        if name in CEILINGS and accepted > getattr(self.operator, name):
-            highest = getattr(self.operator, name)
+        highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
+        if (name in CEILINGS or name == "size") and accepted > highest:
             raise SettingError(f"{name} can be at most {highest}: the bot's operator set that limit.")
-        if name == "size" and accepted > self.operator.max_size:
-            raise SettingError(
-                f"size can be at most {self.operator.max_size}: the bot's operator set that limit."
-            )
         if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):
             raise SettingError(f"The bot's operator does not let {closed.pop()} dream.")
+        if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
+            raise SettingError("admin_role can't be @everyone: everybody could change these settings then.")
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
         if kind(name) in _PARTS and (strangers := [n for n in several if not exists(_PARTS[kind(name)], n)]):
             raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
@@ -283,23 +275,39 @@ class Settings:
             )
         if name in LAYERS or name in OPTIONS or name in self.shipped or name in ("all", "none"):
             raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
+        if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
+            raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")
         try:
-            return str(Recipe.parse(str(recipe), self.shipped))
+            return str(Recipe.parse(recipe, self.shipped))
         except RecipeError as error:
             raise SettingError(f"{name}: {error}") from None
 
+    def _accept_presets(self, presets: Mapping[str, object]) -> dict[str, str]:
+        if len(presets) > MAX_PRESETS:
+            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+        return {name: self._accept_preset(name, recipe) for name, recipe in presets.items()}
+
     async def _change(
-        self, guild_id: int, change: Callable[[Server], Server], *, by: int, action: str
+        self,
+        guild_id: int,
+        change: Callable[[Server], Server],
+        *,
+        by: int,
+        action: str,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
         async with self._database.session() as session, session.begin():
             before = await _load(session, guild_id)
             after = change(before)
+            changes = [*_differences(before, after)]
+            if not may_appoint and any(name == "admin_role" for _, name, *_ in changes):
+                raise SettingError("Only members with Manage Server can choose the admin_role.")
             known = before.faults(self.operator, self.shipped)
-            for fault in after.faults(self.operator, self.shipped):
+            chosen = {c.channel_id for c in changes if c.name == "recipe" and c.after is not None}
+            for fault in after.faults(self.operator, self.shipped, chosen):
                 if fault not in known:
                     raise SettingError(fault)
-            changes = [*_differences(before, after)]
             for channel_id, name, old, new in changes:
                 await _store(session, guild_id, channel_id, name, new)
                 entry = AuditRow(
@@ -309,8 +317,8 @@ class Settings:
                     actor=str(by),
                     action=action,
                     subject=name,
-                    before=old,
-                    after=new,
+                    before=plain(old),
+                    after=plain(new),
                 )
                 session.add(entry)
         self._servers[guild_id] = after
@@ -359,14 +367,9 @@ async def _store(session: AsyncSession, guild_id: int, channel_id: int, name: st
     if value is not None and channel_id == _PRESETS:
         await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
     elif value is not None:
-        await session.merge(SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=value))
+        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=plain(value))
+        await session.merge(row)
     elif channel_id == _PRESETS:
         await session.delete(await session.get_one(PresetRow, (guild_id, name)))
     else:
         await session.delete(await session.get_one(SettingRow, (guild_id, channel_id, name)))
-
-
-def _plain(choices: Choices) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in sorted(choices.items())
-    }

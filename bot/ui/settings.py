@@ -20,7 +20,8 @@ from bot.checks import NOT_A_MANAGER, is_manager
 from bot.errors import Refused, explain
 from bot.settings.scopes import Scope
 from bot.settings.service import Change, Exists
-from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError, expected, kind, shown
+from bot.settings.text import expected, shown
+from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError, kind
 from bot.store.settings import WHOLE_SERVER, AuditRow
 from bot.ui.buttons import whisper
 from dream.backbone.catalog import NetworkName

@@ -20,7 +20,7 @@ import dream
 from bot.app import App
 from bot.clock import Clock
 from bot.store.daily import PostRow
-from config.loader import Config
+from config.schema import Config
 from dream.farm import Farm
 
 SAMPLE = (Path(dream.__file__).parent / "samples" / "chelsea.jpg").read_bytes()

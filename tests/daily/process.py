@@ -14,7 +14,7 @@ import daily_dreams
 from bot.app import App
 from bot.clock import MovedClock
 from bot.run import point_at
-from config.loader import Config, Store
+from config.schema import Config, Store
 from dream.farm import Farm
 
 WAIT = 20

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from dream import ascent
 from dream.backbone.loading import bundled
-from dream.dreamer import Cancelled, dream, strokes
+from dream.clouds import sky
+from dream.dreamer import Cancelled, dream, step_sizes
 from dream.octaves import final_size, octaves
 from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
-from dream.sky import sky
 from dream.tiles import OVERLAP, tiles
 from tests.dream.test_recipe import recipes
 
@@ -166,7 +166,7 @@ def test_each_quality_takes_its_time(cat):
     assert work[0] < work[1] < work[2]
 
 
-def test_objectives_climb_what_they_name(cat):
+def test_objectives_maximise_what_they_name(cat):
     """Each recipe's own objective rises, and a term with a negative weight falls."""
     for recipe in ("block8", "block8:top4", "block8:3,17", "block8 objective=mean", "block8*3+block4"):
         report = dream(cat, f"{recipe} octaves=1 steps=4 seed=1").report
@@ -200,9 +200,9 @@ def test_layers_of_very_different_scale_add_as_equals(cat):
         assert dream(both, f"{recipe} octaves=1 steps=1 seed=2").report.objective_before > 1.1 * alone
 
 
-def test_an_octaves_steps_grow_finer_and_go_as_far_as_told():
+def test_an_octaves_step_sizes_fall_and_have_mean_one():
     for steps in (1, 2, 13):
-        found = strokes(steps)
+        found = step_sizes(steps)
         assert found == sorted(found, reverse=True)
         assert found[-1] > 0
         assert sum(found) == pytest.approx(len(found)) == steps
@@ -249,7 +249,7 @@ def test_no_seam_where_tiles_meet(samples, monkeypatch):
     assert jumps[at] < 1.1 * jumps[at - 20 : at + 20].max()
 
 
-@pytest.mark.parametrize("too_much", ["look", "climb"])
+@pytest.mark.parametrize("too_much", ["evaluate", "differentiate"])
 def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too_much):
     cat = resize(cat, 400, 267)
     whole = dream(cat, QUICK).pixels
@@ -257,7 +257,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too
     tried = []
 
     def small_machine(*args):
-        functions = dict(zip(("look", "climb"), real(*args), strict=True))
+        functions = dict(zip(("evaluate", "differentiate"), real(*args), strict=True))
         enough = functions[too_much]
 
         def limited(tile, *rest):
@@ -297,8 +297,8 @@ def test_the_network_is_traced_once_for_every_picture_and_recipe_of_its_layers()
     ):
         dream(sky(*size), f"{recipe} octaves=2 steps=1")
     assert ascent.compiled.cache_info().misses == 1
-    _, climb = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), "square")
-    assert climb.experimental_get_tracing_count() == 1
+    _, differentiate = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), "square")
+    assert differentiate.experimental_get_tracing_count() == 1
 
 
 def test_a_dream_from_nothing_is_a_dreamt_sky():

@@ -21,7 +21,7 @@ from bot.queue.limits import LimitReached
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
+from config.schema import Config
 from dream.farm import Farm
 from dream.picture import PictureError
 from dream.recipe import Recipe

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.settings.scopes import Scope, Server, effective
-from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values, expected, read, shown
-from config.loader import load_presets
+from bot.settings.text import expected, read, shown
+from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values
+from config.presets import load_presets
 from dream.recipe import Recipe, RecipeError
 
 CHANNELS = (0, 11, 12)

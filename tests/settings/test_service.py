@@ -18,8 +18,9 @@ from bot.settings.scopes import Scope
 from bot.settings.service import Settings
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError
 from bot.store.database import Database
-from config.loader import Config, Dream, load_presets
-from config.loader import Moderation as ModerationSection
+from config.presets import load_presets
+from config.schema import Config, Dream
+from config.schema import Moderation as ModerationSection
 from tests.settings.test_precedence import BAD, CHANGES
 
 ADMIN, SERVER = 900, 700

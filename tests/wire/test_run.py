@@ -17,7 +17,7 @@ import pytest
 from tests.wire.client import ROOT, Wire
 
 PHOTO = ("chelsea.jpg", (ROOT / "dream/samples/chelsea.jpg").read_bytes())
-PRETENDING = "bench.bot"
+PRETENDING = "bench.bot_process"
 """Runs the same bot with dreams that only sleep."""
 
 

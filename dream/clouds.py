@@ -1,4 +1,4 @@
-"""Clouds to stare at, when there is no picture."""
+"""A generated picture to dream on where there is none: a sky with clouds."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from dream.picture import Pixels, resize
 
 
 def sky(width: int, height: int, seed: int = 0) -> Pixels:
-    """A soft sky of clouds, as pixels of `width` × `height`; the same seed gives the same sky.
+    """A sky with clouds as pixels of shape (height, width, 3); the same seed gives the same sky.
 
-    The clouds are noise of many sizes, each coarser one stronger, through which the blue of the sky shows,
-    deeper towards the top.
+    The clouds are a sum of noise at doubling frequencies, each with half the amplitude of the one before,
+    over a vertical gradient of blue.
     """
     random = np.random.default_rng(seed)
     clouds = np.zeros((height, width, 1), np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dream.sky import sky
+from dream.clouds import sky
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (320, 240)])

@@ -1,20 +1,15 @@
-"""The operator's configuration: ``dreambot.toml`` and the environment, as frozen, checked values.
+"""The operator's settings: every section with each setting's default, range and meaning.
 
-Every setting is a field below, with its default, its range and, as its docstring, its meaning; the
-commented ``dreambot.toml`` is written from them (``python -m config.document``), so the two cannot differ.
-
-A value comes from, strongest first: the environment (``DREAMBOT_SECTION__KEY``), the file, the default.
-Secrets come from the environment or from files of their own, never from ``dreambot.toml``.
+A setting is a field; its docstring says what it means. ``dreambot.toml`` is written from them
+(``python -m config.document``). Sections that servers decide about, too, are the bases of
+`bot.settings.values.Values`, so that a default and a range stand in one place.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, get_args
 from urllib.parse import quote, urlsplit
 
 import annotated_types
@@ -26,45 +21,16 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.problems import ConfigError, Problem
 from dream.backbone.catalog import NetworkName
-from dream.recipe import Recipe, RecipeError
-
-FOLDER = Path(__file__).parent
-"""Where the shipped ``dreambot.toml`` and ``presets.toml`` lie."""
 
 ENV_PREFIX = "DREAMBOT_"
-ENV_CONFIG = "DREAMBOT_CONFIG"
-
-
-class Problem(NamedTuple):
-    """One thing that is wrong with the configuration."""
-
-    where: str
-    """The file, or the environment variable, that holds it."""
-    section: str
-    key: str
-    what: str
-    """What is wrong and what would be right."""
-
-    def __str__(self) -> str:
-        name = f"[{self.section}] {self.key}".strip() if self.section else self.key
-        return f"{self.where}: {name}: {self.what}" if name else f"{self.where}: {self.what}"
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; ``str()`` names each wrong section and key, one a line."""
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
 
 
 def _path(value: object) -> object:
@@ -105,6 +71,24 @@ Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
+def expected(field: FieldInfo, most: int | None = None) -> str:
+    """Say a setting's type and range in words; `most` is a number's ceiling if that is not its own."""
+    annotation = str(field.annotation)
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation in (int, float):
+        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
+        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
+        kind = "a whole number" if field.annotation is int else "a number"
+        high = high if most is None else most
+        return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
+    if "Literal" in annotation:
+        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
+    if "tuple" in annotation:
+        return "a list of whole numbers"
+    return "a path" if "Path" in annotation else "text"
+
+
 class Section(BaseModel):
     """A table of ``dreambot.toml``: frozen, and closed to keys it does not know."""
 
@@ -125,15 +109,23 @@ class Section(BaseModel):
         return value
 
 
-class Discord(Section):
-    """How the bot meets Discord. The token is read from DISCORD_TOKEN or from token_file, never from here."""
+class Commands(Section):
+    """How text commands are written."""
+
+    prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
+    """What starts a text command; a mention of the bot always does."""
+
+
+class Discord(Commands):
+    """How the bot meets Discord. The token is read from DISCORD_TOKEN or from token_file, never from here.
+
+    Admins may choose another prefix for their server.
+    """
 
     token_file: OptionalPath = None
     """A file that holds the bot's token; DISCORD_TOKEN goes before it."""
     api: Url = "https://discord.com/api/v10"
     """Where Discord's HTTP interface is; change it only for a Discord-compatible server."""
-    prefix: Annotated[str, Field(min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
-    """What starts a text command; admins may choose another for their server."""
     message_content: bool = True
     """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
     the developer portal; without it, slash commands and mentions work."""
@@ -148,19 +140,22 @@ class Discord(Section):
 class Dream(Section):
     """What is dreamt when nobody says otherwise, and the ceilings that no server can raise."""
 
-    recipe: Annotated[str, Field(min_length=1, max_length=300)] = "block8+block11"
+    recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = "block8+block11"
     """The recipe, or the name of a preset, of a dream asked for without one."""
-    size: Size = 0
-    """The longer side in pixels of a dream whose recipe names no size; 0 keeps a picture's own, up to 768."""
-    max_size: Annotated[int, Field(ge=64, le=4096)] = 2048
-    """The longest side, in pixels, that anyone may ask for."""
-    max_steps: Annotated[int, Field(ge=1, le=200)] = 100
-    """The most steps an octave may have."""
-    networks: Annotated[tuple[NetworkName, ...], Field(min_length=1)] = get_args(NetworkName)
+    networks: Annotated[tuple[NetworkName, ...], Field(title="Networks", min_length=1)] = get_args(
+        NetworkName
+    )
     """The networks that may dream."""
-    previews: bool = True
+    size: Annotated[Size, Field(title="Usual size")] = 0
+    """The longer side, in pixels, of a dream whose recipe names no size; 0 keeps the picture's own, up to
+    1024."""
+    max_size: Annotated[int, Field(title="Largest size", ge=64, le=4096)] = 2048
+    """The longest side, in pixels, that anyone may ask for."""
+    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=200)] = 100
+    """The most steps an octave may have."""
+    previews: Annotated[bool, Field(title="Previews")] = True
     """Whether a small picture shows a dream on its way."""
-    spoiler: bool = False
+    spoiler: Annotated[bool, Field(title="Spoilers")] = False
     """Whether dreams are posted behind a spoiler."""
 
 
@@ -206,14 +201,22 @@ class Store(Section):
     """A file with the database's password. The environment's DREAMBOT_STORE__URL may hold one itself."""
 
 
-class Queue(Section):
-    """How much may wait. Costs are seconds of one worker's time, as the cost model reckons them."""
+class Limits(Section):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them."""
 
-    member_seconds: Annotated[int, Field(ge=1)] = 600
-    """What one member may have waiting and running; the ceiling of the servers' own limit."""
-    server_seconds: Annotated[int, Field(ge=1)] = 3600
-    """What one server may have waiting and running; the ceiling of the servers' own limit. A single
-    dream that would take longer is refused."""
+    member_seconds: Annotated[int, Field(title="Waiting per member, in seconds", ge=1)] = 600
+    """How many seconds of dreaming one member may have waiting and running."""
+    server_seconds: Annotated[int, Field(title="Waiting per server, in seconds", ge=1)] = 3600
+    """How many seconds of dreaming the whole server may have waiting and running. A single dream that
+    would take longer is refused."""
+
+
+class Queue(Limits):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them.
+
+    Servers may lower member_seconds and server_seconds for themselves, and not raise them.
+    """
+
     total_seconds: Annotated[int, Field(ge=1)] = 86_400
     """What may be waiting and running over all servers."""
     grace: Annotated[int, Field(ge=0, le=3600)] = 30
@@ -332,172 +335,8 @@ class Config(BaseSettings):
         return url
 
 
-class Preset(BaseModel):
-    """A recipe with a name that people remember."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    recipe: Annotated[str, Field(min_length=1)]
-    title: str
-    description: str
-
-
-def load_config(path: Path | str | None = None) -> Config:
-    """Read the configuration from ``path``, else from DREAMBOT_CONFIG, else from the shipped file.
-
-    Raises ConfigError, which names every wrong section and key with the nearest known one.
-    """
-    file = Path(path or os.environ.get(ENV_CONFIG) or FOLDER / "dreambot.toml").expanduser()
-    values = _read_toml(file)
-    problems = [*_secrets(values, file), *_unknown_variables()]
-    try:
-        config = Config(**values)
-    except ValidationError as error:
-        problems += [_problem(detail, values, file) for detail in error.errors()]
-    except SettingsError as error:
-        problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
-    else:
-        problems += _contradictions(config, load_presets(), file)
-    if problems:
-        raise ConfigError(*problems)
-    return config
-
-
-def load_presets(path: Path | str | None = None) -> dict[str, Preset]:
-    """Read the presets from ``path``, else the shipped ones. Raises ConfigError."""
-    file = Path(path or FOLDER / "presets.toml")
-    presets: dict[str, Preset] = {}
-    problems: list[Problem] = []
-    for name, values in _read_toml(file).items():
-        try:
-            presets[name] = Preset.model_validate(values)
-            Recipe.parse(presets[name].recipe)
-        except RecipeError as error:
-            problems.append(Problem(str(file), name, "recipe", str(error)))
-        except ValidationError as error:
-            problems += [
-                Problem(str(file), name, ".".join(map(str, detail["loc"])), detail["msg"])
-                for detail in error.errors()
-            ]
-    if problems:
-        raise ConfigError(*problems)
-    return presets
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return what to say about an unknown word: the nearest known one, or all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-
-
-def expected(field: FieldInfo) -> str:
-    """Say a setting's type and range in words."""
-    annotation = str(field.annotation)
-    if field.annotation is bool:
-        return "true or false"
-    if field.annotation in (int, float):
-        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
-        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
-        kind = "a whole number" if field.annotation is int else "a number"
-        return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
-    if "Literal" in annotation:
-        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
-    if "tuple" in annotation:
-        return "a list of whole numbers"
-    return "a path" if "Path" in annotation else "text"
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(Problem(str(file), "", "", f"cannot be read: {error.strerror}")) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(Problem(str(file), "", "", f"is not valid TOML: {error}")) from None
-
-
 def _secret(file: Path, section: str, key: str) -> str:
     try:
         return file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(Problem(str(file), section, key, f"cannot be read: {error}")) from None
-
-
-def _secrets(values: Mapping[str, Any], file: Path) -> Iterator[Problem]:
-    """Find secrets that somebody wrote into the file, and take them out of it."""
-    if isinstance(discord := values.get("discord"), dict) and discord.pop("token", None):
-        yield Problem(
-            str(file), "discord", "token", "does not belong in this file; set DISCORD_TOKEN or token_file"
-        )
-    store = values.get("store")
-    url = store.get("url") if isinstance(store, dict) else None
-    if isinstance(url, str) and ":" in url.partition("://")[2].rpartition("@")[0]:
-        what = "holds a password; put that in password_file, or all of it in DREAMBOT_STORE__URL"
-        yield Problem(str(file), "store", "url", what)
-
-
-def _unknown_variables() -> Iterator[Problem]:
-    """Find environment variables that look like settings and are none."""
-    known = {ENV_CONFIG} | {
-        f"{ENV_PREFIX}{name}".upper() if field is None else f"{ENV_PREFIX}{name}__{field}".upper()
-        for name, section in _sections().items()
-        for field in (None, *section.model_fields)
-    }
-    known.add(f"{ENV_PREFIX}DATA")
-    for name in sorted(os.environ):
-        if name.startswith(ENV_PREFIX) and name not in known:
-            yield Problem(name, "", "", f"is no setting; {nearest(name, sorted(known))}")
-
-
-def _sections() -> dict[str, type[Section]]:
-    return {
-        name: field.annotation
-        for name, field in Config.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-    }
-
-
-def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Problem:
-    """Say what pydantic found, in words for somebody who edits the file."""
-    section, key, *_ = [*map(str, detail["loc"]), "", ""]
-    sections = _sections()
-    if not key:  # a table, or the one top-level key
-        section, key = ("", section) if section not in sections else (section, "")
-    variable = f"{ENV_PREFIX}{section}__{key}".upper() if section else f"{ENV_PREFIX}{key}".upper()
-    where = variable if variable in os.environ else str(file)
-    match detail["type"]:
-        case "extra_forbidden" if section:
-            known: Mapping[str, Any] = sections[section].model_fields
-            homes = [name for name, model in sections.items() if key in model.model_fields]
-            hint = f"it belongs in [{homes[0]}]" if homes else nearest(key, known)
-            return Problem(where, section, key, f"is no setting; {hint}")
-        case "extra_forbidden" if isinstance(values.get(key), dict):
-            return Problem(where, key, "", f"is no section; {nearest(key, sections)}")
-        case "extra_forbidden":
-            return Problem(where, "", key, f"is no setting here; {nearest(key, Config.model_fields)}")
-        case "value_error":
-            return Problem(where, section, key, str(detail["ctx"]["error"]))
-        case _ if key:
-            field = (sections[section].model_fields if section else Config.model_fields)[key]
-            about = f": {field.description}" if field.annotation is str else ""
-            return Problem(where, section, key, f"should be {expected(field)}{about}")
-        case _:
-            return Problem(where, section, key, "should be a section with keys of its own")
-
-
-def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
-    """Find values that are right alone and wrong together."""
-    try:
-        recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
-    except RecipeError as error:
-        yield Problem(str(file), "dream", "recipe", str(error))
-    else:
-        if recipe.network not in config.dream.networks:
-            yield Problem(str(file), "dream", "recipe", f"needs {recipe.network} in networks")
-    if config.dream.size > config.dream.max_size:
-        yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")
-    if config.queue.member_seconds > config.queue.server_seconds:
-        yield Problem(str(file), "queue", "member_seconds", "is larger than server_seconds")
-    if config.discord.shards and max(config.discord.shards) >= config.discord.shard_count:
-        yield Problem(str(file), "discord", "shards", "needs shard_count, and numbers below it")

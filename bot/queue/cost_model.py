@@ -1,9 +1,9 @@
-"""How long a dream will take on this farm, learnt from how long dreams really took.
+"""How long a dream will take on this farm, learnt from how long earlier dreams took.
 
 A dream's time is a fixed part and a part proportional to its work (pixels times steps), and both differ by
-network and by the deepest layer dreamt of. Each is fitted as it comes in, by recursive least squares on the
-relative error with slow forgetting, so that a farm that changes is followed; a layer seen for the first time
-starts from what its network has shown, and a network from figures of two CPU cores.
+network and by the deepest layer dreamt of. They are fitted online, by recursive least squares on the relative
+error with slow forgetting, so that a farm that changes is followed. A layer without observations starts from
+its network's fit, and a network from figures of two CPU cores.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from typing import Final, Self
 from sqlalchemy import select
 
 from bot.store.database import Database
-from bot.store.jobs import Pace
+from bot.store.jobs import CostFit, restored
 from dream.octaves import work
 from dream.recipe import Recipe
 
@@ -36,7 +36,7 @@ class Fit:
 
     @classmethod
     def like(cls, other: Self) -> Self:
-        """A fit that believes what `other` has learnt, but not firmly."""
+        """A fit that starts from what `other` has learnt, with a wide covariance."""
         return cls(other.fixed, other.pace, 0.05, 0.0, 0.05 * other.pace**2)
 
     def seconds(self, work: float) -> float:
@@ -64,8 +64,8 @@ def deepest(recipe: Recipe) -> str:
     return max(recipe.layers, key=order.index)
 
 
-class Estimates:
-    """The cost model of one farm, kept in the database."""
+class CostModel:
+    """The fits of one farm, kept in the database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -75,8 +75,9 @@ class Estimates:
     async def open(self) -> None:
         """Read what earlier runs have learnt."""
         async with self.database.session() as session, session.begin():
-            rows = (await session.scalars(select(Pace))).all()
-        self.fits = {row.key: Fit(**row.values) for row in rows}
+            rows = (await session.scalars(select(CostFit))).all()
+        restorable = {row.key: restored(Fit, row.values) for row in rows}
+        self.fits = {key: fit for key, fit in restorable.items() if fit is not None}
 
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream of `recipe` on a picture of this size will take one worker."""
@@ -92,13 +93,17 @@ class Estimates:
             self._unsaved.add(key)
 
     async def save(self) -> None:
-        """Remember what was learnt since the last time."""
+        """Store what was learnt since the last time; after an error it is stored the next time."""
         keys, self._unsaved = self._unsaved, set()
         if not keys:
             return
-        async with self.database.session() as session, session.begin():
-            for key in keys:
-                await session.merge(Pace(key=key, values=asdict(self.fits[key])))
+        try:
+            async with self.database.session() as session, session.begin():
+                for key in keys:
+                    await session.merge(CostFit(key=key, values=asdict(self.fits[key])))
+        except BaseException:
+            self._unsaved |= keys
+            raise
 
     def _fit(self, network: str, layer: str = "") -> Fit:
         if layer in self.fits:

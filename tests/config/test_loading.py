@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bot.settings.values import Values
 from config.document import document
-from config.loader import FOLDER, Config, ConfigError, load_config, load_presets
+from config.loading import load_config
+from config.presets import load_presets
+from config.problems import ConfigError
+from config.schema import Commands, Config, Dream, Limits
+from config.toml import FOLDER
+from dream.octaves import DEFAULT_SIZE
 
 
 @pytest.fixture(autouse=True)
@@ -193,3 +199,22 @@ def test_a_preset_without_a_recipe_is_named(tmp_path: Path) -> None:
     (tmp_path / "presets.toml").write_text("[fog]\ntitle = 'Fog'\ndescription = 'Grey.'\n")
     with pytest.raises(ConfigError, match=r"\[fog\] recipe"):
         load_presets(tmp_path / "presets.toml")
+
+
+def test_a_size_that_is_left_to_the_picture_says_how_large_it_gets() -> None:
+    assert f"up to {DEFAULT_SIZE}" in (Dream.model_fields["size"].description or "").replace("\n", " ")
+
+
+def test_what_servers_decide_too_has_one_default_and_range_and_meaning() -> None:
+    """The settings of a server that the operator decides as well are the very same fields."""
+    shared = [(section, name) for section in (Dream, Limits, Commands) for name in section.model_fields]
+    assert len(shared) == 10
+    for section, name in shared:
+        assert name not in Values.__annotations__
+        ours, theirs = Values.model_fields[name], section.model_fields[name]
+        assert (ours.default, ours.metadata, ours.description, ours.title) == (
+            theirs.default,
+            theirs.metadata,
+            theirs.description,
+            theirs.title,
+        )

@@ -1,6 +1,6 @@
 """The bot as `dreambot run` runs it, for benches: with dreams that only sleep, and its event loop timed.
 
-    python -m bench.bot [--real] [--lag FILE]
+    python -m bench.bot_process [--real] [--lag FILE]
 
 The lag of the event loop, in milliseconds, is written to FILE on SIGUSR1, one number a line, and begins anew.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import pretended
 from bot import run as bot_run
-from config.loader import load_config
+from config.loading import load_config
 from dream.farm import Farm
 
 BEAT = 0.005

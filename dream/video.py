@@ -1,4 +1,4 @@
-"""Frames to an MP4 that plays everywhere, written as they come, so that memory does not grow with length."""
+"""Writing frames to an MP4 one by one, so that memory does not grow with the length."""
 
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +16,12 @@ _REPEATABLE = "mbtree=0"
 """libx264's macroblock tree differs from run to run; without it the same frames give the same file."""
 
 
-class Film:
-    """An MP4 of H.264 being written to `path`: enter it, `add` the frames, leave it.
+class VideoWriter:
+    """A context manager that writes an H.264 MP4 to `path`; `add` appends a frame.
 
     Every frame has the same even `size`, (width, height). The file of `frames` frames stays below `max_bytes`
-    (0: as large as it gets), carries `recipe` as a comment, and has its index in front, so that a browser
-    plays it while it loads. No file is left behind when the block raises.
+    (0: no limit), carries `recipe` as a comment, and has its index in front, so that a browser can play it
+    while it loads. The file is deleted if the block raises.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Film:
         return self
 
     def add(self, frame: Pixels) -> None:
-        """Write one more frame."""
+        """Append a frame of the video's size, in [0, 1]."""
         picture = av.VideoFrame.from_ndarray(to_bytes(frame), format="rgb24")
         self._container.mux(self._stream.encode(picture))
 

@@ -1,9 +1,9 @@
-"""A network cut down to what a dream needs, and made fast.
+"""A Keras model reduced to the layers whose activations are wanted, optimised for gradients of its input.
 
-A Keras model of convolutions becomes a plain function of one picture: only the layers below those asked for,
-weights as constants, BatchNorm folded into the convolution before it, and each convolution's gradient with
-respect to its input written as another forward convolution, which on a CPU is cheaper than TensorFlow's own.
-The weights themselves get no gradient.
+The model becomes a plain function of pictures: only the layers below those asked for, weights as constants,
+batch normalisation folded into the convolution before it, and each convolution's gradient with respect to its
+input expressed as a forward convolution, which on a CPU is faster than TensorFlow's own. Weights get no
+gradient.
 """
 
 import functools
@@ -22,11 +22,12 @@ _ACTIVATIONS: dict[Any, tuple[Callable[..., Any] | None, Callable[..., Any] | No
 }
 
 
-class Trunk:
-    """`model` up to some of its named outputs, as a fast function with a cheap gradient.
+class FeatureExtractor:
+    """The function from pictures to the activations of the layers `names` of `model`.
 
-    Called with float32 pictures of shape (n, height, width, 3), preprocessed as the model wants them, it
-    gives the outputs, float32, in the order of `names`. Between them it computes in `dtype`.
+    It takes float32 pictures of shape (n, height, width, 3), preprocessed as the model expects, and returns a
+    list of float32 activations of shape (n, rows, columns, channels) in the order of `names`. Everything
+    between is computed in `dtype`.
     """
 
     def __init__(self, model: keras.Model, names: Iterable[str], dtype: tf.DType = tf.float32) -> None:
@@ -44,7 +45,7 @@ class Trunk:
         for layer in model.layers:
             if id(layer.output) in done:
                 continue  # folded into the convolution before it
-            function = _other(layer, dtype)
+            function = _keras_layer(layer, dtype)
             output = layer.output
             if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D) and _is_plain(layer):
                 followers = self._followers(layer, users)
@@ -54,7 +55,10 @@ class Trunk:
             self._steps.append((function, [id(tensor) for tensor in _inputs(layer)], id(output)))
 
     def _followers(self, layer: keras.Layer, users: dict[int, list[keras.Layer]]) -> list[keras.Layer]:
-        """The BatchNorm and the activation after a convolution that nothing else needs the inside of."""
+        """The batch normalisation and activation after a convolution that can be folded into it.
+
+        Their inputs are used by no other layer and are none of the outputs.
+        """
         followers: list[keras.Layer] = []
         for kind in (layers.BatchNormalization, layers.Activation):
             after = users.get(id(layer.output), [])
@@ -74,7 +78,7 @@ class Trunk:
 
 
 class _Convolution:
-    """A convolution with the BatchNorms and activation that follow it.
+    """A convolution with the batch normalisation and activation that follow it, folded into one operation.
 
     At stride 1 its gradient is a convolution with the flipped kernel.
     """
@@ -118,16 +122,18 @@ class _Convolution:
         return self._activate(y) if self._activate else y
 
     def _backward(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """The gradient with respect to `x`, from the one with respect to the convolution alone."""
+        """The gradient with respect to `x`, from the one with respect to the convolution's output."""
         if self._stride == 1:
             rows, columns = (size - 1 for size in self._kernel.shape[:2])
             full = [(0, 0), (rows, rows), (columns, columns), (0, 0)]
             return self._convolve(upstream, self._flipped, "SAME" if self._padding == "SAME" else full)
         strides = (1, self._stride, self._stride, 1)
         if self._depthwise:  # always in float32: TensorFlow's bfloat16 is ten times slower here
-            wide, kernel = tf.cast(upstream, tf.float32), tf.constant(self._kernel)
-            slope = tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), kernel, wide, strides, self._padding)
-            return tf.cast(slope, self._dtype)
+            exact, kernel = tf.cast(upstream, tf.float32), tf.constant(self._kernel)
+            gradient = tf.nn.depthwise_conv2d_backprop_input(
+                tf.shape(x), kernel, exact, strides, self._padding
+            )
+            return tf.cast(gradient, self._dtype)
         return tf.raw_ops.Conv2DBackpropInput(
             input_sizes=tf.shape(x),
             filter=tf.constant(self._kernel, self._dtype),
@@ -143,8 +149,8 @@ class _Convolution:
         return tf.nn.conv2d(x, weights, self._stride, padding)
 
 
-def _other(layer: keras.Layer, dtype: tf.DType) -> Callable[..., tf.Tensor]:
-    """Any other layer as a function of tensors of `dtype`; Keras itself computes in float32."""
+def _keras_layer(layer: keras.Layer, dtype: tf.DType) -> Callable[..., tf.Tensor]:
+    """Any other layer as a function of tensors of `dtype`; Keras computes it in float32."""
     if dtype != tf.float32 and isinstance(layer, layers.Add):
         return tf.add_n  # type: ignore[no-any-return]
     if dtype != tf.float32 and isinstance(layer, layers.Concatenate):
@@ -162,7 +168,7 @@ def _inputs(layer: keras.Layer) -> list[Any]:
 
 
 def _is_plain(layer: keras.Layer) -> bool:
-    """Whether a convolution is of the kind that `_Convolution` computes."""
+    """Whether `_Convolution` can compute a convolution: equal strides, not dilated, not grouped."""
     return (
         layer.activation in _ACTIVATIONS
         and layer.strides[0] == layer.strides[1]
@@ -173,7 +179,7 @@ def _is_plain(layer: keras.Layer) -> bool:
 
 
 def _normalisation(layer: keras.Layer) -> tuple[np.ndarray, np.ndarray]:
-    """What a BatchNorm multiplies by and adds, per channel."""
+    """The factor and the offset of a batch normalisation, one each per channel."""
     gain = 1 / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
     if layer.scale:
         gain = gain * layer.gamma.numpy()
