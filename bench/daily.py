@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import simcord
+from bot.queue.jobs import Ask
 from sqlalchemy import select
 
 from bench.table import percentile, row
@@ -35,7 +36,6 @@ from bot.app import App
 from bot.clock import Clock, MovedClock
 from bot.daily.service import Daily
 from bot.moderation import Moderation
-from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.run import point_at
 from bot.settings.service import Settings
@@ -132,7 +132,6 @@ class SimApp(App):
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
     sys.path.insert(0, str(HERE / "tests" / "daily"))
     from days import Life
-
     from tests.daily.test_slots import QUARTERS
 
     for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):

@@ -20,12 +20,12 @@ from bot.daily.servers import Server, Servers
 from bot.daily.settings import DailySettings
 from bot.daily.sources import SAMPLES, Source, folder_pictures, sky
 from bot.moderation import Moderation
-from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
+from bot.queue.request import DreamRequest
 from bot.settings.scopes import Effective
 from bot.settings.service import Settings
 from bot.store.jobs import Job, Kind
-from config.loader import Config
+from config.schema import Config
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 
@@ -91,9 +91,9 @@ class Dreams:
 
         async def ask(chosen: Chosen) -> tuple[Chosen, Job]:
             job = await self._queue.submit(
-                Ask(
+                DreamRequest(
                     kind=Kind.DAILY,
-                    recipe=str(chosen.recipe),
+                    recipe=chosen.recipe,
                     source=chosen.data,
                     guild_id=server.id,
                     channel_id=settings.channel_id,

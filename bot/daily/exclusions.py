@@ -1,4 +1,4 @@
-"""What is never dreamt: pictures that moderators removed, and pictures of members who asked to be left out."""
+"""What is never dreamt: pictures that moderators removed, and those of members who asked for that."""
 
 from __future__ import annotations
 

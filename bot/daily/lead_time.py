@@ -19,7 +19,7 @@ def lead_time(work: float, workers: int, most: timedelta) -> timedelta:
 
 
 def begin_at(due: datetime, guild_id: int, lead: timedelta) -> datetime:
-    """When to begin a server's dream: servers are spread evenly over the lead, each always at the same place."""
+    """When to begin a server's dream: servers are spread evenly over the lead, and keep their place in it."""
     least = min(LEAST, lead)
     return due - least - (lead - least) * _fraction(guild_id)
 

@@ -20,7 +20,7 @@ from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.store.daily import PAUSE_AFTER, PostRow, PostState
-from config.loader import Config
+from config.schema import Config
 from dream.recipe import RecipeError
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class Planner:
             for schedule, servers in (await self._daily_settings.enabled()).items()
         }
         slots = {schedule: list(schedule.between(now - grace, now + most)) for schedule in running}
-        coming = sum(len(running[key]) * sum(slot.due > now for slot in found) for key, found in slots.items())
+        coming = sum(
+            len(running[key]) * sum(slot.due > now for slot in found) for key, found in slots.items()
+        )
         work = coming * await self._dreams.usual_seconds()
         lead = lead_time(work, self._queue.farm.capacity, most)
         taken = await self._posts.taken(now - grace)

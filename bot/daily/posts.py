@@ -43,7 +43,7 @@ class PostRepository:
         self._database, self._lease = database, lease
         self._claimed: set[str] = set()
 
-    # ------------------------------------------------------------------------------------ changes of state
+    # Changes of state
 
     async def take(self, guild_id: int, slot: str, due_at: datetime, **values: Any) -> PostRow | None:
         """Plan the post of a slot; None if that was done before, here or by another process."""
@@ -106,7 +106,7 @@ class PostRepository:
             jobs = await session.scalars(query.filter_by(**where).returning(PostRow.job_id))
             return [job_id for job_id in jobs if job_id]
 
-    # --------------------------------------------------------------------------------------------- queries
+    # Queries
 
     async def get(self, post_id: str) -> PostRow | None:
         """One post by its id."""
@@ -170,7 +170,7 @@ class PostRepository:
             rows = (await session.execute(query)).all()
         return {mark: due_at for source, digest, due_at in rows for mark in (source, digest) if mark}
 
-    # ----------------------------------------------------------------------------------------------- votes
+    # Votes
 
     async def votes(self, guild_id: int) -> list[tuple[str, int]]:
         """The preset and the votes of each post of a server that was made with a preset, in order."""
@@ -185,7 +185,7 @@ class PostRepository:
         """Keep how a post is liked."""
         await self._change(post, update(PostRow).where(PostRow.id == post.id), {"votes": votes})
 
-    # ------------------------------------------------------------------------------ whose pictures they are
+    # Whose pictures they are
 
     async def of_members(self) -> Sequence[PostRow]:
         """The planned posts that are made of members' pictures."""
@@ -196,7 +196,7 @@ class PostRepository:
             return (await session.scalars(query)).all()
 
     async def forget_author(self, member_id: int) -> list[str]:
-        """Delete planned posts of a member's pictures, and what earlier ones say of them; returns the jobs."""
+        """Delete planned posts of a member's pictures, and what others say of them; returns their jobs."""
         return await self._disown(PostRow.author_id == member_id, source=None, digest=None)
 
     async def forget_messages(self, message_ids: Iterable[int], left: Collection[str]) -> list[str]:
@@ -228,7 +228,7 @@ class PostRepository:
         return [job_id for job_id in jobs if job_id]
 
     def _is_free(self) -> Any:
-        """That no other living process works on a post; which of this process's are worked on, memory says."""
+        """That no other living process owns a post; memory says which of this process's are claimed."""
         return or_(self._lease.is_free(PostRow.owner), PostRow.owner == self._lease.owner)
 
     async def _change(self, post: PostRow, query: Any, values: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from bot.store.database import Database, uninterrupted
 
 @uninterrupted
 class ServerStates:
-    """Reads and writes what the table `daily` holds beside the settings. A server has a row once it has any."""
+    """Reads and writes what the table `daily` holds beside the settings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class ServerStates:
         """The servers that are not paused, and the moment before which slots are not made up for."""
         query = select(DailyRow.guild_id, DailyRow.since).where(DailyRow.failures < PAUSE_AFTER)
         async with self._database.session() as session:
-            return {guild_id: since for guild_id, since in await session.execute(query)}
+            return dict((await session.execute(query)).tuples().all())
 
     async def restart(self, guild_id: int, at: datetime) -> None:
         """Make up for no slot before `at`, and begin to count failures anew."""

@@ -11,7 +11,7 @@ from bot.store.daily import PostRow
 
 
 class Server(NamedTuple):
-    """A server as it is now: its number of members, and the largest file in bytes that may be posted there."""
+    """A server as it is now: how many members it has, and the largest file, in bytes, that it takes."""
 
     id: int
     members: int

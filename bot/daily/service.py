@@ -26,8 +26,7 @@ from bot.settings.service import Settings
 from bot.store.daily import PostRow
 from bot.store.database import Database
 from bot.store.jobs import Job
-from bot.store.lease import Lease
-from config.loader import Config
+from config.schema import Config
 
 NOW: Final = "now "
 """What the slot of an unscheduled post begins with."""
@@ -49,7 +48,6 @@ class Daily:
     def __init__(
         self,
         database: Database,
-        lease: Lease,
         queue: Queue,
         settings: Settings,
         moderation: Moderation,
@@ -61,7 +59,7 @@ class Daily:
         defaults = DailySettings(0, sources=(*DailySettings(0).sources, *folder))
         self.settings = DailySettingsRepository(database, defaults)
         self.states = ServerStates(database)
-        self.posts = PostRepository(database, lease)
+        self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
         self._dreams = Dreams(
             self.posts, self._exclusions, servers, queue, settings, moderation, clock, config
@@ -81,13 +79,10 @@ class Daily:
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
-        self._on_ready: Callable[[int], Awaitable[object]] | None = None
+        self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_the_minute
+        """Called with a server's id when an unscheduled dream can be posted there."""
 
-    def subscribe(self, on_ready: Callable[[int], Awaitable[object]]) -> None:
-        """Call `on_ready` with a server's id when an unscheduled dream is ready to be posted there."""
-        self._on_ready = on_ready
-
-    # ------------------------------------------------------------------------------------- what is to be done
+    # What is to be done
 
     async def due(self, guild_id: int | None = None) -> tuple[list[Due], list[PostRow]]:
         """The posts to send now, the earliest first, and those to give up.
@@ -114,6 +109,11 @@ class Daily:
         closed = server and await self._moderation.closed(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
+    async def check_channel(self, guild_id: int, channel_id: int) -> None:
+        """Raise Refused if nothing can be posted in a channel."""
+        if obstacle := self._servers.obstacle(guild_id, channel_id):
+            raise Refused(obstacle)
+
     async def next_due(self, settings: DailySettings) -> datetime | None:
         """When a server's next dream is due, if it is on and not paused."""
         state = await self.states.get(settings.guild_id)
@@ -125,7 +125,7 @@ class Daily:
         coming = settings.schedule.between(now, now + timedelta(days=9))
         return next((slot.due for slot in coming if slot.name not in done), None)
 
-    # --------------------------------------------------------------------------------------- what admins do
+    # What admins do
 
     async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
         """Change a server's settings; a dream that was prepared with others is made anew."""
@@ -167,8 +167,8 @@ class Daily:
             if post is None:
                 raise Refused("That one is on its way already.")
             await self.planner.prepare(post)
-            if post.job_id and await self._queue.finished(post.job_id) and self._on_ready:
-                await self._on_ready(guild_id)
+            if post.job_id and await self._queue.finished(post.job_id):
+                await self.on_ready(guild_id)
             return await self.posts.get(post.id) or post
 
     async def preview(self, guild_id: int, source_channels: Collection[int]) -> Preview:
@@ -214,7 +214,7 @@ class Daily:
         finally:
             self._unscheduled.discard(guild_id)
 
-    # ------------------------------------------------------------------------ what moderators and members do
+    # What moderators and members do
 
     async def remove(self, post: PostRow, *, by: int) -> None:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
@@ -249,9 +249,9 @@ class Daily:
             if left is not None and post.source_message_id:
                 await self.source_deleted([post.source_message_id], left)
 
-    # --------------------------------------------------------------------------------------- how long it is kept
+    # How long it is kept
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete everything of a server."""
         for repository in (self.states, self.posts, self._exclusions):
             await repository.forget_guild(guild_id)
@@ -264,3 +264,7 @@ class Daily:
     async def _erase(self, jobs: Iterable[str]) -> None:
         for job_id in jobs:
             await self._queue.erase(job_id)
+
+
+async def _wait_for_the_minute(guild_id: int) -> None:
+    """Leave it to what is done each minute."""

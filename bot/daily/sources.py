@@ -1,4 +1,4 @@
-"""What a daily dream can be made from: members' pictures, the operator's folder, the samples, generated skies."""
+"""What daily dreams are made from: members' pictures, the operator's folder, samples, generated skies."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
 from bot.queue.queue import Queue
 from bot.store.daily import PostRow, PostState
-from bot.ui.daily import DISLIKE, LIKE, post_message, title
+from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class DailyPosts:
 
     async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
         """Send the message. Raises LookupError if the dream is not kept any more."""
-        picture = due.job and await self._queue.result(due.job.id)
+        picture = await self._queue.result(due.job.id) if due.job else None
         if due.job is None or picture is None:
             raise LookupError("its dream is not kept any more")
         async with asyncio.timeout(SEND_TIMEOUT):
@@ -127,7 +127,9 @@ class DailyPosts:
     async def _find(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
         """The message of an interrupted post, if it was sent. Raises Refused if that cannot be known."""
         if not channel.permissions_for(channel.guild.me).read_message_history:
-            raise Refused("I was stopped while posting, and cannot see without Read Message History if I had.")
+            raise Refused(
+                "I was stopped while posting, and cannot see without Read Message History if I had."
+            )
         async for message in history(channel, post.due_at - CLOCKS_DIFFER):
             if message.author == channel.guild.me and any(
                 post.id in attachment.filename for attachment in message.attachments

@@ -11,11 +11,11 @@ import discord
 from bot.daily.servers import Server
 from bot.daily.settings import DailySettings
 from bot.daily.sources import Source
-from bot.delivery.member_pictures import may_be_source, member_pictures, names_in
-from bot.delivery.visibility import is_no_less_public
+from bot.delivery.member_pictures import member_pictures, names_in
 from bot.errors import Refused
 from bot.store.daily import PostRow
-from bot.ui.daily import DISLIKE
+from bot.ui.daily_post import DISLIKE
+from bot.visibility import is_no_less_public, may_be_source
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class DiscordServers:
     def get(self, guild_id: int) -> Server | None:
         """A server; None if this process does not serve it, or Discord has lost it for the moment."""
         guild = self.guild(guild_id)
-        return guild and Server(guild.id, guild.member_count or 0, guild.filesize_limit)
+        return Server(guild.id, guild.member_count or 0, guild.filesize_limit) if guild else None
 
     def guild(self, guild_id: int) -> discord.Guild | None:
         """The same as discord.py's own object."""
@@ -78,13 +78,13 @@ class DiscordServers:
     async def member_pictures(self, settings: DailySettings, since: datetime) -> list[Source]:
         """The pictures of the source channels that are no less public than the target."""
         guild = self.guild(settings.guild_id)
+        if guild is None:
+            return []
+        target = guild.get_channel(settings.channel_id or 0)
         found: list[Source] = []
-        for id in settings.source_channels if guild else ():
-            channel = guild and guild.get_channel(id)
-            target = guild and guild.get_channel(settings.channel_id or 0)
-            if isinstance(channel, discord.TextChannel) and may_be_source(channel):
-                if is_no_less_public(channel, target):
-                    found += [one async for one in member_pictures(channel, since, self._max_bytes)]
+        for channel in map(guild.get_channel, settings.source_channels):
+            if may_be_source(channel) and is_no_less_public(channel, target):
+                found += [one async for one in member_pictures(channel, since, self._max_bytes)]
         return found
 
     async def pictures_left(self, post: PostRow) -> set[str] | None:

@@ -76,20 +76,14 @@ def may_be_dreamt(attachment: discord.Attachment) -> bool:
     """Whether an attachment says that it is a picture, and is not hidden."""
     kind = attachment.content_type or ""
     is_picture = kind.startswith("image/") and "svg" not in kind
-    return (is_picture or Path(attachment.filename).suffix.lower() in SUFFIXES) and not attachment.is_spoiler()
+    return (
+        is_picture or Path(attachment.filename).suffix.lower() in SUFFIXES
+    ) and not attachment.is_spoiler()
 
 
 def picture_name(attachment: discord.Attachment) -> str:
     """What a member's picture is known by."""
     return f"attachment/{attachment.id}"
-
-
-def may_be_source(channel: discord.abc.GuildChannel | None) -> bool:
-    """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
-    if not isinstance(channel, discord.TextChannel) or channel.is_nsfw():
-        return False
-    permissions = channel.permissions_for(channel.guild.me)
-    return permissions.read_messages and permissions.read_message_history
 
 
 class WithdrawnPictures(commands.Cog):

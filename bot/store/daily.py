@@ -32,7 +32,7 @@ OPEN: Final = (PostState.PLANNED, PostState.POSTING)
 
 
 class DailyRow(Base):
-    """One server's settings of the daily dream (read by `bot.daily.settings` alone), and how it goes there."""
+    """One server's settings of the daily dream, which `bot.daily.settings` reads, and how it goes there."""
 
     __tablename__ = "daily"
 

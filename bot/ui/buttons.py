@@ -25,7 +25,7 @@ class JobButton(RowButton[Job], template="-"):
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
-        return await bot.queue.get(self.id)
+        return await bot.queue.get(self.row_id)
 
 
 class Again(JobButton, template=r"again:(?P<id>[\w-]+)"):
@@ -100,9 +100,7 @@ class Flag(JobButton, template=r"report:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
-        await report(
-            press, f"a dream of <@{row.member_id}>" if row.member_id else "a dream", Delete(row.id)
-        )
+        await report(press, f"a dream of <@{row.member_id}>" if row.member_id else "a dream", Delete(row.id))
 
 
 async def report(press: Press, what: str, remedy: discord.ui.Item[Any]) -> None:
@@ -137,9 +135,7 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
-async def _ask_again(
-    press: Press, job: Job, kept: Callable[[str], Awaitable[bytes | None]] | None
-) -> None:
+async def _ask_again(press: Press, job: Job, kept: Callable[[str], Awaitable[bytes | None]] | None) -> None:
     async def source() -> bytes:
         picture = await kept(job.id) if kept else None
         if picture is None:

@@ -44,7 +44,7 @@ class RowButton(Component, Generic[Row], template="-"):
     """What is said where the row is not kept any more."""
 
     def __init__(self, id: str) -> None:
-        self.id = id
+        self.row_id = id
         button: discord.ui.Button[Any] = discord.ui.Button(
             label=self.label, emoji=self.emoji, custom_id=f"{self.key}:{id}"
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 import simcord
+from bot.daily.slots import Schedule, Slot
 
 from bot.app import App
-from bot.daily.slots import Schedule, Slot
 
 STEP = timedelta(minutes=15)
 

@@ -6,12 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.schedule import Schedule
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.daily import ahead
 from bot.daily.sources import Source, folder_pictures, pick, sky, walk
-from bot.schedule import Schedule
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -1,8 +1,9 @@
-"""Who sees which channel: whether what is in one may be shown in another."""
+"""Who sees which channel, and whether the pictures in one may be shown in another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 import discord
 
@@ -12,6 +13,14 @@ Channel = discord.abc.GuildChannel
 def can_see(member: discord.abc.User, channel: Channel) -> bool:
     """Whether a member sees a channel; somebody who is no member of its server does not."""
     return isinstance(member, discord.Member) and channel.permissions_for(member).view_channel
+
+
+def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
+    """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
+    if not isinstance(channel, discord.TextChannel) or channel.is_nsfw():
+        return False
+    permissions = channel.permissions_for(channel.guild.me)
+    return permissions.read_messages and permissions.read_message_history
 
 
 def is_no_less_public(source: Channel, target: Channel | None) -> bool:
@@ -36,7 +45,10 @@ def is_no_less_public(source: Channel, target: Channel | None) -> bool:
 
 
 def _sees_both_or_not(
-    member: discord.Member | discord.Object, source: Channel, target: Channel | None, roles: list[discord.Role]
+    member: discord.Member | discord.Object,
+    source: Channel,
+    target: Channel | None,
+    roles: list[discord.Role],
 ) -> bool:
     if isinstance(member, discord.Member):
         return can_see(member, source) or not (target is None or can_see(member, target))
