@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import World
+    from tests.support.daily_world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, ty
     await world.admin.send(world.dreams, "!daily on " + typed.format(**names))
     assert hint.format(**names) in last(world)
     assert "\n" not in last(world)
-    assert not (await world.app.daily.wishes(world.guild.id)).enabled
+    assert not (await world.app.daily.settings.get(world.guild.id)).enabled
 
 
 @pytest.mark.parametrize(

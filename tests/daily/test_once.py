@@ -16,11 +16,13 @@ import pytest
 from sqlalchemy import update
 
 from bot.store.daily import PostRow
+from tests.support.daily_days import Life
 from tests.wire.client import ROOT, Wire
 
 if TYPE_CHECKING:
     import simcord
-    from conftest import SimApp, World
+
+    from tests.support.daily_world import SimApp, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,8 +38,6 @@ TIMES = (time(0, 0), time(1, 45), time(2, 15), time(16, 15))
 
 
 async def test_one_post_a_day_over_every_daylight_saving_change(app: SimApp, env: simcord.Env) -> None:
-    from days import Life
-
     life = Life(env, app, app.again, random.Random(2026))
     posts = 0
     for zone, change in CHANGES:
@@ -53,7 +53,7 @@ async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_agai
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    left = {"state": "posting", "owner": "a process that is gone"[:16], "message_id": None}
     async with world.app.database.session() as session, session.begin():
         await session.execute(update(PostRow).values(**left))  # as a SIGKILL leaves it
     for minute in range(1, 8):
@@ -67,7 +67,7 @@ async def test_a_post_found_again_long_after_is_not_called_missed(world: World) 
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    left = {"state": "posting", "owner": "a process that is gone"[:16], "message_id": None}
     async with world.app.database.session() as session, session.begin():
         await session.execute(update(PostRow).values(**left))
     await world.minute("2026-01-01T17:00")  # past the grace
@@ -103,7 +103,8 @@ class Process:
     async def start(self) -> Process:
         self.running = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(Path(__file__).parent / "process.py"),
+            "-m",
+            "tests.support.daily_process",
             *self.arguments,
             stdin=PIPE,
             stdout=PIPE,

@@ -12,7 +12,7 @@ import dream
 from bot.store.daily import PostState
 
 if TYPE_CHECKING:
-    from conftest import World
+    from tests.support.daily_world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -189,7 +189,7 @@ async def test_a_picture_taken_away_while_the_bot_was_gone_is_not_posted(world: 
         messages[mine.id].attachments = []
     else:
         messages[mine.id].attachments[0]["filename"] = "SPOILER_rocket.jpg"
-    await world.app.daily.look_again()
+    await world.app.daily.check_sources()
     await world.minute("2026-01-01T08:41")
     assert [post.kind for post in await world.posts()] == ["sky"]
 
@@ -248,7 +248,7 @@ async def test_a_post_that_is_not_known_any_more_can_be_removed_by_moderators(wo
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    await world.app.daily.store.leave(world.guild.id)
+    await world.app.daily.forget_guild(world.guild.id)
     [message] = world.seen()
     assert "Only moderators" in (await world.alice.click(message, label="Remove")).response.content
     await world.moderator.click(message, label="Remove")
