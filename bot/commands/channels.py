@@ -30,17 +30,20 @@ class VisibleTextChannel(commands.Converter[discord.TextChannel], app_commands.T
 
     async def convert(self, context: commands.Context[Any], argument: str) -> discord.TextChannel:
         """Find the channel that somebody typed. Raises Refused with the nearest one."""
-        return find_channel(context.author, argument)
+        command = context.command
+        usage = f"{context.bot.prefix_in(context)}{command} {command.signature}" if command else ""
+        return find_channel(context.author, argument, usage)
 
     async def transform(self, interaction: discord.Interaction[Any], value: Any, /) -> discord.TextChannel:
         """Take the channel that somebody chose. Raises Refused."""
         return find_channel(interaction.user, str(value.id))
 
 
-def find_channel(asker: discord.Member | discord.User, typed: str) -> discord.TextChannel:
+def find_channel(asker: discord.Member | discord.User, typed: str, usage: str = "") -> discord.TextChannel:
     """The text channel that is meant. Raises Refused with the nearest one.
 
-    A channel that the asker does not see is answered as one that there is not.
+    A channel that the asker does not see is answered as one that there is not. `usage` is how the command is
+    written.
     """
     channels = visible_channels(asker)
     number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", typed)
@@ -55,7 +58,8 @@ def find_channel(asker: discord.Member | discord.User, typed: str) -> discord.Te
     near = nearest(found.name if found else name, texts, most=1, cutoff=0.4) or list(texts)[:1]
     hint = f"try {texts[near[0]].mention}." if near else "make one first."
     if found is None:
-        raise Refused(f"I see no channel {code(typed)} on this server; {hint}")
+        example = f" Write it like `{usage}`." if usage else ""
+        raise Refused(f"I see no channel {code(typed)} on this server; {hint}{example}")
     raise Refused(f"{found.mention} is no text channel; {hint}")
 
 

@@ -26,7 +26,7 @@ class ServerStates:
         """The servers that are not paused, and the moment before which slots are not made up for."""
         query = select(DailyRow.guild_id, DailyRow.since).where(DailyRow.failures < PAUSE_AFTER)
         async with self._database.session() as session:
-            return dict((await session.execute(query)).tuples().all())
+            return {row.guild_id: row.since for row in await session.execute(query)}
 
     async def restart(self, guild_id: int, at: datetime) -> None:
         """Make up for no slot before `at`, and begin to count failures anew."""

@@ -160,19 +160,14 @@ async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
 
 async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None:
     await world.on()
-    guild = world.app.bot.get_guild(world.guild.id)
-    assert guild is not None
-    asked = [
-        world.app.daily.now(guild, "one"),
-        world.app.daily.now(guild, "two"),
-        world.app.daily.preview(guild),
-    ]
+    daily, guild = world.app.daily, world.guild.id
+    asked = [daily.now(guild, "one"), daily.now(guild, "two"), daily.preview(guild, ())]
     first, *others = await asyncio.gather(*asked, return_exceptions=True)
     assert not isinstance(first, BaseException)
     assert {str(refused) for refused in others} == {
         "One is being dreamt already; please wait until it is there."
     }
-    await world.app.daily.preview(guild)
+    await daily.preview(guild, ())
 
 
 async def test_now_posts_one_in_between(world: World) -> None:
