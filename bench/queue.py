@@ -15,12 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import pretended
-from bench.table import percentile, row
-from bot.clock import Clock
 from bot.queue.estimates import Estimates
 from bot.queue.fairness import Line, Waiting
 from bot.queue.jobs import Ask, Ledger
+
+from bench import pretended
+from bench.table import percentile, row
+from bot.clock import Clock
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State

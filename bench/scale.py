@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from bot.queue.jobs import Ask
 from sqlalchemy import func, select
 
 from bench.table import row
 from bot.clock import Clock
-from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job, State

@@ -38,7 +38,7 @@ def attempts(
 
     return AsyncRetrying(
         retry=retry_if_exception(passes),
-        wait=wait_exponential_jitter(initial=first, max=longest, jitter=first / 2),
+        wait=wait_exponential_jitter(multiplier=first, max=longest, jitter=first / 2),
         before_sleep=tell,
         reraise=True,
     )

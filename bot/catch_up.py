@@ -50,10 +50,10 @@ class CatchUp:
             self._answering.discard(message.id)
             raise
         except Exception:
-            self._record(message)
+            await self._record(message)
             raise
         else:
-            self._record(message)
+            await self._record(message)
 
     async def close(self) -> None:
         """Stop recording."""
@@ -93,25 +93,31 @@ class CatchUp:
         history = channel.history(limit=MESSAGES, after=earliest, oldest_first=True)
         messages = [message async for message in history]
         answered = await self._answered.of_channel(channel_id, self._clock.now() - WINDOW) | self._answering
-        answered |= {
-            message.reference.message_id
-            for message in messages
-            if bot.user and message.author.id == bot.user.id and message.reference
-        }
+        for message in messages:
+            if bot.user and message.author.id == bot.user.id and message.reference:
+                answered.add(message.reference.message_id or 0)
         missed = [one for one in messages if one.id not in answered and not one.author.bot]
         return [message for message in missed if await _has_member(message)]
 
-    def _record(self, message: discord.Message) -> None:
-        """Write down that a message was answered, as soon as the database takes it."""
-        task = asyncio.create_task(self._write(message))
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
+    async def _record(self, message: discord.Message) -> None:
+        """Write down that a message was answered; while the database is away, in the background."""
+        try:
+            await self._write(message)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            task = asyncio.create_task(self._keep_trying_to_write(message))
+            self._recording.add(task)
+            task.add_done_callback(self._recording.discard)
 
-    async def _write(self, message: discord.Message) -> None:
-        guild_id = message.guild and message.guild.id
+    async def _keep_trying_to_write(self, message: discord.Message) -> None:
         async for attempt in attempts(f"recording that message {message.id} was answered", is_outage):
             with attempt:
-                await self._answered.add(message.id, message.channel.id, guild_id)
+                await self._write(message)
+
+    async def _write(self, message: discord.Message) -> None:
+        guild_id = message.guild.id if message.guild else None
+        await self._answered.add(message.id, message.channel.id, guild_id)
         self._answering.discard(message.id)
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import discord
 from discord.ext import commands
 
+from bot.client import DreamBot
 from bot.errors import Refused
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
 
 T = TypeVar("T")
 
 NOT_A_MANAGER = "Only members with Manage Server, or the role that the admins chose for it, can do that."
 NOT_A_MODERATOR = "Only moderators (Manage Messages) can do that."
 NOT_AN_OPERATOR = "Only the operator of this bot can do that."
+
+
+class NotAllowed(Refused, commands.CheckFailure):
+    """A refusal of a command's check, in the form that discord.py lets a check raise."""
 
 
 async def is_manager(bot: DreamBot, member: discord.abc.User, permissions: discord.Permissions) -> bool:
@@ -41,37 +43,37 @@ async def is_operator(bot: DreamBot, user: discord.abc.User) -> bool:
 
 
 def manager_only() -> Callable[[T], T]:
-    """Let only managers of the server use a command. Raises Refused."""
+    """Let only managers of the server use a command. Raises NotAllowed."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
         if context.guild is None:
             raise commands.NoPrivateMessage
         if not await is_manager(context.bot, context.author, context.permissions):
-            raise Refused(NOT_A_MANAGER)
+            raise NotAllowed(NOT_A_MANAGER)
         return True
 
     return commands.check(check)
 
 
 def moderator_only() -> Callable[[T], T]:
-    """Let only moderators of the server use a command. Raises Refused."""
+    """Let only moderators of the server use a command. Raises NotAllowed."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
         if context.guild is None:
             raise commands.NoPrivateMessage
         if not await is_moderator(context.bot, context.author, context.permissions):
-            raise Refused(NOT_A_MODERATOR)
+            raise NotAllowed(NOT_A_MODERATOR)
         return True
 
     return commands.check(check)
 
 
 def operator_only() -> Callable[[T], T]:
-    """Let only operators use a command. Raises Refused."""
+    """Let only operators use a command. Raises NotAllowed."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
         if not await is_operator(context.bot, context.author):
-            raise Refused(NOT_AN_OPERATOR)
+            raise NotAllowed(NOT_AN_OPERATOR)
         return True
 
     return commands.check(check)

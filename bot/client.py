@@ -1,10 +1,10 @@
-"""The Discord client: which intents it has, which messages are commands, and the parts that cogs work with."""
+"""The Discord client: its intents, which messages are commands, and the parts that cogs work with."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
@@ -12,7 +12,6 @@ from discord.ext import commands
 
 from bot.catch_up import CatchUp
 from bot.clock import Clock
-from bot.daily.service import Daily
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -21,6 +20,9 @@ from bot.store.database import Database
 from config.presets import Preset
 from config.schema import Config
 from dream.farm import Farm
+
+if TYPE_CHECKING:
+    from bot.daily.service import Daily
 
 log = logging.getLogger(__name__)
 

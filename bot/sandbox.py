@@ -147,7 +147,7 @@ async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
     Returns whether it failed.
     """
     queue = sandbox.app.queue
-    job = await queue.ledger.of_message(said.id)
+    job = await queue.jobs.of_message(said.id)
     job = job and await queue.finished(job.id)
     if job is None:
         return False

@@ -14,8 +14,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import discord
@@ -45,6 +46,9 @@ UNEXPECTED: Final = "The bot could not show this dream; its log says why."
 LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can only change for 15 minutes."
 
 
+Work = Callable[[], Awaitable[None]]
+
+
 class JobMessages:
     """Shows jobs as messages, once there is a bot that is logged in. It is the queue's listener.
 
@@ -56,9 +60,11 @@ class JobMessages:
         self._first_pause = first_pause
         self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
-        self._closed = False
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        """One task a job: it alone sends and edits that job's message."""
+        self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
+        self._active: dict[str, asyncio.Event] = {}
+        """The jobs whose message is being sent or edited, by one task each, and what tells that it ended."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor: asyncio.Task[None] | None = None
         self._again: dict[str, bytes | None] = {}
         """Jobs that changed while their task ran, with the result where it is known."""
         self._refs: dict[str, MessageRef] = {}
@@ -71,15 +77,18 @@ class JobMessages:
         self._bot = bot
         self._attached.set()
 
+    def open(self) -> None:
+        """Begin to show jobs, in tasks that are no part of whatever asks for it."""
+        self._supervisor = asyncio.create_task(self._start_requested())
+
     async def drain(self, grace: float) -> None:
         """Give messages that are being sent or edited `grace` seconds."""
         if self._tasks and self._attached.is_set():
-            await asyncio.wait(self._tasks.values(), timeout=grace)
+            await asyncio.wait(self._tasks, timeout=grace)
 
     async def close(self) -> None:
         """Stop. What is not shown yet is shown after the next start."""
-        self._closed = True
-        tasks = [*self._tasks.values()]
+        tasks = [*self._tasks, *([self._supervisor] if self._supervisor else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,27 +96,27 @@ class JobMessages:
     async def sweep(self) -> None:
         """Show whatever rows say and nothing here works on, and who waits that they have come nearer."""
         for job in await self._jobs.unshown():
-            if job.id not in self._tasks:
-                self._start(job.id, self._settle(job.id, job))
+            if job.id not in self._active:
+                self._request(job.id, partial(self._settle, job.id, job))
         await self._show_positions()
 
     # What the queue tells
 
     async def announce(self, job: Job) -> Job:
         """Send the message of a new job. Returns the job as it is once that was tried."""
-        if running := self._tasks.get(job.id):
-            await asyncio.wait([running])
+        if active := self._active.get(job.id):  # the sweep was first
+            await active.wait()
             return await self._queue.get(job.id) or job
         tried: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
-        self._start(job.id, self._settle(job.id, job, tried=tried))
+        self._request(job.id, partial(self._settle, job.id, job, tried=tried))
         return await tried
 
     def changed(self, id: str, result: bytes | None = None) -> None:
         """Show what a job now is."""
-        if id in self._tasks:
+        if id in self._active:
             self._again[id] = result
         else:
-            self._start(id, self._settle(id, result=result))
+            self._request(id, partial(self._settle, id, result=result))
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Show how far a job is, unless its channel or Discord as a whole was written to just now."""
@@ -117,14 +126,14 @@ class JobMessages:
         """Edit a message without recording it: the state stays the same. Whether that is being tried."""
         now, channel_id = time.perf_counter(), job.channel_id or 0
         ref = self._ref(job)
-        if ref is None or job.id in self._tasks or not self._attached.is_set():
+        if ref is None or job.id in self._active or not self._attached.is_set():
             return False
         if now < self._next_progress.get(channel_id, 0.0) or self._clock.now() - job.created_at > EDITABLE:
             return False
         self._next_progress[channel_id] = now + CHANNEL_PAUSE
         if len(self._next_progress) > 1000:
             self._next_progress = {id: at for id, at in self._next_progress.items() if at > now}
-        self._start(job.id, self._try_to_edit(job, ref, status(job, **details)))
+        self._request(job.id, partial(self._try_to_edit, job, ref, status(job, **details)))
         return True
 
     async def _try_to_edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
@@ -149,14 +158,24 @@ class JobMessages:
 
     # Until row and message agree
 
-    def _start(self, id: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks[id] = task = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._ended(id))
+    def _request(self, id: str, work: Work) -> None:
+        self._active[id] = asyncio.Event()
+        self._requests.put_nowait((id, work))
 
-    def _ended(self, id: str) -> None:
-        del self._tasks[id]
-        if id in self._again and not self._closed:
-            self._start(id, self._settle(id, result=self._again.pop(id)))
+    async def _start_requested(self) -> None:
+        while True:
+            id, work = await self._requests.get()
+            task = asyncio.create_task(self._run(id, work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, id: str, work: Work) -> None:
+        try:
+            await work()
+        finally:
+            self._active.pop(id).set()
+            if id in self._again:
+                self._request(id, partial(self._settle, id, result=self._again.pop(id)))
 
     async def _settle(
         self,
@@ -199,19 +218,23 @@ class JobMessages:
         """
         job = job or await self._jobs.for_display(id)
         while job is not None and job.needs_showing:
-            try:
-                job = await self._edit_final(job, result) if self._ref(job) else await self._send(job, result)
-            except discord.HTTPException as error:
-                if is_passing(error):
-                    raise
-                job = await self._give_up(job, refusal(error))
+            job = await self._advance(job, result)
             result = None
         if job is None or job.state.is_final:
             self._refs.pop(id, None)
         return job
 
+    async def _advance(self, job: Job, result: bytes | None) -> Job | None:
+        """Send a job's message, or edit it to show how the job ended; returns the row as it then is."""
+        try:
+            return await (self._edit_final(job, result) if self._ref(job) else self._send(job, result))
+        except discord.HTTPException as error:
+            if is_passing(error):
+                raise
+            return await self._give_up(job, refusal(error))
+
     async def _give_up(self, job: Job, reason: str) -> Job | None:
-        """Fail a dream whose file Discord refuses, which can still be said; else leave the message as it is."""
+        """Fail a dream whose file is too large, which can still be shown; else leave the message as it is."""
         if reason == TOO_LARGE and (refused := await self._jobs.refuse(job.id, reason)):
             return refused
         log.info("job %s cannot be shown: %s", job.id, reason)

@@ -1,4 +1,4 @@
-"""What sending any message of the bot's has in common: which errors are final, and finding one sent before."""
+"""What sending any message has in common: which errors are final, and finding one sent before."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ SEARCHED: Final = 200
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same call to Discord may succeed later: no connection, a rate limit, or Discord's trouble."""
+    """Whether the same call may succeed later: no connection, a rate limit, or Discord's own trouble."""
     if isinstance(error, discord.HTTPException):
         return error.status == 429 or error.status >= 500
     return isinstance(error, OSError | TimeoutError | discord.RateLimited)

@@ -25,7 +25,7 @@ class RateLimit:
 
     async def final(self) -> None:
         """Wait until a final state or a scheduled post may be sent."""
-        while not self._limiter.has_capacity(3):
+        while not self._limiter.has_capacity(3):  # noqa: ASYNC110 (the limiter tells nobody)
             await asyncio.sleep(0.02)
         await self._limiter.acquire()
 

@@ -45,9 +45,10 @@ class Owner(Protocol):
         """A job waits again."""
 
     def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
-        """A run is over. `job` is what its end was recorded as; None: another process, or a member, was first.
+        """A run is over.
 
-        `rendered` is the result, if there is one, which took `seconds`.
+        `job` is as its end was recorded; None if another process, or a member, ended it before. `rendered` is
+        the result, if there is one, which took `seconds`.
         """
 
 
@@ -82,7 +83,9 @@ class Dispatcher:
     database is away, happens after that.
     """
 
-    def __init__(self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock) -> None:
+    def __init__(
+        self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
+    ) -> None:
         self.runs: dict[str, Run] = {}
         self.busy: set[str] = set()
         self._owner, self._jobs, self._farm, self._waiting, self._clock = owner, jobs, farm, waiting, clock

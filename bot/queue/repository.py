@@ -74,7 +74,8 @@ class JobRepository:
         """The states of this process's unfinished jobs, oldest first."""
         query = select(Job.id, Job.state).where(Job.state.in_(UNFINISHED), Job.owner == self._lease.owner)
         async with self._database.session() as session, session.begin():
-            return {id: state for id, state in await session.execute(query.order_by(Job.created_at, Job.id))}
+            rows = await session.execute(query.order_by(Job.created_at, Job.id))
+            return dict(rows.tuples())
 
     async def unshown(self) -> Sequence[Job]:
         """This process's jobs whose message is to be sent, or to be edited to show how they ended."""
@@ -174,7 +175,9 @@ class JobRepository:
     async def refuse(self, id: str, reason: str) -> Job | None:
         """Make `REFUSE`."""
         async with self._database.session() as session, session.begin():
-            return await self._make(session, REFUSE, id, Job.shown_state.is_distinct_from(State.DONE), reason=reason)
+            return await self._make(
+                session, REFUSE, id, Job.shown_state.is_distinct_from(State.DONE), reason=reason
+            )
 
     async def take_over(self) -> Sequence[Job]:
         """Make `TAKE_OVER` of every job without a living owner, and own those not shown yet, too.
@@ -183,7 +186,9 @@ class JobRepository:
         """
         orphaned = and_(self._lease.is_free(Job.owner), or_(Job.state.in_(UNFINISHED), IS_UNSHOWN))
         async with self._database.session() as session, session.begin():
-            ids = (await session.scalars(select(Job.id).where(orphaned).with_for_update(skip_locked=True))).all()
+            ids = (
+                await session.scalars(select(Job.id).where(orphaned).with_for_update(skip_locked=True))
+            ).all()
             if not ids:
                 return ()
             dreaming = and_(Job.id.in_(ids), Job.state.in_(TAKE_OVER.before))
@@ -291,7 +296,12 @@ class JobRepository:
         return {row.role: row.data for row in await session.execute(query)}
 
     async def _make(
-        self, session: AsyncSession, transition: Transition, id: str, *more: ColumnElement[bool], **values: Any
+        self,
+        session: AsyncSession,
+        transition: Transition,
+        id: str,
+        *more: ColumnElement[bool],
+        **values: Any,
     ) -> Job | None:
         """The compare-and-set of one transition."""
         conditions = [Job.id == id, Job.state.in_(transition.before), *more]
@@ -303,10 +313,14 @@ class JobRepository:
 
     def _ended(self, transition: Transition) -> dict[str, Any]:
         """What a transition to a final state sets besides: a job without a message has nothing to show."""
-        shown = case((_HAS_NO_MESSAGE, literal(transition.after, Job.shown_state.type)), else_=Job.shown_state)
+        shown = case(
+            (_HAS_NO_MESSAGE, literal(transition.after, Job.shown_state.type)), else_=Job.shown_state
+        )
         ended = {"state": transition.after, "finished_at": self._clock.now(), "shown_state": shown}
         return ended | ({"owner": self._lease.owner} if transition.actor is Actor.ANYBODY else {})
 
-    async def _set(self, session: AsyncSession, *conditions: ColumnElement[bool], **values: Any) -> Job | None:
+    async def _set(
+        self, session: AsyncSession, *conditions: ColumnElement[bool], **values: Any
+    ) -> Job | None:
         query = update(Job).where(*conditions).values(values).returning(Job)
         return await session.scalar(query, execution_options={"populate_existing": True})

@@ -239,7 +239,7 @@ class Settings:
                     )
         self._servers.clear()
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete everything that a server chose."""
         async with self._database.session() as session, session.begin():
             for table in (SettingRow, PresetRow, AuditRow):

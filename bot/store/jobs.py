@@ -120,9 +120,7 @@ class Job(Base):
     )
 
 
-IS_UNSHOWN = and_(
-    Job.undeliverable.is_(None), or_(Job.shown_state.is_(None), Job.shown_state != Job.state)
-)
+IS_UNSHOWN = and_(Job.undeliverable.is_(None), or_(Job.shown_state.is_(None), Job.shown_state != Job.state))
 """The rows among which those that need showing are, as `jobs_unshown` indexes them."""
 
 Index("jobs_unshown", Job.owner, sqlite_where=IS_UNSHOWN, postgresql_where=IS_UNSHOWN)

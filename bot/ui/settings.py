@@ -17,13 +17,13 @@ from weakref import WeakKeyDictionary
 import discord
 
 from bot.checks import NOT_A_MANAGER, is_manager
-from bot.errors import Refused, explain
+from bot.errors import Refused
 from bot.settings.scopes import Scope
 from bot.settings.service import Change, Exists
 from bot.settings.text import expected, shown
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError, kind
 from bot.store.settings import WHOLE_SERVER, AuditRow
-from bot.ui.buttons import whisper
+from bot.ui.errors import explain, whisper
 from dream.backbone.catalog import NetworkName
 
 if TYPE_CHECKING:

@@ -61,17 +61,13 @@ def status(
 
 
 def _waiting(job: Job, position: int | None, ready_at: datetime | None) -> Status:
-    where = (
-        "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
-    )
+    where = "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
     return _message(f"💤 **Waiting** · {where}{_when(ready_at)}", _recipe(job), buttons=[Cancel(job.id)])
 
 
 def _dreaming(job: Job, ready_at: datetime | None, progress: Progress | None) -> Status:
     if progress is None:
-        return _message(
-            f"🌀 **Dreaming**{_when(ready_at)}", bar(0), _recipe(job), buttons=[Cancel(job.id)]
-        )
+        return _message(f"🌀 **Dreaming**{_when(ready_at)}", bar(0), _recipe(job), buttons=[Cancel(job.id)])
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."

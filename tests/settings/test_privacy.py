@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import simcord
+from bot.queue.jobs import Ask
 from sqlalchemy import select
 
 from bot.pseudonyms import pseudonyms
-from bot.queue.jobs import Ask
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError

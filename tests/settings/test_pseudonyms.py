@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bot.pseudonyms import pseudonyms
-from config.loader import Config
+from config.schema import Config
 
 
 def test_an_empty_key_file_left_by_a_crash_is_replaced(tmp_path: Path) -> None:

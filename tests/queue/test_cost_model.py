@@ -3,7 +3,7 @@
 import random
 import statistics
 
-from bot.queue.estimates import Estimates, deepest
+from bot.queue.cost_model import CostModel, deepest
 from bot.store.database import Database
 from dream.octaves import work
 from dream.recipe import Recipe
@@ -27,47 +27,47 @@ def dreams(count: int, seed: int = 0):
 async def test_after_twenty_dreams_the_median_error_is_under_a_quarter(database: Database) -> None:
     errors = []
     for seed in range(5):
-        estimates = Estimates(database)
+        model = CostModel(database)
         for number, (recipe, width, height, seconds) in enumerate(dreams(80, seed)):
             if number >= 20:
-                errors.append(abs(estimates.seconds(recipe, width, height) - seconds) / seconds)
-            estimates.learn(recipe, width, height, seconds)
+                errors.append(abs(model.seconds(recipe, width, height) - seconds) / seconds)
+            model.learn(recipe, width, height, seconds)
     assert statistics.median(errors) < 0.15
 
 
 async def test_a_farm_that_becomes_slower_is_followed(database: Database) -> None:
-    estimates = Estimates(database)
+    model = CostModel(database)
     for slower in (1, 3):
         for recipe, width, height, seconds in dreams(120):
-            estimates.learn(recipe, width, height, seconds * slower)
+            model.learn(recipe, width, height, seconds * slower)
     errors = [
-        abs(estimates.seconds(recipe, width, height) / (3 * seconds) - 1)
+        abs(model.seconds(recipe, width, height) / (3 * seconds) - 1)
         for recipe, width, height, seconds in dreams(40, seed=9)
     ]
     assert statistics.median(errors) < 0.25
 
 
 async def test_one_dream_that_hung_does_not_spoil_what_was_learnt(database: Database) -> None:
-    estimates = Estimates(database)
+    model = CostModel(database)
     for recipe, width, height, seconds in dreams(60):
-        estimates.learn(recipe, width, height, seconds)
+        model.learn(recipe, width, height, seconds)
     recipe = Recipe.parse("block8 steps=10")
-    before = estimates.seconds(recipe, 500, 500)
-    estimates.learn(recipe, 500, 500, 3600.0)
+    before = model.seconds(recipe, 500, 500)
+    model.learn(recipe, 500, 500, 3600.0)
     for recipe_, width, height, seconds in dreams(30, seed=3):
-        estimates.learn(recipe_, width, height, seconds)
-    assert 0.6 < estimates.seconds(recipe, 500, 500) / before < 1.7
+        model.learn(recipe_, width, height, seconds)
+    assert 0.6 < model.seconds(recipe, 500, 500) / before < 1.7
 
 
 async def test_what_was_learnt_outlives_a_restart(database: Database) -> None:
-    estimates = Estimates(database)
+    model = CostModel(database)
     for recipe, width, height, seconds in dreams(30):
-        estimates.learn(recipe, width, height, seconds)
-    await estimates.save()
-    again = Estimates(database)
+        model.learn(recipe, width, height, seconds)
+    await model.save()
+    again = CostModel(database)
     await again.open()
     recipe = Recipe.parse("fire7 steps=3")
-    assert again.seconds(recipe, 640, 480) == estimates.seconds(recipe, 640, 480)
+    assert again.seconds(recipe, 640, 480) == model.seconds(recipe, 640, 480)
 
 
 def test_the_deepest_layer_decides_how_much_of_the_network_is_computed() -> None:
