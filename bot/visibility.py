@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations_with_replacement
 from typing import TypeGuard
 
 import discord
@@ -31,32 +32,42 @@ def is_no_less_public(source: Channel, target: Channel | None) -> bool:
     it is enough to look at every pair of roles.
     """
     guild = source.guild
-    named = [*source.overwrites, *(target.overwrites if target else ())]
-    roles = [role for role in guild.roles if role in named or role.permissions.view_channel]
-    roles = [role for role in roles if not role.is_bot_managed() and not role.permissions.administrator]
-    for first in roles:
-        for second in roles:
-            pair = {guild.default_role, first, second}
-            if (target is None or _shows(target, pair)) and not _shows(source, pair):
-                return False
-    # Somebody may see the target by name.
+    named = {*source.overwrites, *(target.overwrites if target else ())}
+    seeing = [role for role in guild.roles if role.permissions.view_channel and role not in named]
+    unnamed = [role for role in seeing if _is_a_members(role)][:1]  # all of them are alike
+    roles = [one for one in named if isinstance(one, discord.Role) and _is_a_members(one)] + unnamed
+    for pair in combinations_with_replacement([guild.default_role, *roles], 2):
+        held = {guild.default_role, *pair}
+        if (target is None or _shows(target, held)) and not _shows(source, held):
+            return False
     members = {one for one in named if not isinstance(one, discord.Role) and one.id != guild.me.id}
-    return all(_sees_both_or_not(member, source, target, roles) for member in members)
+    return all(_sees_source_if_target(member, source, target, roles) for member in members)
 
 
-def _sees_both_or_not(
+def _is_a_members(role: discord.Role) -> bool:
+    """Whether members can have a role that overwrites apply to: no bot's own, no administrators'."""
+    is_a_bots = role.is_bot_managed() or (role.managed and role in role.guild.me.roles)
+    return not is_a_bots and not role.permissions.administrator
+
+
+def _sees_source_if_target(
     member: discord.Member | discord.Object,
     source: Channel,
     target: Channel | None,
     roles: list[discord.Role],
 ) -> bool:
+    """The same for a member whom an overwrite names; of one who is not cached the roles are not known."""
     if isinstance(member, discord.Member):
         return can_see(member, source) or not (target is None or can_see(member, target))
-    in_source = source.overwrites.get(member, discord.PermissionOverwrite()).view_channel
-    in_target = target.overwrites.get(member, discord.PermissionOverwrite()).view_channel if target else None
-    if in_source is None and in_target:  # of their roles nothing is known
-        return all(_shows(source, {source.guild.default_role, role}) for role in roles)
-    return in_source is not False or in_target is False
+    neutral = discord.PermissionOverwrite()
+    in_source = source.overwrites.get(member, neutral).view_channel
+    in_target = target.overwrites.get(member, neutral).view_channel if target else None
+    if in_source or in_target is False:
+        return True
+    if in_source is None and in_target:
+        everyone = source.guild.default_role
+        return all(_shows(source, {everyone, role}) for role in (everyone, *roles))
+    return in_source is None
 
 
 def _shows(channel: Channel, roles: Iterable[discord.Role]) -> bool:

@@ -11,8 +11,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.app import App
+from bot.app import RECONCILE_SECONDS, App
 from bot.clock import MovedClock
+from bot.periodic import Periodic
 from bot.run import point_at
 from config.schema import Config, Store
 from dream.farm import Farm
@@ -29,7 +30,10 @@ async def main(api: str, database: str, folder: str) -> None:
     await app.open_store()
     await app.bot.login("wire")
     await farm.start()
-    await app.queue.open()
+    await app.open_queue()
+    alive = Periodic()
+    alive.every_seconds(RECONCILE_SECONDS, app.queue.reconcile)
+    alive.open()
     connected = asyncio.create_task(app.bot.connect())
     await app.bot.wait_until_ready()
     lines = asyncio.StreamReader()

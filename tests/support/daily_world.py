@@ -31,7 +31,7 @@ class SimApp(App):
 
     async def open(self) -> None:
         await self.open_store()
-        await self.queue.open()
+        await self.open_queue()
 
     def again(self) -> SimApp:
         """Another process on the same data, with the same clock."""
@@ -40,6 +40,8 @@ class SimApp(App):
     async def stop(self) -> None:
         """End as a process does, leaving the farm to the next."""
         await self.daily_posts.close()
+        await self.job_messages.close()
+        await self.catch_up.close()
         await self.queue.close()
         await self.database.close()
 
@@ -53,11 +55,11 @@ class World:
         self.dreams = self.guild.create_text_channel("dreams")
         self.art = self.guild.create_text_channel("art")
         admins = self.guild.create_role("Admins", permissions=discord.Permissions(manage_guild=True))
-        moderators = self.guild.create_role(
+        self.moderators = self.guild.create_role(
             "Moderators", permissions=discord.Permissions(manage_messages=True)
         )
         self.admin = self.guild.add_member(env.create_user("admin"), roles=[admins])
-        self.moderator = self.guild.add_member(env.create_user("mod"), roles=[moderators])
+        self.moderator = self.guild.add_member(env.create_user("mod"), roles=[self.moderators])
         self.alice = self.guild.add_member(env.create_user("alice"))
 
     async def on(self, times: str = "09:00", zone: str = "Europe/Berlin", days: str = "") -> None:
