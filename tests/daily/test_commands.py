@@ -207,3 +207,10 @@ async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: Wo
     await world.minute("2026-01-01T08:41")
     await world.minute("2026-01-01T09:00")
     assert "fire7 steps=3" in world.seen()[0].content
+
+
+async def test_an_empty_history_says_when_the_first_comes_where_it_is_on(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.admin.send(world.dreams, "!daily history")
+    assert "the first comes <t:" in last(world)
+    assert "turns it on" not in last(world)
