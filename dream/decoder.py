@@ -25,7 +25,6 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
@@ -135,8 +134,6 @@ def _open(data: Data, name: str) -> Image.Image:
     contents = data[:] if isinstance(data, mmap) else data
     try:
         return _OPENERS[name](io.BytesIO(contents))
-    except UnidentifiedImageError:
-        raise PictureError(DAMAGED) from None
     except OSError:
         if name == "BMP" and (image := _bitfields_bmp(contents)):
             return image
@@ -193,9 +190,7 @@ def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     bands = []
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        first = max(
-            0, math.floor((top - 4) * scale)
-        )  # Lanczos needs three rows more
+        first = max(0, math.floor((top - 4) * scale))  # Lanczos needs three rows more
         last = min(image.height, math.ceil((bottom + 4) * scale))
         whole = (first, last) == (0, image.height)
         band = _averageable(image if whole else image.crop((0, first, image.width, last)))

@@ -28,23 +28,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from dream.formats import Limits, PictureError, Probe
+from dream.formats import TOO_EXPENSIVE, Limits, PictureError, Probe
 
 log = logging.getLogger(__name__)
 
-CPU_SECONDS = 2
-"""CPU time for one picture; a photograph of 12 megapixels takes 0.1 (JPEG) to 0.7 (HEIC)."""
-
-MEMORY = 280 * 2**20
-"""Bytes of private memory of one process; the pixels of 50 megapixels take 200 million."""
-
 DEADLINE = 30.0
 """Seconds until a process that does not answer is killed. CPU time ends first, unless the machine is busy."""
-
-TOO_EXPENSIVE = (
-    "That picture takes too much time or memory to open; please make it smaller, or save it as a plain JPEG, "
-    "and send that."
-)
 
 
 class Quarantined:
@@ -248,9 +237,9 @@ def _give_up_rights(limits: Limits) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)  # decoders' warnings
     for what, most in (
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_DATA, MEMORY),
-        (resource.RLIMIT_AS, 2 * MEMORY + 2 * limits.bytes),
+        (resource.RLIMIT_CPU, limits.seconds),
+        (resource.RLIMIT_DATA, limits.memory),
+        (resource.RLIMIT_AS, 2 * (limits.memory + limits.bytes)),
         (resource.RLIMIT_FSIZE, 4 * limits.pixels),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 0),

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from mmap import mmap
 
-from dream.formats import Limits, PictureError
+from dream.formats import TOO_EXPENSIVE, Limits, PictureError
 
 Data = bytes | mmap
 
@@ -95,6 +95,18 @@ def _check_png(data: Data, limits: Limits) -> None:
 
 
 def _check_webp(data: Data, limits: Limits) -> None:
+    match data[12:16]:
+        case b"VP8X":
+            width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        case b"VP8L":
+            (bits,) = struct.unpack_from("<I", data, 21)
+            width, height = bits % 2**14 + 1, (bits >> 14) % 2**14 + 1
+        case _:
+            width, height = (side % 2**14 for side in struct.unpack_from("<HH", data, 26))
+    if width * height > limits.pixels:
+        raise too_large(limits, width, height)
+    if 12 * width * height > limits.memory:  # the decoder has two canvases beside the picture
+        raise PictureError(TOO_EXPENSIVE)
     position, frames = 12, 0
     for _ in range(MAX_CHUNKS):
         kind, length = struct.unpack_from("<4sI", data, position)
