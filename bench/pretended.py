@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 from dream.dreamer import Cancelled, Report
-from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 STEP = 0.05
@@ -17,7 +16,7 @@ def warm() -> None:
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
     """Sleep for the recipe's steps; the result is a few bytes that name the recipe."""
-    recipe = Recipe.parse(work.recipe)
+    recipe = work.recipe
     steps = recipe.steps or 10
     for step in range(steps):
         if cancelled():
@@ -25,6 +24,6 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         time.sleep(STEP)
         on_progress(Progress(step + 1, steps, 1, 1, 0.0))
     report = Report(
-        work.recipe, recipe.network, recipe.layers, "bundled", None, 64, 64, steps, steps * STEP, 0.0, 1.0
+        str(recipe), recipe.network, recipe.layers, "bundled", None, 64, 64, steps, steps * STEP, 0.0, 1.0
     )
-    return Rendered(f"a dream of {work.recipe}".encode(), "dream.png", report)
+    return Rendered(f"a dream of {recipe}".encode(), "dream.png", report)

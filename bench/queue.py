@@ -134,7 +134,7 @@ async def estimates(folder: Path, dreams: int = 60) -> None:
             probe = await farm.probe(picture, Limits())
             foretold = model.seconds(recipe, probe.width, probe.height)
             began = time.monotonic()
-            await farm.dream(f"dream-{number}", Work(picture, str(recipe), preview_size=0))
+            await farm.dream(f"dream-{number}", Work(picture, recipe, preview_size=0))
             took = time.monotonic() - began
             model.learn(recipe, probe.width, probe.height, took)
             errors.append(abs(foretold - took) / took)

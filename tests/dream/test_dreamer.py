@@ -315,13 +315,14 @@ def test_a_bad_picture_is_refused():
 def test_a_worker_gets_bytes_and_gives_bytes(samples, monkeypatch):
     monkeypatch.setattr("dream.render.PREVIEW_SECONDS", 0)
     seen = []
-    work = Work(samples["rocket"], "block4 steps=2 octaves=1 size=200 seed=3", preview_size=64)
+    recipe = Recipe.parse("block4 steps=2 octaves=1 size=200 seed=3")
+    work = Work(samples["rocket"], recipe, preview_size=64)
     rendered = render(work, seen.append)
     assert rendered.filename == "dream.png"
-    assert recipe_in(rendered.data) == rendered.report.recipe == work.recipe
+    assert recipe_in(rendered.data) == rendered.report.recipe == str(recipe)
     assert decode(rendered.data).shape == (133, 200, 3)
     assert [p.done for p in seen] == [0.5, 1]
     assert decode(seen[-1].preview).shape == (43, 64, 3)
-    small = render(Work(samples["rocket"], work.recipe, max_bytes=9000))
+    small = render(Work(samples["rocket"], recipe, max_bytes=9000))
     assert small.filename == "dream.jpg"
     assert len(small.data) <= 9000

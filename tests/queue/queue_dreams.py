@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from dream.dreamer import Cancelled, Report
 from dream.picture import PictureError
-from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 STEP = 0.05
@@ -19,7 +18,7 @@ def warm() -> None:
 
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
-    recipe = Recipe.parse(work.recipe)
+    recipe = work.recipe
     match recipe.seed:
         case 13:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -34,6 +33,6 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         time.sleep(STEP)
         on_progress(Progress(step + 1, steps, 1, 1, 0.0))
     report = Report(
-        work.recipe, recipe.network, recipe.layers, "bundled", None, 8, 8, steps, steps * STEP, 0.0, 1.0
+        str(recipe), recipe.network, recipe.layers, "bundled", None, 8, 8, steps, steps * STEP, 0.0, 1.0
     )
     return Rendered(b"dreamt " + (work.source or b""), "dream.png", report)
