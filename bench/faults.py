@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.wire.client import ROOT, Wire
+from bench.support.discord_client import ROOT, Wire
 
 PICTURE = ROOT / "dream/samples/rocket.jpg"
 UNFINISHED = ("queued", "dreaming", "delivering")

@@ -15,8 +15,8 @@ import discord
 import pytest
 from sqlalchemy import update
 
+from bench.support.discord_client import ROOT, Wire
 from bot.store.daily import PostRow
-from tests.wire.client import ROOT, Wire
 
 if TYPE_CHECKING:
     import simcord
