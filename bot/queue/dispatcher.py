@@ -45,9 +45,10 @@ class Owner(Protocol):
         """A job waits again."""
 
     def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
-        """A run is over. `job` is what its end was recorded as; None: another process, or a member, was first.
+        """A run is over.
 
-        `rendered` is the result, if there is one, which took `seconds`.
+        `job` is as its end was recorded; None if another process, or a member, ended it before. `rendered` is
+        the result, if there is one, which took `seconds`.
         """
 
 

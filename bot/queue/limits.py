@@ -32,8 +32,8 @@ class Excess:
 class Limits:
     """Adds up the unfinished jobs of each member, each server and all.
 
-    A dream that alone exceeds a limit is admitted when nothing else of that member or server is waiting: sizes
-    and steps have limits of their own.
+    A dream that alone exceeds a limit is admitted when nothing else of that member or server is waiting:
+    sizes and steps have limits of their own.
     """
 
     def __init__(self, member: float, server: float, total: float) -> None:

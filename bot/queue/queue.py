@@ -33,7 +33,7 @@ from dream.render import Progress, Rendered, Work
 log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT: Final = 5.0
-"""Seconds within which a picture is probed before its job is admitted; otherwise the dream itself finds out."""
+"""Seconds within which a picture is probed before its job is admitted; later the dream itself tells."""
 PREVIEW_SIZE: Final = 320
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."

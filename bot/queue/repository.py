@@ -74,7 +74,8 @@ class JobRepository:
         """The states of this process's unfinished jobs, oldest first."""
         query = select(Job.id, Job.state).where(Job.state.in_(UNFINISHED), Job.owner == self._lease.owner)
         async with self._database.session() as session, session.begin():
-            return {id: state for id, state in await session.execute(query.order_by(Job.created_at, Job.id))}
+            rows = await session.execute(query.order_by(Job.created_at, Job.id))
+            return dict(rows.tuples())
 
     async def unshown(self) -> Sequence[Job]:
         """This process's jobs whose message is to be sent, or to be edited to show how they ended."""
