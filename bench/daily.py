@@ -31,6 +31,7 @@ import simcord
 from bot.queue.jobs import Ask
 from sqlalchemy import select
 
+from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
@@ -49,7 +50,6 @@ from dream.farm import Farm
 from dream.picture import Limits as PictureLimits
 from dream.picture import Probe
 from dream.render import Progress, Rendered, Work
-from tests.wire.client import Wire
 
 HERE = Path(__file__).parents[1]
 TICK = timedelta(minutes=5)
