@@ -31,6 +31,7 @@ import simcord
 from bot.queue.jobs import Ask
 from sqlalchemy import select
 
+from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
@@ -49,7 +50,6 @@ from dream.farm import Farm
 from dream.picture import Limits as PictureLimits
 from dream.picture import Probe
 from dream.render import Progress, Rendered, Work
-from tests.wire.client import Wire
 
 HERE = Path(__file__).parents[1]
 TICK = timedelta(minutes=5)
@@ -132,7 +132,6 @@ class SimApp(App):
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
     sys.path.insert(0, str(HERE / "tests" / "daily"))
     from days import Life
-
     from tests.daily.test_slots import QUARTERS
 
     for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):
