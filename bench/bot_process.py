@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import pretended
+from bench.support import pretended_dreams
 from bot import run as bot_run
 from config.loading import load_config
 from dream.farm import Farm
@@ -44,7 +44,7 @@ def main() -> int:
     config = load_config()
     farm = None
     if not given.real:
-        farm = Farm(workers=1, memory_limit="0", render=pretended.render, warm=pretended.warm)
+        farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     if given.lag:
         told_to_stop = bot_run.told_to_stop
 

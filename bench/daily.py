@@ -30,6 +30,8 @@ from typing import Any
 import simcord
 from sqlalchemy import select
 
+from bench.support.daily_days import Life
+from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
@@ -55,8 +57,6 @@ from dream.picture import Limits as PictureLimits
 from dream.picture import Probe
 from dream.recipe import Recipe
 from dream.render import Rendered, Work
-from tests.support.daily_days import Life
-from tests.wire.client import Wire
 
 QUARTERS = tuple(at(hour, minute) for hour in range(24) for minute in (0, 15, 30, 45))
 TICK = timedelta(minutes=5)

@@ -20,6 +20,9 @@ from typing import Any, Self
 from dream.backbone.catalog import LAYERS, STAND_INS, Network, NetworkName
 from dream.suggestions import did_you_mean, either
 
+MAX_LENGTH = 2000
+"""The most characters of a recipe's text: room for every valid recipe, and for any Discord message."""
+
 MAX_TERMS = 8
 MAX_CHANNELS = 32
 QUALITIES = ("quick", "normal", "rich")
@@ -175,6 +178,10 @@ class Recipe:
         `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset.
         Raises RecipeError.
         """
+        if len(text) > MAX_LENGTH:
+            raise RecipeError(
+                f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
+            )
         presets = presets or {}
         terms: list[Term] = []
         options: dict[str, Any] = {}
@@ -253,10 +260,10 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
-_TERM = re.compile(
-    r"(?P<sign>[+-]?)(?P<layer>[a-z]+[a-z0-9_]*)"
-    r"(?::(?P<chosen>top\d+|\d+(?:,\d+)*))?"
-    r"(?:\*(?P<weight>-?(?:\d+\.?\d*|\.\d+)))?"
+_TERM = re.compile(  # possessive quantifiers (++, *+) never backtrack: matching takes linear time
+    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+)"
+    r"(?::(?P<chosen>top\d++|\d++(?:,\d++)*+))?+"
+    r"(?:\*(?P<weight>-?(?:\d++\.?\d*+|\.\d++)))?+"
     r"(?=[+-]|$)"
 )
 
@@ -268,9 +275,9 @@ def _terms(word: str, presets: Iterable[str]) -> list[Term]:
     while position < len(word):
         match = _TERM.match(word, position)
         if match is None:
-            known = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
-            if known and known[1] not in LAYERS:
-                raise RecipeError(_unknown(known[1], [*LAYERS, *presets], "layer or preset"))
+            named = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
+            if named and named[1] not in LAYERS:
+                raise RecipeError(_unknown(named[1], [*LAYERS, *presets], "layer or preset"))
             raise RecipeError(
                 f"I can't read “{_short(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
                 "block8+block11."

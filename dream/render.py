@@ -29,7 +29,7 @@ class Work:
     """
 
     source: bytes | None
-    recipe: str
+    recipe: Recipe
     guide: bytes | None = None
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
@@ -70,7 +70,7 @@ def render(
 ) -> Rendered:
     """Dream `work`. `on_progress` gets every step, with a preview now and then.
 
-    Raises PictureError, RecipeError, Cancelled.
+    Raises PictureError, Cancelled.
     """
     last_preview = time.monotonic()
 
@@ -93,15 +93,14 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    recipe = Recipe.parse(work.recipe)
-    if recipe.is_video:
+    if work.recipe.is_video:
         from dream.zoom import zoom
 
         with TemporaryDirectory(prefix="dreambot-") as folder:
             path = Path(folder, "dream.mp4")
-            video = zoom(work.source, recipe, path, max_bytes=work.max_bytes, **options)
+            video = zoom(work.source, work.recipe, path, max_bytes=work.max_bytes, **options)
             return Rendered(path.read_bytes(), path.name, video)
-    result = dreamer.dream(work.source, recipe, **options)
+    result = dreamer.dream(work.source, work.recipe, **options)
     data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
     return Rendered(data, f"dream.{extension}", result.report)
 

@@ -255,7 +255,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer managers the kinds of source and the channels that they see."""
-        if not await is_manager(self.bot, interaction.user, interaction.permissions):
+        if not await is_manager(self.bot, interaction.user):
             return []
         offers = {source: f"{source}: {meaning}" for source, meaning in ui.SOURCES.items()}
         for channel in visible_channels(interaction.user):

@@ -369,7 +369,7 @@ class Queue:
         weights = self.config.weights.inception_v3
         return Work(
             source=pictures.get("source"),
-            recipe=job.recipe,
+            recipe=Recipe.parse(job.recipe),
             guide=pictures.get("guide"),
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,

@@ -137,7 +137,7 @@ def test_a_worker_renders_a_recipe_of_a_video_as_one_no_larger_than_allowed(
     samples: dict[str, bytes],
 ) -> None:
     reported: list[int] = []
-    job = Work(samples["rocket"], f"{QUICK} zoom=1.03 seconds=1", max_bytes=40_000)
+    job = Work(samples["rocket"], Recipe.parse(f"{QUICK} zoom=1.03 seconds=1"), max_bytes=40_000)
     rendered = render(job, on_progress=lambda progress: reported.append(progress.step))
     assert rendered.filename == "dream.mp4"
     assert len(rendered.data) <= 40_000

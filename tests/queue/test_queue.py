@@ -10,10 +10,10 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-import queue_dreams
 import simcord
 from discord.ext import commands
 
+from bench.support import pretended_dreams
 from bot.catch_up import CatchUp
 from bot.clock import MovedClock
 from bot.delivery.job_messages import JobMessages
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    farm = Farm(workers=1, memory_limit="0", render=queue_dreams.render, warm=queue_dreams.warm)
+    farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
     yield farm
     await farm.close()
@@ -91,7 +91,7 @@ class World:
         """The job once it has ended and its message shows it."""
         async with asyncio.timeout(60):
             await self.queue.finished(job.id)
-            while (ended := await self.queue.get(job.id)) and ended.needs_showing:
+            while (ended := await self.queue.get(job.id)) and ended.needs_showing:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert ended
         return ended
@@ -170,17 +170,17 @@ async def test_what_is_no_picture_is_refused_and_nothing_is_left(world: World) -
 
 
 async def test_an_error_is_one_sentence_in_the_status_message(world: World) -> None:
-    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.IS_NO_PICTURE}"))
+    job = await world.ended(await world.ask(f"block8 steps={pretended_dreams.IS_NO_PICTURE}"))
     assert job.state is State.FAILED
     [status] = world.answers()
     assert job.reason in status.content
-    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.BREAKS}"))
+    job = await world.ended(await world.ask(f"block8 steps={pretended_dreams.BREAKS}"))
     assert job.state is State.FAILED
     assert job.reason in world.answers()[-1].content
 
 
 async def test_a_dream_that_kills_its_worker_fails_alone(world: World) -> None:
-    bad = await world.ask(f"block8 seed={queue_dreams.KILLS_ITS_WORKER}")
+    bad = await world.ask(f"block8 steps={pretended_dreams.KILLS_ITS_WORKER}")
     good = [await world.ask() for _ in range(3)]
     assert [(await world.ended(job)).state for job in good] == [State.DONE] * 3
     assert (await world.ended(bad)).state is State.FAILED

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from dream.dreamer import Report
 from dream.picture import PictureError
-from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 
@@ -13,8 +12,8 @@ def warm() -> None:
 
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
-    recipe = Recipe.parse(work.recipe)
+    recipe = work.recipe
     if recipe.steps == 13:
         raise PictureError("This dream was not to be.")
-    report = Report(work.recipe, recipe.network, recipe.layers, "bundled", None, 8, 8, 1, 0.1, 0.0, 1.0)
+    report = Report(str(recipe), recipe.network, recipe.layers, "bundled", None, 8, 8, 1, 0.1, 0.0, 1.0)
     return Rendered(b"dreamt " + (work.source or b"of a sky")[:100], "dream.jpg", report)

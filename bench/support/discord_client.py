@@ -39,7 +39,7 @@ class Wire:
         }
 
     async def __aenter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.wire.discord", "0", *self.options]
+        command = [sys.executable, "-m", "bench.support.discord_server", "0", *self.options]
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE
         )

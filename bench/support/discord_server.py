@@ -4,10 +4,10 @@ Where the bot logs in by itself, or must die, SimCord cannot help: this server i
 and WebSocket code. It enforces nonces, paces with Discord's rate-limit headers and 429s, splits servers over
 shards and keeps what was posted while bots come and go. It listens on loopback alone.
 
-    python -m tests.wire.discord PORT [--servers N] [--no-limits] [--no-intents]
+    python -m bench.support.discord_server PORT [--servers N] [--no-limits] [--no-intents]
 
-The bot's side is `/api/v10` (token `wire`). The test's side is JSON over `/control`; `Wire` in client.py
-speaks it:
+The bot's side is `/api/v10` (token `wire`). The test's side is JSON over `/control`, which `Wire` in
+discord_client.py speaks:
 
     POST /control/say          channel, author, content, attachments: [{filename, data: base64}], reply_to
                                -> the message
