@@ -101,7 +101,11 @@ class DreamBot(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         self.queue.attach(self)
         self.daily.attach(self)
-        await self.tree.sync()
+        try:
+            await self.tree.sync()
+        except (discord.HTTPException, app_commands.AppCommandError) as refused:
+            reason = " ".join(str(refused).split())
+            log.error("Discord refuses the slash commands; text commands and older ones work: %s", reason)
 
     @property
     def invite(self) -> str:

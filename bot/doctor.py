@@ -97,7 +97,8 @@ async def _database(config: Config) -> Findings:
 async def _discord(config: Config) -> Findings:
     import discord
 
-    from bot.run import BAD_TOKEN, NO_INTENT, NO_TOKEN, point_at
+    from bot.gateway import point_at
+    from bot.run import BAD_TOKEN, NO_INTENT, NO_TOKEN
 
     if config.token is None:
         yield Level.NOTE, NO_TOKEN

@@ -161,3 +161,61 @@ async def test_importing_the_bot_loads_neither_tensorflow_nor_dask_nor_alembic()
     )
     printed, _ = await python.communicate()
     assert not {"tensorflow", "keras", "distributed", "dask", "alembic"} & {*printed.decode().split()}
+
+
+async def lines(bot: asyncio.subprocess.Process, wanted: str) -> list[str]:
+    """What it logs until a line with `wanted` in it."""
+    assert bot.stderr
+    heard: list[str] = []
+    async with asyncio.timeout(60):
+        while not heard or wanted not in heard[-1]:
+            heard.append((await bot.stderr.readline()).decode())
+    return heard
+
+
+async def answered(wire: Wire) -> None:
+    """It still hears and answers."""
+    before = len(await wire.answers())
+    await wire.say("!layers")
+    await wire.until(lambda answers: len(answers) > before)
+
+
+@pytest.mark.parametrize("text", ['{"op": 0, "s": 9, "t": "CHANNEL_CREATE", "d": {"id": "x"}}', "}{", "[]"])
+async def test_a_gateway_event_that_cannot_be_read_is_skipped(tmp_path: Path, text: str) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING) as bot:
+        await connected(wire)
+        await answered(wire)
+        await wire.call("event", text=text)
+        *before, line = await lines(bot, "Skipped a gateway event")
+        assert ("CHANNEL_CREATE" in line) == ("CHANNEL_CREATE" in text)
+        await answered(wire)
+        assert "Traceback" not in str(before)
+
+
+async def test_a_session_that_cannot_be_resumed_begins_anew_at_the_gateway_that_the_api_names(
+    tmp_path: Path,
+) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING):
+        await connected(wire)
+        await wire.call("drop")
+        await connected(wire)
+        await answered(wire)
+
+
+async def test_an_attempt_to_reconnect_is_one_line(tmp_path: Path) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING) as bot:
+        await connected(wire)
+        wire.process.kill()
+        *before, line = await lines(bot, "Attempting a reconnect")
+        assert "Connect call failed" in line
+        assert len(before) <= 1
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_text_commands_work_where_slash_commands_are_refused(tmp_path: Path, status: int) -> None:
+    async with Wire() as wire:
+        await wire.call("fail", method="PUT", path="/commands$", status=status)
+        async with running(wire, tmp_path, PRETENDING) as bot:
+            await connected(wire)
+            await answered(wire)
+            assert "text commands" in (await lines(bot, "slash commands"))[-1]
