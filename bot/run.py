@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 from discord.http import Route
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import App
 from bot.gateway import ask_for_gateway, install, point_at
 from bot.store.database import StoreError
 from config.loader import ConfigError
+from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
+from dream.backbone.loading import statuses
+from dream.environment import forget_secrets
 from dream.farm import FarmError
 
 if TYPE_CHECKING:
@@ -43,8 +47,8 @@ NO_INTENT = (
 
 TORN_TOKEN = "The token has a space or a line break in it: copy it again, in one line."
 
-SECRETS = ("DISCORD_TOKEN", "DREAMBOT_STORE__URL")
-"""Environment variables that hold, or may hold, what no worker is to know."""
+DATABASE_PATIENCE = 30.0
+"""Seconds that a database which is away, such as a PostgreSQL that starts, is waited for."""
 
 
 class StartError(Exception):
@@ -56,6 +60,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
 
     `farm` takes the place of the one that `config` describes: benches hand in one whose dreams only sleep.
     """
+    os.umask(0o077)  # pictures, tokens of interactions and keys: nobody else's business
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for talkative in ("discord", "distributed", "apscheduler", "alembic"):
@@ -69,7 +74,8 @@ def run(config: Config, farm: Farm | None = None) -> int:
 
 
 async def _run(config: Config, farm: Farm | None) -> None:
-    token = take_token(config)
+    token = read_token(config)
+    forget_secrets()
     point_at(config.discord.api)
     install()
     app = App(config, farm=farm)
@@ -94,6 +100,10 @@ async def _run(config: Config, farm: Farm | None) -> None:
             grace = config.queue.grace
         except discord.PrivilegedIntentsRequired:
             raise StartError(NO_INTENT) from None
+        except SQLAlchemyError as error:
+            raise StartError(f"The database failed while the bot started: {_first_line(error)}") from None
+        except discord.GatewayNotFound as error:
+            raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
         except discord.ConnectionClosed as closed:
             raise StartError(
                 BAD_TOKEN if closed.code == 4004 else f"Discord ended the connection: {closed}"
@@ -102,23 +112,33 @@ async def _run(config: Config, farm: Farm | None) -> None:
             await app.close(grace)
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 async def _start(app: App, token: str) -> None:
-    await app.open_store()
+    await app.open_store(DATABASE_PATIENCE)
     await _log_in(app.bot, token)
     print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
     await app.open_farm()
+    await asyncio.to_thread(_tell_of_weights, app.config)
 
 
-def take_token(config: Config) -> str:
-    """Read the bot's token, once, and take all secrets out of the environment, which children inherit."""
-    token = config.token
-    for name in SECRETS:
-        os.environ.pop(name, None)
-    if token is None:
+def _tell_of_weights(config: Config) -> None:
+    if not config.farm.scheduler:  # else they are on the workers' machines
+        for status in statuses(config.weights.inception_v3):
+            if not status.ready:
+                log.warning("%s's weights: %s", NETWORKS[status.network].title, status.detail)
+
+
+def read_token(config: Config) -> str:
+    """The bot's token. Raises StartError where there is none, or what cannot be one, and ConfigError."""
+    token = config.token.get_secret_value() if config.token else ""
+    if not token:
         raise StartError(NO_TOKEN)
-    if any(letter.isspace() for letter in token.get_secret_value()):
+    if any(letter.isspace() for letter in token):
         raise StartError(TORN_TOKEN)
-    return token.get_secret_value()
+    return token
 
 
 async def _log_in(bot: DreamBot, token: str) -> None:

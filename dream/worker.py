@@ -47,7 +47,11 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
     async def setup(self, worker: Worker) -> None:
         """Warm up; the worker joins its scheduler only after this."""
         self._worker = worker
-        await asyncio.to_thread(self._warm_politely)
+        try:
+            await asyncio.to_thread(self._warm_politely)
+        except Exception as error:
+            log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
+            raise
 
     def _warm_politely(self) -> None:
         give_way()
