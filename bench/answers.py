@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from bench.support.discord_client import ROOT, Wire
 from bench.table import percentile, row
-from tests.wire.client import ROOT, Wire
 
 CHANNELS = 100
 TEXT_RATE, SLASH_RATE = 25, 50

@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import pretended
+from bench.support import pretended_dreams
 from bot import run as bot_run
-from config.loader import load_config
+from config.loading import load_config
 from dream.farm import Farm
 
 BEAT = 0.005
@@ -44,7 +44,7 @@ def main() -> int:
     config = load_config()
     farm = None
     if not given.real:
-        farm = Farm(workers=1, memory_limit="0", render=pretended.render, warm=pretended.warm)
+        farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     if given.lag:
         told_to_stop = bot_run.told_to_stop
 

@@ -394,7 +394,8 @@ def _memory(path: str) -> None:
     """Render the file's dream at its own size in a few steps; print this process' peak resident bytes."""
     with Image.open(path) as image:
         size = image.width
-    render(Work(Path(path).read_bytes(), f"{LAYER} size={size} steps=2 seed=1"))
+    recipe = Recipe.parse(f"{LAYER} size={size} steps=2 seed=1")
+    render(Work(Path(path).read_bytes(), recipe))
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) * 1024)
 

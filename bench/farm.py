@@ -24,8 +24,9 @@ from bench.table import row
 from dream.dreamer import Cancelled
 from dream.farm import Farm
 from dream.picture import PictureError
+from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work, render, warm
-from dream.worker import give_way
+from dream.worker import lower_priority
 
 PICTURE = (Path(__file__).parents[1] / "dream/samples/chelsea.jpg").read_bytes()
 RECIPE = "block8+block11 size=512 seed=1"
@@ -62,14 +63,14 @@ def nothing(work: Work, *_: object) -> Rendered:
 
 async def steps_inside() -> float:
     async with Farm(render=timed) as farm:
-        work = Work(PICTURE, f"{RECIPE} steps=12")
+        work = Work(PICTURE, Recipe.parse(f"{RECIPE} steps=12"))
         return min([float((await farm.dream(f"{i}", work)).data) for i in range(4)])
 
 
 def steps_outside() -> float:
-    give_way()  # as workers do: on a machine that has other work, too, priority would make all the difference
+    lower_priority()  # as workers do: on a machine that has other work, priority makes all the difference
     warm()
-    work = Work(PICTURE, f"{RECIPE} steps=12")
+    work = Work(PICTURE, Recipe.parse(f"{RECIPE} steps=12"))
     return min(float(timed(work, lambda progress: None, lambda: False).data) for _ in range(4))
 
 
@@ -120,7 +121,7 @@ async def asking() -> None:
         row("  its warm worker", worker_memory(), "MB resident")
         row(
             "a dream of nothing, there and back",
-            await median_of(100, lambda i: farm.dream(f"{i}", Work(None, ""))),
+            await median_of(100, lambda i: farm.dream(f"{i}", Work(None, Recipe.parse(RECIPE)))),
             "ms",
         )
         row("a look at a picture", await median_of(50, lambda i: farm.probe(PICTURE)), "ms")
@@ -130,7 +131,7 @@ async def dreaming() -> None:
     noise = io.BytesIO()
     side = int((MEGABYTES * 1e6 / 3) ** 0.5)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)).save(noise, "PNG")
-    work = Work(noise.getvalue(), RECIPE)
+    work = Work(noise.getvalue(), Recipe.parse(RECIPE))
     async with Farm(render=heavy) as farm:
         await farm.dream("first", work)
         async with lag() as late:
@@ -162,7 +163,7 @@ async def dreaming() -> None:
 async def freed(farm: Farm, number: int) -> float:
     """The seconds from a cancel until the worker has taken and ended the next task."""
     begun = asyncio.Event()
-    work = Work(PICTURE, f"{RECIPE} steps=100")
+    work = Work(PICTURE, Recipe.parse(f"{RECIPE} steps=100"))
     dream = asyncio.create_task(farm.dream(f"cancelled-{number}", work, lambda progress: begun.set()))
     await begun.wait()
     began = time.perf_counter()
@@ -170,13 +171,13 @@ async def freed(farm: Farm, number: int) -> float:
     with contextlib.suppress(Cancelled):
         await dream
     with contextlib.suppress(PictureError):
-        await farm.dream(f"refused-{number}", Work(b"", RECIPE))
+        await farm.dream(f"refused-{number}", Work(b"", Recipe.parse(RECIPE)))
     return time.perf_counter() - began
 
 
 async def throughput(workers: int) -> float:
     """Dreams a minute of a farm with so many workers."""
-    work = Work(PICTURE, RECIPE)
+    work = Work(PICTURE, Recipe.parse(RECIPE))
     async with Farm(workers=workers) as farm:
         await asyncio.gather(*(farm.dream(f"first-{i}", work) for i in range(2 * workers)))
         began = time.perf_counter()

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from config.loader import Config, ConfigError, Problem
+from config.problems import ConfigError, Problem
+from config.schema import Config
 
 Pseudonym = Callable[[int], str]
 """From a member's id to the 34 characters that stand for it, always the same ones."""

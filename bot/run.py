@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.app import App
 from bot.gateway import ask_for_gateway, install, point_at
 from bot.store.database import StoreError
-from config.loader import ConfigError
+from config.problems import ConfigError
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
@@ -27,7 +27,7 @@ from dream.farm import FarmError
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
-    from config.loader import Config
+    from config.schema import Config
     from dream.farm import Farm
 
 log = logging.getLogger(__name__)

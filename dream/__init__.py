@@ -3,17 +3,17 @@
     from dream import dream
     result = dream(open("cat.jpg", "rb").read(), "block8+block11 octaves=5")
 
-Everything is imported only when it is used: `dream.recipe` alone never loads TensorFlow.
+Modules are imported when they are first used: `dream.recipe` alone never loads TensorFlow.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dream.clouds import sky
     from dream.dreamer import Cancelled, Dream, Progress, Report, dream
     from dream.picture import Limits, PictureError, decode, encode
     from dream.recipe import Recipe, RecipeError
-    from dream.sky import sky
 
 __all__ = [
     "Cancelled",
@@ -30,18 +30,18 @@ __all__ = [
     "sky",
 ]
 
-_HOMES = {
+_MODULES = {
+    "dream.clouds": ("sky",),
     "dream.dreamer": ("Cancelled", "Dream", "Progress", "Report", "dream"),
     "dream.picture": ("Limits", "PictureError", "decode", "encode"),
     "dream.recipe": ("Recipe", "RecipeError"),
-    "dream.sky": ("sky",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            value = globals()[name] = getattr(import_module(home), name)
+            value = globals()[name] = getattr(import_module(module), name)
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

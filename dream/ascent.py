@@ -1,8 +1,8 @@
-"""Gradient ascent on one picture of any size: jitter, tiles, smoothing, steps.
+"""Gradient ascent on the pixels of one picture of any size: jitter, tiles, smoothing, steps.
 
-Each step rolls the picture by a random few pixels (so that the network's grid never shows), takes the
-objective's gradient, tile by tile if the picture is larger than one, smooths it, scales it to unit deviation
-over the whole picture, and moves the picture along it.
+Each step rolls the picture by a random offset (jitter, which hides the network's stride), computes the
+objective's gradient, tile by tile if the picture is larger than one, blurs it, scales it to unit standard
+deviation over the whole picture, and adds it times the step size to the picture.
 """
 
 import functools
@@ -16,55 +16,56 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dream.backbone import runtime
+from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import Backbone
-from dream.backbone.trunk import Trunk
-from dream.objective import Measure, Objective, measured
+from dream.objective import Objective, Statistic, term_values
 from dream.picture import Pixels
 from dream.tiles import GRID, OVERLAP, Span, cut, paste, tiles
 
 log = logging.getLogger(__name__)
 
 LARGEST_TILE = 1088
-"""A tile has at most this many pixels, squared, on a CPU; a GPU's are as large as its memory allows."""
+"""The side, in pixels, of the largest square tile on a CPU; on a GPU its memory decides."""
 
 BYTES_PER_PIXEL = 1000
-"""What a gradient takes of a GPU's memory, generously: on a CPU it takes 350 in bfloat16, 500 in float32."""
+"""An upper bound of the GPU memory that a gradient takes; on a CPU 350 were measured in bfloat16, 500 in
+float32."""
 
 BLURS = {0.85: 1, 1.7: 1, 3.4: 2}
-"""The Gaussians whose sum smooths a gradient: their deviations in pixels, and their weights."""
+"""The Gaussian kernels whose weighted sum blurs a gradient: standard deviations in pixels, and weights."""
 
 CLIP = 3.0
-"""No pixel moves more than this many deviations in a step."""
+"""The most that one step changes a pixel, in standard deviations of the gradient."""
 
-CACHED = 2**17
-"""About how many numbers of a picture, and as many of its gradient, fit into a processor core's cache."""
+CACHE_FLOATS = 2**17
+"""About how many floats of a picture, and as many of its gradient, fit into a processor core's cache."""
 
-PLAIN_COLORS = np.eye(3, dtype=np.float32)
+IDENTITY = np.eye(3, dtype=np.float32)
 
 _NATURAL_COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
 """A square root of the covariance of natural photographs' colours, after lucid (Olah et al., 2017)."""
 
 
-def palette(picture: Pixels) -> NDArray[np.float32]:
-    """The (3, 3) matrix that leads a dream's colours towards those of `picture`.
+def color_transform(picture: Pixels) -> NDArray[np.float32]:
+    """The (3, 3) matrix by which each pixel's gradient is multiplied, so that colours stay near `picture`'s.
 
-    A gradient multiplied by the covariance of a picture's colours moves mostly along the colours that vary in
-    it. This is a mixture of that, of the same for natural photographs, and of plain colours.
+    A gradient multiplied by the covariance of a picture's colours points mostly along the colours that vary
+    in it. The matrix is a weighted sum of that covariance, of natural photographs' and of the identity.
     """
     colors = picture.reshape(-1, 3)[:: max(1, picture.size // 300_000)]
-    parts = (np.cov(colors, rowvar=False, bias=True), _NATURAL_COLORS @ _NATURAL_COLORS.T, PLAIN_COLORS)
-    shares = (0.5, 0.2, 0.3)
+    parts = (np.cov(colors, rowvar=False, bias=True), _NATURAL_COLORS @ _NATURAL_COLORS.T, IDENTITY)
+    weights = (0.5, 0.2, 0.3)
     units = (part / (np.linalg.norm(part) + 1e-9) for part in parts)
-    mixed = np.sum([share * unit for share, unit in zip(shares, units, strict=True)], axis=0)
-    return np.asarray(mixed, np.float32)
+    total = np.sum([weight * unit for weight, unit in zip(weights, units, strict=True)], axis=0)
+    return np.asarray(total, np.float32)
 
 
 class Ascent:
-    """Climbs an objective of a network on pictures of any size.
+    """Gradient ascent of an objective of a network, on pictures of any size.
 
-    `colors` is a (3, 3) matrix that the colours of every gradient are multiplied by, see `palette`. `smooth`
-    scales the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before every gradient and
-    may raise to stop.
+    `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
+    the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before the network is run on a tile
+    and may raise to stop.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Ascent:
         backbone: Backbone,
         objective: Objective,
         *,
-        colors: NDArray[np.float32] = PLAIN_COLORS,
+        colors: NDArray[np.float32] = IDENTITY,
         smooth: float = 1.0,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
@@ -81,37 +82,40 @@ class Ascent:
         self._colors = tf.constant(colors)
         self._smooth = smooth
         self._before_tile = before_tile
-        self._look, self._climb = compiled(backbone, objective.layers, objective.measure)
-        self._sizes: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._evaluate_tile, self._differentiate_tile = compiled(
+            backbone, objective.layers, objective.statistic
+        )
+        self._magnitudes: NDArray[np.float32] = np.zeros(0, np.float32)
 
-    def measure(self, picture: Pixels) -> float:
+    def evaluate(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
-        values, _ = self._within_memory(lambda: self._survey(picture), picture)
+        values, _ = self._within_memory(lambda: self._evaluate_terms(picture), picture)
         return self._objective.value(values)
 
-    def step(self, picture: Pixels, strength: float, random: np.random.Generator) -> float:
-        """Move `picture`, in place, by `strength` (a share of the range) up the objective.
+    def step(self, picture: Pixels, step_size: float, random: np.random.Generator) -> float:
+        """Take one step of gradient ascent on `picture`, in place; returns the objective before it.
 
-        Returns the objective as it was before.
+        `step_size` is the standard deviation of the change, in units of the pixels' range. `random` decides
+        the jitter.
         """
         down, right = random.integers(GRID, size=2).tolist()
-        if not self._sizes.size:
-            _, self._sizes = self._within_memory(lambda: self._survey(picture), picture)
+        if not self._magnitudes.size:
+            _, self._magnitudes = self._within_memory(lambda: self._evaluate_terms(picture), picture)
         gradient, values = self._within_memory(lambda: self._gradient(picture, (down, right)), picture)
         deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
-        _move(picture, gradient, strength / deviation, CLIP * strength)
+        _add_clipped(picture, gradient, step_size / deviation, CLIP * step_size)
         return self._objective.value(values)
 
     def _within_memory(
-        self, look: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]], picture: Pixels
+        self, compute: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]], picture: Pixels
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What `look` at `picture` returns, with tiles of half the side whenever memory runs out.
+        """The result of `compute` on `picture`; whenever memory runs out, again with tiles of half the side.
 
-        Raises ResourceExhaustedError if it does with the smallest ones.
+        Raises ResourceExhaustedError if memory runs out with the smallest tiles, too.
         """
         while True:
             try:
-                return look()
+                return compute()
             except tf.errors.ResourceExhaustedError:
                 tile = min(self.tile, math.isqrt(picture.shape[0] * picture.shape[1])) // 2
                 if tile < 2 * OVERLAP:
@@ -122,41 +126,44 @@ class Ascent:
     def _gradient(
         self, picture: Pixels, shift: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The smoothed gradient on `picture` and the terms' values.
+        """The blurred gradient on `picture` rolled by `shift` (rows, columns), and the terms' values.
 
-        The gradient has the shape (colours, height, width), and mean 0 in each colour. The network looks at
-        the picture rolled by `shift`. Raises ResourceExhaustedError.
+        The gradient is that of `picture` itself, not rolled, of shape (colours, height, width), and has mean
+        0 in each colour. Raises ResourceExhaustedError.
         """
         height, width, colors = picture.shape
         gradient = np.empty((colors, height, width), np.float32)
-        values = np.zeros(len(self._sizes), np.float32)
-        sizes = np.zeros_like(values)
+        values = np.zeros(len(self._magnitudes), np.float32)
+        magnitudes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            seen, size, slope = self._climb(
+            tile_values, tile_magnitudes, tile_gradient = self._differentiate_tile(
                 tf.constant(cut(picture, rows, columns, shift)[None]),
-                self._objective.weights / tf.constant(self._sizes),
+                self._objective.weights / tf.constant(self._magnitudes),
                 self._objective.masks,
                 self._objective.guides,
                 self._colors,
                 *_responses(rows.size, columns.size, self._smooth),
             )
-            paste(slope.numpy(), gradient, rows, columns, shift)
-            values += share * seen.numpy()
-            sizes += share * size.numpy()
+            paste(tile_gradient.numpy(), gradient, rows, columns, shift)
+            values += share * tile_values.numpy()
+            magnitudes += share * tile_magnitudes.numpy()
         gradient -= gradient.mean(axis=(1, 2), keepdims=True)
-        self._sizes = np.maximum(sizes, 1e-9)
+        self._magnitudes = np.maximum(magnitudes, 1e-9)
         return gradient, values
 
-    def _survey(self, picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The terms' values and sizes on all of `picture`."""
-        values = sizes = np.zeros(1, np.float32)
+    def _evaluate_terms(self, picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The terms' values and magnitudes on all of `picture`; both of shape (terms,)."""
+        values = magnitudes = np.zeros(1, np.float32)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
             tile = tf.constant(cut(picture, rows, columns)[None])
-            seen, size = self._look(tile, self._objective.masks, self._objective.guides)
-            values, sizes = values + share * seen.numpy(), sizes + share * size.numpy()
-        return values, np.maximum(sizes, 1e-9)
+            tile_values, tile_magnitudes = self._evaluate_tile(
+                tile, self._objective.masks, self._objective.guides
+            )
+            values = values + share * tile_values.numpy()
+            magnitudes = magnitudes + share * tile_magnitudes.numpy()
+        return values, np.maximum(magnitudes, 1e-9)
 
     def _tiles(self, picture: Pixels) -> Iterator[tuple[Span, Span, float]]:
         """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
@@ -173,12 +180,12 @@ def largest_tile(free: int | None) -> int:
     return min(max(side // GRID * GRID, 4 * OVERLAP), 4096)
 
 
-def _move(picture: Pixels, gradient: NDArray[np.float32], scale: float, most: float) -> None:
-    """Add `gradient` times `scale`, but nowhere more than `most`, to `picture`, in place; it stays in [0, 1].
+def _add_clipped(picture: Pixels, gradient: NDArray[np.float32], scale: float, most: float) -> None:
+    """Add `scale * gradient`, clipped to [-most, most], to `picture` in place, and clip that to [0, 1].
 
-    A few rows at a time, so that they stay in the processor's cache. `gradient` is used up.
+    Works on a few rows at a time, which fit into the processor's cache. `gradient` is overwritten.
     """
-    rows = max(1, CACHED // picture[0].size)
+    rows = max(1, CACHE_FLOATS // picture[0].size)
     for top in range(0, len(picture), rows):
         change, part = gradient[:, top : top + rows], picture[top : top + rows]
         change *= scale
@@ -189,7 +196,10 @@ def _move(picture: Pixels, gradient: NDArray[np.float32], scale: float, most: fl
 
 @functools.lru_cache(maxsize=64)
 def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """How much of each spatial frequency each of the blurs keeps, down a picture and across it."""
+    """The frequency responses of the blurs, along rows and columns: (blurs, height) and (blurs, width//2+1).
+
+    The weights of the blurs are contained in the second.
+    """
     deviations = np.pi * smooth * np.array(list(BLURS))[:, None]
     down = np.exp(-2 * (deviations * np.fft.fftfreq(height)) ** 2)
     across = np.exp(-2 * (deviations * np.fft.rfftfreq(width)) ** 2) * np.array(list(BLURS.values()))[:, None]
@@ -197,35 +207,40 @@ def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Te
 
 
 @functools.lru_cache(maxsize=6)
-def compiled(backbone: Backbone, layers: tuple[str, ...], measure: Measure) -> tuple[Any, Any]:
-    """The functions that look at and climb `layers`, each traced once for pictures of every size."""
-    trunk = Trunk(backbone.model, layers, runtime.fast_dtype())
+def compiled(backbone: Backbone, layers: tuple[str, ...], statistic: Statistic) -> tuple[Any, Any]:
+    """Two TensorFlow functions of one tile, each traced once for tiles of every size.
+
+    The first evaluates the terms and returns values and magnitudes; the second returns these and the blurred
+    gradient, of shape (colours, height, width), of the values' weighted sum.
+    """
+    extract = FeatureExtractor(backbone.model, layers, runtime.fast_dtype())
     channels = [backbone.model.output[layer].shape[-1] for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
     masks = tuple(tf.TensorSpec((c,)) for c in channels)
-    guides = tuple(tf.TensorSpec((c, None)) for c in channels) if measure == "guided" else ()
+    guides = tuple(tf.TensorSpec((c, None)) for c in channels) if statistic == "guided" else ()
 
     @tf.function(input_signature=(picture, masks, guides), autograph=False)
-    def look(picture: Any, masks: Any, guides: Any) -> Any:
-        return measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
+    def evaluate(picture: Any, masks: Any, guides: Any) -> Any:
+        return term_values(statistic, extract(backbone.preprocess(picture)), masks, guides)
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((len(BLURS), None))
 
     @tf.function(
         input_signature=(picture, weights, masks, guides, colors, response, response), autograph=False
     )
-    def climb(
+    def differentiate(
         picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, down: Any, across: Any
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
-            values, sizes = measured(measure, trunk(backbone.preprocess(picture)), masks, guides)
+            activations = extract(backbone.preprocess(picture))
+            values, magnitudes = term_values(statistic, activations, masks, guides)
             total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
         shape = tf.shape(picture)[1:3]
         gradient = tf.reshape(tape.gradient(total, picture), (-1, 3))
         planes = tf.reshape(tf.matmul(colors, gradient, transpose_b=True), (3, shape[0], shape[1]))
         kept = tf.cast(tf.matmul(down, across, transpose_a=True), tf.complex64)
-        return values, sizes, tf.signal.irfft2d(tf.signal.rfft2d(planes) * kept, shape)
+        return values, magnitudes, tf.signal.irfft2d(tf.signal.rfft2d(planes) * kept, shape)
 
-    return look, climb
+    return evaluate, differentiate

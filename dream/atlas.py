@@ -1,8 +1,8 @@
-"""What each layer dreams of by itself, from a grey sky: the pictures that `layers` shows.
+"""Contact sheets of what each layer of a network produces, starting from a grey sky.
 
     python -m dream.atlas [NETWORK ...]
 
-makes them anew: a JPEG per network in dream/layers, each layer with two of its channels under it.
+writes one JPEG per network to dream/layers: every layer, and below it two of its channels.
 """
 
 import sys
@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dream.backbone.catalog import NETWORKS, NetworkName
+from dream.clouds import sky
 from dream.dreamer import dream
 from dream.picture import Pixels, to_bytes
-from dream.sky import sky
 
 FOLDER = Path(__file__).parent / "layers"
 
 CHANNELS: dict[str, tuple[int, int]] = {"block9": (102, 85), "block12": (27, 126)}
-"""Two channels of a layer that are worth a look, chosen by eye; else those at thirds of their number."""
+"""The two channels shown of a layer, chosen by eye; of others, those at a third and two thirds."""
 
 _TILE = 192
 _SMALL = _TILE // 2

@@ -1,7 +1,8 @@
-"""The whole dream: from a picture and a recipe to the dreamt picture.
+"""From a picture and a recipe to the dreamt picture.
 
-It grows through octaves: dreamt small first, then enlarged onto the photograph's own detail at the next size
-and dreamt further (google/deepdream's notebook, 2015). TensorFlow is imported when the first dream begins.
+Gradient ascent runs over octaves: at the smallest size first, then at each larger one on the source plus the
+enlarged change so far, which brings back the source's detail (google/deepdream's notebook, 2015). TensorFlow
+is imported when the first dream begins.
 """
 
 import dataclasses
@@ -10,29 +11,46 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dream.backbone import runtime
 from dream.backbone.catalog import NetworkName
+from dream.clouds import sky
 from dream.octaves import final_size, octaves
-from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
+from dream.picture import (
+    DEFAULT_LIMITS,
+    Limits,
+    PictureError,
+    PictureFile,
+    Pixels,
+    Probe,
+    contents,
+    decode,
+    load,
+    resize,
+)
 from dream.recipe import Recipe
-from dream.sky import sky
 
-EASING = 0.6
-"""How much farther than its average step an octave's first step goes, and how much less far its last."""
+DECAY = 0.6
+"""An octave's step sizes fall linearly from 1 + DECAY to 1 - DECAY times their mean."""
+
+
+Picture = PictureFile | NDArray[Any] | None
+"""What to dream on: a file, pixels (float in [0, 1], or 8 bits) of shape (height, width, 3), or None."""
 
 
 class Cancelled(Exception):  # noqa: N818
-    """The dream was stopped by whoever asked for it."""
+    """The dream was cancelled by its caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dream has come.
+    """A step that was taken: `step` of `steps`, over all octaves, in `octave` of `octaves`.
 
-    `step` of `steps` counts over all octaves. `preview()` is what the dream looks like now.
+    `objective` is its value before the step. `preview()` returns the pixels after it.
     """
 
     step: int
@@ -45,11 +63,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was dreamt and how.
+    """How a dream was computed.
 
-    `weights` is "imagenet" (Keras' own), "bundled" or the path of the operator's file. `fallback` is None, or
-    the layers of InceptionV3 that were asked for and that bundled ones stood in for. `objective_before` and
-    `objective_after` are the recipe's objective on the picture and on the dream, at the dream's size.
+    `recipe` is the full text, seed included. `weights` is "imagenet" (Keras' own), "bundled" or the path of
+    the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for and substituted.
+    `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
+    size.
     """
 
     recipe: str
@@ -66,7 +85,7 @@ class Report:
 
     @property
     def note(self) -> str | None:
-        """One honest line for people if another network dreamt than the one asked for."""
+        """A sentence for people if another network was used than the one asked for."""
         if self.fallback is None:
             return None
         return (
@@ -77,25 +96,25 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Dream:
-    """A finished dream."""
+    """The result: pixels of shape (height, width, 3) in [0, 1], and how they were computed."""
 
     pixels: Pixels
     report: Report
 
 
 def dream(
-    picture: bytes | Pixels | None,
+    picture: Picture,
     recipe: Recipe | str,
     *,
-    guide: bytes | Pixels | None = None,
+    guide: Picture = None,
     inception_v3: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Dream:
-    """Dream of `recipe` on `picture`: a file's bytes, pixels, or None for a generated sky.
+    """Dream of `recipe` on `picture`: a file (path, contents or file object), pixels, or None for a sky.
 
-    `guide` is a second picture that says what to look for. `inception_v3` names a weights file for that
+    `guide` is a second picture whose features are to appear. `inception_v3` names a weights file for that
     network instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before
     every gradient. The same picture, recipe, seed and weights give the same pixels on the same machine.
 
@@ -108,7 +127,7 @@ def dream(
 
 
 class Dreamer:
-    """A picture and a recipe made ready: the network loaded, the picture decoded, the objective set.
+    """One dream prepared: the network loaded, the picture decoded, the objective built.
 
     The arguments are those of `dream`. `asked` is the recipe asked for, with its seed, and `recipe` the one
     that will be dreamt, complete. `source` holds the picture's pixels, `size` is the result's (width,
@@ -117,17 +136,17 @@ class Dreamer:
 
     def __init__(
         self,
-        picture: bytes | Pixels | None,
+        picture: Picture,
         recipe: Recipe | str,
         *,
-        guide: bytes | Pixels | None = None,
+        guide: Picture = None,
         inception_v3: Path | str | None = None,
         limits: Limits = DEFAULT_LIMITS,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._started = time.perf_counter()
         runtime.start()
-        from dream.ascent import Ascent, palette
+        from dream.ascent import Ascent, color_transform
         from dream.backbone.loading import load
         from dream.objective import objective
 
@@ -145,20 +164,24 @@ class Dreamer:
             if cancelled():
                 raise Cancelled
 
-        leader = decode(guide, limits) if isinstance(guide, bytes) else guide
+        guide_pixels = None
+        if guide is not None:
+            guide_pixels = (
+                _checked(guide) if isinstance(guide, np.ndarray) else decode(contents(guide), limits)
+            )
         self.ascent = Ascent(
             backbone,
-            objective(self.recipe, backbone, self.source, leader),
-            colors=palette(self.source),
+            objective(self.recipe, backbone, self.source, guide_pixels),
+            colors=color_transform(self.source),
             smooth=self.recipe.smooth or 0,
             before_tile=stop_if_cancelled,
         )
         self.asked, self._backbone, self._fallback = recipe, backbone, fallback
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
-        """Dream octave by octave."""
+        """Run gradient ascent over all octaves. Raises Cancelled."""
         assert self.recipe.strength
-        before = self.ascent.measure(resize(self.source, *self.size))
+        before = self.ascent.evaluate(resize(self.source, *self.size))
         random = np.random.default_rng(self.recipe.seed)
         base = pixels = np.zeros((1, 1, 3), np.float32)
         done = 0
@@ -168,18 +191,18 @@ class Dreamer:
             pixels = resize(pixels, octave.width, octave.height)
             pixels += base
             np.clip(pixels, 0, 1, out=pixels)
-            for stroke in strokes(octave.steps):
-                climbed = self.ascent.step(pixels, self.recipe.strength * stroke, random)
+            for step_size in step_sizes(octave.steps):
+                objective = self.ascent.step(pixels, self.recipe.strength * step_size, random)
                 done += 1
-                on_progress(Progress(done, self.steps, number, len(self.plan), climbed, pixels.copy))
+                on_progress(Progress(done, self.steps, number, len(self.plan), objective, pixels.copy))
 
         pixels = self.finished(pixels)
-        return Dream(pixels, self.report(self.steps, before, self.ascent.measure(pixels)))
+        return Dream(pixels, self.report(self.steps, before, self.ascent.evaluate(pixels)))
 
     def finished(self, pixels: Pixels) -> Pixels:
-        """The dream as it is at an octave, as a result: at its size, with what the recipe keeps or blends.
+        """The pixels of any octave as a result: at the final size, with the recipe's `keep` and `blend`.
 
-        `pixels` may be used up.
+        `pixels` may be overwritten.
         """
         photograph = resize(self.source, *self.size)
         if pixels.shape != photograph.shape:
@@ -188,7 +211,7 @@ class Dreamer:
         return _finished(pixels, photograph, self.recipe)
 
     def report(self, steps: int, before: float, after: float) -> Report:
-        """What was dreamt and how, once it is: the objective was `before` and is `after`."""
+        """The report of this dream: the objective was `before` and is `after`."""
         width, height = self.size
         seconds = round(time.perf_counter() - self._started, 3)
         return Report(
@@ -206,30 +229,43 @@ class Dreamer:
         )
 
 
-def strokes(steps: int) -> list[float]:
-    """How far each step of an octave goes, in recipe strengths: far at first, then ever finer; 1 on average.
+def step_sizes(steps: int) -> list[float]:
+    """The step-size schedule of an octave: factors of the recipe's strength, falling linearly, with mean 1.
 
-    So fewer steps reach as high as many equal ones, and leave less grain.
+    Fewer steps thus reach the same objective as with equal ones, and the small last ones remove noise.
     """
-    return [1 + EASING * (1 - (2 * i + 1) / steps) for i in range(steps)]
+    return [1 + DECAY * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
-def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
-    """The picture's pixels, no larger than the dream needs them, and its own (width, height)."""
+def _source(picture: Picture, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
+    """The picture's pixels, no larger than the largest octave, and its original (width, height)."""
     if picture is None:
         longer = recipe.size or 640
-        shape = (longer, round(longer * 0.75))
-        return sky(*shape, seed=recipe.seed or 0), shape
-    if isinstance(picture, bytes):
-        found = probe(picture, limits)
-        largest = octaves(recipe, found.width, found.height)[-1]
-        return decode(picture, limits, (largest.width, largest.height)), (found.width, found.height)
-    pixels = np.asarray(picture, np.float32)
-    return pixels, (pixels.shape[1], pixels.shape[0])
+        size = (longer, round(longer * 0.75))
+        return sky(*size, seed=recipe.seed or 0), size
+    if isinstance(picture, np.ndarray):
+        pixels = _checked(picture)
+        return pixels, (pixels.shape[1], pixels.shape[0])
+
+    def largest_octave(probe: Probe) -> tuple[int, int]:
+        largest = octaves(recipe, probe.width, probe.height)[-1]
+        return largest.width, largest.height
+
+    pixels, probe = load(contents(picture), limits, largest_octave)
+    return pixels, (probe.width, probe.height)
+
+
+def _checked(pixels: NDArray[Any]) -> Pixels:
+    """An array of pixels as float32, converted from 8 bits if it has whole numbers. Raises PictureError."""
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise PictureError("Pixels must be an array of shape (height, width, 3).")
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.float32) / np.float32(255)
+    return np.asarray(pixels, np.float32)
 
 
 def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
-    """The dream with the photograph's colour kept and the photograph blended in, where the recipe asks so."""
+    """Apply the recipe's `keep` and `blend` to `pixels`, which may be overwritten."""
     if recipe.keep == "color":
         pixels = photograph + np.asarray((pixels - photograph) @ _LUMA, np.float32)
         pixels += (photograph - pixels).mean(axis=(0, 1), dtype=np.float32)
@@ -239,4 +275,4 @@ def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
 
 
 _LUMA = np.repeat(np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=1)
-"""Takes a difference of two pixels to the difference in brightness alone."""
+"""Maps a difference of RGB pixels to the grey of its luma (ITU-R BT.601), repeated in each colour."""

@@ -1,5 +1,7 @@
-"""The sizes a dream grows through, and how many steps each gets: pure arithmetic, shared with whoever must
-foretell how long a dream will take."""
+"""The octaves of a dream: the sizes it is computed at, and the gradient steps at each.
+
+Pure arithmetic, which needs no network: cost estimates use it, too.
+"""
 
 from dataclasses import dataclass
 
@@ -9,10 +11,10 @@ DEFAULT_SIZE = 1024
 """A picture whose recipe names no size is dreamt at its own size, but with no longer side than this."""
 
 SMALLEST = 75
-"""No octave's shorter side is below this: the networks see nothing in less."""
+"""The least shorter side of an octave, in pixels: smaller pictures activate the networks hardly at all."""
 
 VIDEO_SIZE = 512
-"""The same for a video."""
+"""The longest side of a video whose recipe names no size."""
 
 FRAMES_PER_SECOND = 24
 
@@ -27,7 +29,7 @@ class Octave:
 
 
 def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
-    """The promised (width, height) in pixels of a dream of a picture of this size."""
+    """The (width, height) in pixels of the result for a picture of this size."""
     longer = recipe.size or min(max(width, height), VIDEO_SIZE if recipe.is_video else DEFAULT_SIZE)
     width, height = _scaled(width, height, longer / max(width, height))
     if recipe.is_video:  # H.264 halves the colours' resolution
@@ -36,16 +38,16 @@ def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 
 def frames(recipe: Recipe) -> int:
-    """How many frames a video has."""
+    """The number of frames of the video that `recipe` describes."""
     return round((recipe.settled().seconds or 0) * FRAMES_PER_SECOND)
 
 
 def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     """The octaves, smallest first, of a dream of a picture of `width` × `height` pixels.
 
-    The last is the dream's final size, except that `quality=rich` and pictures too small for a network are
-    dreamt larger and brought down. It gets half of the steps, and the smaller ones share the others: together
-    they take `recipe.steps` on each octave on average.
+    The last has the final size, except that `quality=rich` and pictures too small for a network are computed
+    larger and scaled down. It gets half of the steps and the smaller ones share the rest, so that the mean
+    over all octaves is `recipe.steps`.
     """
     recipe = recipe.settled()
     assert recipe.steps and recipe.octaves and recipe.scale
@@ -62,7 +64,7 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
 
 
 def work(recipe: Recipe, width: int, height: int) -> float:
-    """Pixels times steps over all octaves: what the time of a dream is proportional to on one network.
+    """Pixels times steps, summed over all octaves: on one network, computing time is proportional to it.
 
     Each frame of a zoom takes one step at its size and one at half of it.
     """

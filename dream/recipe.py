@@ -12,13 +12,16 @@ every Recipe that exists is valid: whatever is wrong is refused when it is made.
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from dream.backbone.catalog import LAYERS, STAND_INS, Network, NetworkName
+from dream.suggestions import did_you_mean, either
+
+MAX_LENGTH = 2000
+"""The most characters of a recipe's text: room for every valid recipe, and for any Discord message."""
 
 MAX_TERMS = 8
 MAX_CHANNELS = 32
@@ -46,7 +49,7 @@ class Option:
     def expected(self) -> str:
         """What may be written after the equals sign, in words."""
         if self.choices:
-            return _either(self.choices)
+            return either(self.choices)
         return f"a {'whole ' if self.whole else ''}number from {_number(self.low)} to {_number(self.high)}"
 
     def read(self, value: object) -> Any:
@@ -77,9 +80,11 @@ OPTIONS: Mapping[str, Option] = {
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
         Option("keep", "what stays as in the photograph", choices=KEEPS),
         Option("blend", "how much of the result is dream, the rest is the photograph", 0, 1),
-        Option("smooth", "how soft the dream's strokes are: 0 crisp, 1 normal, 2 soft", 0, 4),
+        Option("smooth", "how soft the dream's lines are: 0 crisp, 1 normal, 2 soft", 0, 4),
         Option(
-            "objective", "what is climbed: the activations' mean square or their mean", choices=OBJECTIVES
+            "objective",
+            "what the dream maximises: the activations' mean square or their mean",
+            choices=OBJECTIVES,
         ),
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
@@ -91,10 +96,10 @@ OPTIONS: Mapping[str, Option] = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One layer of the objective: `weight` times what `channels` of `layer` see.
+    """One term of the objective: `weight` times a statistic of `channels` of `layer`.
 
-    With no `channels` it is all of them; with `top` it is that many, the strongest in this very picture.
-    A negative weight pushes the picture away from what the layer sees.
+    No `channels` means all of them; `top` means that many, the most active ones in the picture. A
+    negative weight minimises the term.
     """
 
     layer: str
@@ -173,6 +178,10 @@ class Recipe:
         `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset.
         Raises RecipeError.
         """
+        if len(text) > MAX_LENGTH:
+            raise RecipeError(
+                f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
+            )
         presets = presets or {}
         terms: list[Term] = []
         options: dict[str, Any] = {}
@@ -251,10 +260,10 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
-_TERM = re.compile(
-    r"(?P<sign>[+-]?)(?P<layer>[a-z]+[a-z0-9_]*)"
-    r"(?::(?P<chosen>top\d+|\d+(?:,\d+)*))?"
-    r"(?:\*(?P<weight>-?(?:\d+\.?\d*|\.\d+)))?"
+_TERM = re.compile(  # possessive quantifiers (++, *+) never backtrack: matching takes linear time
+    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+)"
+    r"(?::(?P<chosen>top\d++|\d++(?:,\d++)*+))?+"
+    r"(?:\*(?P<weight>-?(?:\d++\.?\d*+|\.\d++)))?+"
     r"(?=[+-]|$)"
 )
 
@@ -266,9 +275,9 @@ def _terms(word: str, presets: Iterable[str]) -> list[Term]:
     while position < len(word):
         match = _TERM.match(word, position)
         if match is None:
-            known = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
-            if known and known[1] not in LAYERS:
-                raise RecipeError(_unknown(known[1], [*LAYERS, *presets], "layer or preset"))
+            named = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
+            if named and named[1] not in LAYERS:
+                raise RecipeError(_unknown(named[1], [*LAYERS, *presets], "layer or preset"))
             raise RecipeError(
                 f"I can't read “{_short(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
                 "block8+block11."
@@ -288,14 +297,9 @@ def _terms(word: str, presets: Iterable[str]) -> list[Term]:
 
 def _unknown(word: str, known: Iterable[str], kind: str) -> str:
     """One sentence about an unknown word, with the nearest known ones."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    hint = f"did you mean {_either(near)}?" if near else f"known are {_either(list(known)[:8])} and others."
+    known = list(known)
+    hint = did_you_mean(word, known) or f"known are {', '.join(known[:8])} and others."
     return f"I know no {kind} called “{_short(word)}”; {hint}"
-
-
-def _either(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _number(value: object) -> str:

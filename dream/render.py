@@ -1,4 +1,7 @@
-"""What a worker runs: bytes in, bytes out, everything picklable, TensorFlow imported only when it dreams."""
+"""Dreaming from file to file, as a worker does it: arguments and results are bytes and can be pickled.
+
+TensorFlow is imported when the first dream begins.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,20 +16,20 @@ from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
 from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
-"""At least this long passes between two previews of one dream."""
+"""The least time between two previews of one dream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One dream to be rendered.
 
-    `source` is the picture's file, None for a dream from nothing; `guide` a second picture that says what to
-    look for. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
+    `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
+    to appear. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
     pixels (0: none). The result is at most `max_bytes` large.
     """
 
     source: bytes | None
-    recipe: str
+    recipe: Recipe
     guide: bytes | None = None
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
@@ -36,7 +39,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dream has come. `preview` is a small JPEG, or None when it has not changed much."""
+    """A step that was taken, as in `dream.dreamer`; `preview` is a small JPEG, or most of the time None."""
 
     step: int
     steps: int
@@ -67,16 +70,16 @@ def render(
 ) -> Rendered:
     """Dream `work`. `on_progress` gets every step, with a preview now and then.
 
-    Raises PictureError, RecipeError, Cancelled.
+    Raises PictureError, Cancelled.
     """
-    shown = time.monotonic()
+    last_preview = time.monotonic()
 
     def report(progress: dreamer.Progress) -> None:
-        nonlocal shown
+        nonlocal last_preview
         preview = None
-        if work.preview_size and time.monotonic() - shown >= PREVIEW_SECONDS:
+        if work.preview_size and time.monotonic() - last_preview >= PREVIEW_SECONDS:
             preview = _small(progress.preview(), work.preview_size)
-            shown = time.monotonic()
+            last_preview = time.monotonic()
         on_progress(
             Progress(
                 progress.step, progress.steps, progress.octave, progress.octaves, progress.objective, preview
@@ -90,15 +93,14 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    recipe = Recipe.parse(work.recipe)
-    if recipe.is_video:
+    if work.recipe.is_video:
         from dream.zoom import zoom
 
         with TemporaryDirectory(prefix="dreambot-") as folder:
             path = Path(folder, "dream.mp4")
-            video = zoom(work.source, recipe, path, max_bytes=work.max_bytes, **options)
+            video = zoom(work.source, work.recipe, path, max_bytes=work.max_bytes, **options)
             return Rendered(path.read_bytes(), path.name, video)
-    result = dreamer.dream(work.source, recipe, **options)
+    result = dreamer.dream(work.source, work.recipe, **options)
     data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
     return Rendered(data, f"dream.{extension}", result.report)
 

@@ -1,7 +1,7 @@
-"""Cutting a picture too large for a network's memory into overlapping tiles, and putting them together.
+"""Cutting a picture too large for a network's memory into overlapping tiles, and assembling their results.
 
-A tile is a `Span` of rows and one of columns, counted in the picture after it was rolled by a shift; the
-picture itself is never rolled, which would take a second one's memory.
+A tile is a `Span` of rows and one of columns, in the coordinates of the picture rolled by a shift. The
+picture itself is never rolled, which would take the memory of a second one.
 """
 
 import functools
@@ -22,14 +22,14 @@ OVERLAP = 64
 """How many pixels neighbouring tiles share, at least."""
 
 SMALLEST = 96
-"""A side that a network can still look at."""
+"""The shortest side, in pixels, that a network accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One tile along one axis: it looks at `size` pixels from `start`, and decides those in `kept`.
+    """One tile along one axis: it reads `size` pixels from `start` and contributes those in `kept`.
 
-    A tile of an axis too short for a network repeats it up to `size` pixels.
+    On an axis too short for a network, it repeats the axis up to `size` pixels.
     """
 
     start: int
@@ -38,7 +38,7 @@ class Span:
 
     @property
     def length(self) -> int:
-        """How many pixels the tile decides."""
+        """How many pixels the tile contributes."""
         return int(self.kept.stop - self.kept.start)
 
 
@@ -46,7 +46,7 @@ class Span:
 def tiles(height: int, width: int, most: int) -> tuple[tuple[Span, Span], ...]:
     """The tiles, each of at most `most` pixels, that cover a picture with the least overlap.
 
-    Where tiles would have to be smaller than can be, they are as small as can be.
+    Where that many pixels are too few for the overlap, tiles are larger: as small as the overlap allows.
     """
     found = []
     for down in range(1, _most_tiles(height) + 1):
@@ -83,7 +83,7 @@ def _tile_length(length: int, count: int) -> int:
 
 
 def _most_tiles(length: int) -> int:
-    """Into how many tiles an axis may be cut: each is at least twice as long as what two share."""
+    """The most tiles of an axis: each is at least twice as long as the overlap."""
     return max(1, length // OVERLAP - 1)
 
 
@@ -104,9 +104,9 @@ def paste(
     columns: Span,
     shift: tuple[int, int] = (0, 0),
 ) -> None:
-    """Put what `tile` decides where it belongs in `planes`; both have the shape (colours, height, width).
+    """Write the pixels that `tile` contributes to `planes`; both have the shape (colours, height, width).
 
-    `shift` is that of the picture that the tile was cut from.
+    `shift` is the roll of the picture that the tile was cut from.
     """
     _, height, width = planes.shape
     tile = tile[:, rows.kept.start - rows.start :, columns.kept.start - columns.start :]
@@ -116,7 +116,10 @@ def paste(
 
 
 def _around(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:
-    """`count` places from `start` around an axis of `length`, in runs: where among them, and where on it."""
+    """`count` pixels from `start` on, on a cyclic axis of `length`, as contiguous runs.
+
+    Yields, for each run, its slice of the pixels counted from `start` and its slice of the axis.
+    """
     done = 0
     while done < count:
         first = (start + done) % length

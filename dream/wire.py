@@ -10,7 +10,7 @@ from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
 
 SENT: tuple[type, ...] = (Work, Limits, Recipe, Progress, Rendered, Probe, PictureError, RecipeError)
-"""The classes whose objects are pickled; `Recipe` goes as text, which its options are the words of."""
+"""The classes whose objects are pickled."""
 
 
 def describe(*sent: type) -> str:

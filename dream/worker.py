@@ -1,4 +1,4 @@
-"""What runs inside a worker process: one dream at a time, and a look at a picture beside it."""
+"""The tasks of a worker process: one dream at a time, and probing pictures beside it."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from distributed import Worker, WorkerPlugin, get_worker
 
+from dream import quarantine
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
@@ -17,25 +18,25 @@ from dream.render import Progress, Rendered, Work
 log = logging.getLogger(__name__)
 
 TOPIC = "dreams"
-"""Dask's event topic on which every dream tells its progress."""
+"""Dask's event topic of progress messages."""
 
 NICENESS = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
-"""The scheduling priority of dreaming: ten steps behind the rest of this process."""
+"""The nice value of threads that dream: ten above this process' own."""
 
 Render = Callable[[Work, Callable[[Progress], None], Callable[[], bool]], Rendered]
 Key = tuple[str, str]
 
 
 def key_of(job: str) -> Key:
-    """The Dask key of a job's dream. Equal keys are one task, so asking again finds what still runs."""
+    """The Dask key of a job's dream. Equal keys are one task: a job that still runs is adopted."""
     return ("dream", job)
 
 
 class Dreaming(WorkerPlugin):  # type: ignore[misc]
-    """Makes a Dask worker a dream worker: warm before it takes work, and free again after a cancel.
+    """Calls `warm` before the worker takes tasks, and ends the worker if a cancelled dream does not stop.
 
-    A cancelled dream stops itself before its next gradient. One that has not within `patience` seconds hangs
-    in something, so the worker ends itself and its nanny starts another.
+    A cancelled dream stops before its next gradient. If it has not within `patience` seconds, the worker
+    exits and its nanny starts another.
     """
 
     name = "dreaming"
@@ -45,24 +46,25 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
         self._patience = patience
 
     async def setup(self, worker: Worker) -> None:
-        """Warm up; the worker joins its scheduler only after this."""
+        """Warm up; the worker registers with its scheduler after this."""
         self._worker = worker
+        quarantine.start()  # before anything here lowers its priority, which it would inherit
         try:
-            await asyncio.to_thread(self._warm_politely)
+            await asyncio.to_thread(self._warm_at_low_priority)
         except Exception as error:
             log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
             raise
 
-    def _warm_politely(self) -> None:
-        give_way()
+    def _warm_at_low_priority(self) -> None:
+        lower_priority()
         self._warm()
 
     def transition(self, key: Key, start: str, finish: str, **kwargs: object) -> None:
-        """Give a cancelled dream its time to stop."""
+        """Start the timeout of a dream that was cancelled."""
         if start == "executing" and is_cancelled(self._worker, key):
-            self._worker.loop.call_later(self._patience, self._leave_if_stuck, key)
+            self._worker.loop.call_later(self._patience, self._exit_if_running, key)
 
-    def _leave_if_stuck(self, key: Key) -> None:
+    def _exit_if_running(self, key: Key) -> None:
         if is_cancelled(self._worker, key):
             log.error(
                 "Dream %s did not stop %g s after it was cancelled; restarting.", key[1], self._patience
@@ -70,43 +72,42 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
             os._exit(1)
 
 
-def give_way() -> None:
-    """Let other work of this machine go before what the calling thread, and threads that it starts, compute.
+def lower_priority() -> None:
+    """Raise the nice value of the calling thread and of threads that it starts from now on.
 
-    A bot beside its worker thus answers at once; a machine with nothing else to do dreams as fast as ever.
+    A bot on the same machine then answers at once. An otherwise idle machine dreams no slower.
     """
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def is_cancelled(worker: Worker, key: Key) -> bool:
-    """Whether nobody wants the task `key` any more, while it still runs on `worker`.
+    """Whether the task `key`, which runs on `worker`, was cancelled. May be called from any thread.
 
-    Dask has no public question for this: a worker cannot stop a thread, it only notes that its result will
-    be dropped. That note is read here, from whichever thread asks.
+    Dask has no public API for this: a worker cannot stop a thread, so it only marks the task's state.
     """
     task = worker.state.tasks.get(key)
     return task is not None and task.state == "cancelled"
 
 
 REFUSALS = (PictureError, RecipeError)
-"""Faults of what was asked. They are answered, not raised: Dask logs whatever a task raises as a failure."""
+"""Errors of the input. Tasks return them, because Dask logs whatever a task raises as a failure."""
 
 
 def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
-    """The task of one dream: `render` it, telling progress as events."""
-    give_way()
+    """The task of one dream: call `render`, publish progress as events, return the result or a refusal."""
+    lower_priority()
     worker = get_worker()
-    told = 0.0
+    last_sent = 0.0
 
-    def tell(progress: Progress) -> None:
-        nonlocal told
+    def publish(progress: Progress) -> None:
+        nonlocal last_sent
         now = time.monotonic()
-        if progress.preview or now - told >= 0.25:
-            told = now
+        if progress.preview or now - last_sent >= 0.25:
+            last_sent = now
             worker.log_event(TOPIC, {"job": job, "progress": pickle.dumps(progress)})
 
     try:
-        return render(work, tell, lambda: is_cancelled(worker, key_of(job)))
+        return render(work, publish, lambda: is_cancelled(worker, key_of(job)))
     except REFUSALS as refusal:
         return refusal
 
@@ -115,7 +116,7 @@ _probes = asyncio.Semaphore(2)
 
 
 async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
-    """Look at a picture beside whatever dream is running."""
+    """The task of probing one picture, which may run beside a dream."""
     async with _probes:
         try:
             return await asyncio.to_thread(probe_picture, data, limits)

@@ -192,7 +192,7 @@ class Database:
                 found: str | None = await connection.scalar(text("PRAGMA quick_check(1)"))
         return None if found == "ok" else " ".join(str(found).split())
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Keep other bot processes away from a SQLite file for as long as this one lives. Raises StoreError.
 
         PostgreSQL is shared by as many as like.

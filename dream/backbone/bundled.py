@@ -12,9 +12,10 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def read(name: str) -> tuple[Mapping[str, NDArray[Any]], Callable[[keras.Layer, str], Callable[..., Any]]]:
-    """The arrays of one file, and a function that makes a Keras layer start with those of one name in it.
+    """The arrays of `weights/{name}.npz`, and a function that gives a Keras layer its weights.
 
-    The layer gets the file's name for it too, and its weights when it is first called.
+    That function takes a layer and the prefix of its arrays' names, and returns a callable that applies the
+    layer and sets its weights right after the layer is built.
     """
     with np.load(FOLDER / f"{name}.npz") as file:
         arrays = {key: file[key] for key in file.files}

@@ -1,6 +1,6 @@
-"""Which networks there are, which layers one can dream of, and what stands in for InceptionV3.
+"""The networks, their layers, and the bundled substitutes for InceptionV3's layers.
 
-Pure data, so that the bot can know every layer's name without loading a network.
+Pure data: every layer's name is known without loading a network.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NetworkName = Literal["efficientnet_lite0", "squeezenet", "inception_v3"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network one can dream with: `layers` maps each layer, shallow to deep, to its number of channels."""
+    """A network: `layers` maps each layer, shallow to deep, to its number of channels."""
 
     name: NetworkName
     title: str

@@ -1,5 +1,5 @@
-"""What can go wrong with weights."""
+"""The error of weights that cannot be loaded or fetched."""
 
 
 class WeightsError(RuntimeError):
-    """Weights that cannot be had or used. Its text tells an operator which file and which setting."""
+    """Weights that cannot be fetched or loaded. Its text names the file and the setting for the operator."""

@@ -1,4 +1,4 @@
-"""InceptionV3's weights, fetched beside whatever this process does."""
+"""Fetching InceptionV3's weights in a background process."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from dream.backbone.inception_v3 import imagenet_file
 
 log = logging.getLogger(__name__)
 
-FETCH = """
+_FETCH_SCRIPT = """
 from dream.backbone.errors import WeightsError
 from dream.backbone.inception_v3 import fetch
 try:
@@ -23,27 +23,29 @@ except WeightsError as error:
 
 @contextlib.asynccontextmanager
 async def fetched_in_background() -> AsyncIterator[None]:
-    """Fetch the weights while the block runs, if they are not here, in a process of its own.
+    """Fetch the weights in a child process while the block runs, if they are missing.
 
-    Nobody waits for it: dreams of InceptionV3 are dreamt by their stand-ins until the file is there. A fetch
-    that fails is logged and tried again at the next start.
+    Until they have arrived, recipes of InceptionV3 are dreamt with bundled layers. A failed fetch is logged
+    and tried again at the next start.
     """
     if imagenet_file() is not None:
         yield
         return
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", FETCH, stdout=DEVNULL, stderr=PIPE)
-    telling = asyncio.create_task(_tell(process))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _FETCH_SCRIPT, stdout=DEVNULL, stderr=PIPE
+    )
+    logging_result = asyncio.create_task(_log_result(process))
     try:
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await telling
+        await logging_result
 
 
-async def _tell(process: asyncio.subprocess.Process) -> None:
-    _, told = await process.communicate()
+async def _log_result(process: asyncio.subprocess.Process) -> None:
+    _, errors = await process.communicate()
     if process.returncode == 0:
         log.info("InceptionV3's weights have arrived")
     elif process.returncode == 1:
-        log.warning("%s; mixed layers dream with bundled ones", told.decode().strip().splitlines()[-1])
+        log.warning("%s; mixed layers dream with bundled ones", errors.decode().strip().splitlines()[-1])

@@ -1,4 +1,4 @@
-"""From a recipe to the network that dreams it: the one asked for, or honestly another."""
+"""Loading the network of a recipe, or its bundled substitute where the weights are missing."""
 
 import functools
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
-    """A network ready to dream with: a Keras `model` whose outputs are the catalog's layers by name.
+    """A loaded network: a Keras `model` whose outputs are the catalog's layers by name.
 
     `weights` says where they came from: "imagenet" (Keras' own file), "bundled", or a path. A pixel of RGB in
     [0, 1] enters it as `pixel[order] * scale + offset`.
@@ -30,7 +30,7 @@ class Backbone:
     offset: tuple[float, float, float] = (-1.0, -1.0, -1.0)
 
     def preprocess(self, pixels: Any) -> Any:
-        """A tensor of pixels in [0, 1], shape (..., 3), as the network wants it."""
+        """Convert a tensor of RGB pixels in [0, 1], shape (..., 3), to the network's input range."""
         import tensorflow as tf
 
         if self.order != (0, 1, 2):
@@ -40,7 +40,7 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether a network can be dreamt with here, with what weights, or why not."""
+    """Whether a network's weights are available, where from, or why not."""
 
     network: NetworkName
     ready: bool
@@ -49,10 +49,11 @@ class Status:
 
 
 def load(recipe: Recipe, file: Path | None = None) -> tuple[Backbone, Recipe, str | None]:
-    """The network for `recipe`, the recipe it will dream, and what was asked for if that is another.
+    """The network for `recipe`, the recipe it can dream, and the layers asked for if they are substituted.
 
-    `file` is the operator's weights for InceptionV3. Without it and without Keras' own, the bundled layers
-    nearest to its own dream instead, never random weights.
+    `file` is the operator's weights for InceptionV3. Without it and without Keras' own file, the nearest
+    bundled layers are used instead, never random weights; the third value is then such as "mixed3+mixed5",
+    and otherwise None.
     """
     if recipe.network != "inception_v3":
         return bundled(recipe.network), recipe, None

@@ -1,4 +1,4 @@
-"""TensorFlow, started the way a dream wants it."""
+"""Importing and configuring TensorFlow; what the machine offers it."""
 
 import ctypes
 import functools
@@ -12,10 +12,10 @@ from typing import Any
 
 @functools.cache
 def start() -> None:
-    """Import TensorFlow, without its greetings, and prepare its GPUs if there are any.
+    """Import TensorFlow without its log output, and configure its GPUs if there are any.
 
-    They take memory only as they need it, and those with tensor cores compute what they can in float16.
-    Call this before anything that imports TensorFlow or Keras.
+    Their memory grows on demand, and those with tensor cores use mixed precision (float16). Call this before
+    anything that imports TensorFlow or Keras.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     _keep_freed_memory()
@@ -45,8 +45,8 @@ def free_gpu_memory() -> int | None:
         return None
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        return min(int(mebibytes) for mebibytes in told.split()) * 2**20
+        output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return min(int(mebibytes) for mebibytes in output.split()) * 2**20
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
 
@@ -64,15 +64,15 @@ def fast_dtype() -> Any:  # -> tf.DType, imported only when used
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
         flags = ""
-    has_it = any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16"))
+    supported = any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16"))
     without_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0"
-    return tf.bfloat16 if has_it and not without_onednn and not on_gpu() else tf.float32
+    return tf.bfloat16 if supported and not without_onednn and not on_gpu() else tf.float32
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc, where it is the allocator, keep what is freed: every step asks for the same sizes again.
+    """Make glibc's allocator keep freed memory, because every step allocates the same sizes again.
 
-    With its own thresholds a step takes up to 1.2 times as long, with those that Dask sets up to 1.25.
+    With its default thresholds a step takes up to 1.2 times as long, with those that Dask sets up to 1.25.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -12,8 +12,8 @@ _POOL_BEFORE = (2, 4, 6)
 
 
 def build() -> keras.Model:
-    """The network with one output per layer of the catalog, and `conv10`: the 1000 ImageNet classes' evidence
-    at each place.
+    """The network with one output per layer of the catalog, and `conv10`: the scores of the 1000
+    ImageNet classes at each location.
 
     It takes BGR in [0, 255] minus ImageNet's mean.
     """

@@ -11,7 +11,7 @@ def test_the_queues_bench_without_arguments_runs_all_of_its_parts() -> None:
     code = (
         "import sys; sys.argv = ['queue']; from bench import queue; ran = []\n"
         "async def noted(*_): ran.append('')\n"
-        "queue.line = lambda: ran.append(''); queue.rows = queue.flood = queue.estimates = noted\n"
+        "queue.fair_queue = lambda: ran.append(''); queue.rows = queue.flood = queue.cost_model = noted\n"
         "queue.main(); print(len(ran))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

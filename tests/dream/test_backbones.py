@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from dream.backbone.catalog import NETWORKS
+from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import bundled
-from dream.backbone.trunk import Trunk
 from dream.picture import decode, resize
 
 CAT, COFFEE, TRIPOD = {281, 282, 285}, {967, 968}, {872}
@@ -53,13 +53,13 @@ def test_networks_have_the_layers_of_the_catalog(name):
 
 
 @pytest.mark.parametrize(("name", "layer"), [("efficientnet_lite0", "block12"), ("squeezenet", "fire9")])
-def test_a_trunk_is_its_network_and_so_is_its_gradient(name, layer):
+def test_a_feature_extractor_is_its_network_and_so_is_its_gradient(name, layer):
     model = bundled(name).model
     plain = keras.Model(model.input, model.output[layer])
     x = np.random.default_rng(1).uniform(-1, 1, (1, 97, 130, 3)).astype(np.float32)
     x = x * (1 if name == "efficientnet_lite0" else 100)
     for ours, theirs in zip(
-        gradient(lambda x: Trunk(model, [layer])(x)[0], x),
+        gradient(lambda x: FeatureExtractor(model, [layer])(x)[0], x),
         gradient(lambda x: plain(x, training=False), x),
         strict=True,
     ):
@@ -69,10 +69,10 @@ def test_a_trunk_is_its_network_and_so_is_its_gradient(name, layer):
 
 
 @pytest.mark.parametrize(("name", "layer"), [("efficientnet_lite0", "block12"), ("squeezenet", "fire9")])
-def test_a_trunk_in_half_the_bits_looks_the_same_way(samples, name, layer):
+def test_bfloat16_activations_and_gradients_agree_with_float32(samples, name, layer):
     backbone = bundled(name)
     x = backbone.preprocess(resize(decode(samples["chelsea"]), 160, 106)[None]).numpy()
-    exact, fast = (Trunk(backbone.model, [layer], dtype) for dtype in (tf.float32, tf.bfloat16))
+    exact, fast = (FeatureExtractor(backbone.model, [layer], dtype) for dtype in (tf.float32, tf.bfloat16))
     for ours, theirs, least in zip(
         gradient(lambda x: fast(x)[0], x), gradient(lambda x: exact(x)[0], x), (0.999, 0.7), strict=True
     ):
@@ -80,10 +80,10 @@ def test_a_trunk_in_half_the_bits_looks_the_same_way(samples, name, layer):
         assert correlation(ours, theirs) > least
 
 
-def test_a_trunk_gives_several_layers_in_the_order_asked():
+def test_a_feature_extractor_gives_several_layers_in_the_order_asked():
     model = bundled("efficientnet_lite0").model
     x = np.zeros((1, 96, 96, 3), np.float32)
-    deep, shallow, again = Trunk(model, ["block11", "block3", "block11"])(x)
+    deep, shallow, again = FeatureExtractor(model, ["block11", "block3", "block11"])(x)
     assert (deep.shape[-1], shallow.shape[-1]) == (192, 40)
     assert np.array_equal(deep, again)
 
@@ -94,7 +94,7 @@ class Doubled(keras.layers.Layer):
         return 2 * x
 
 
-def test_a_trunk_folds_only_what_may_be_folded():
+def test_a_feature_extractor_folds_only_what_may_be_folded():
     """BatchNorms of every kind, shared tensors, kept inner outputs, and layers it does not know."""
     layers = keras.layers
     inputs = keras.Input((None, None, 3))
@@ -119,7 +119,7 @@ def test_a_trunk_folds_only_what_may_be_folded():
     x = random.uniform(-1, 1, (2, 33, 40, 3)).astype(np.float32)
     for name in outputs:
         plain = keras.Model(inputs, outputs[name])
-        ours = gradient(lambda x, name=name: Trunk(model, [name])(x)[0], x)
+        ours = gradient(lambda x, name=name: FeatureExtractor(model, [name])(x)[0], x)
         theirs = gradient(lambda x, plain=plain: plain(x, training=False), x)
         for a, b in zip(ours, theirs, strict=True):
             assert np.abs(a - b).max() < 1e-3 * np.abs(b).max()

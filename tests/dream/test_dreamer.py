@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -8,12 +9,12 @@ from hypothesis import strategies as st
 
 from dream import ascent
 from dream.backbone.loading import bundled
-from dream.dreamer import Cancelled, dream, strokes
+from dream.clouds import sky
+from dream.dreamer import Cancelled, dream, step_sizes
 from dream.octaves import final_size, octaves
 from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
-from dream.sky import sky
 from dream.tiles import OVERLAP, tiles
 from tests.dream.test_recipe import recipes
 
@@ -166,7 +167,7 @@ def test_each_quality_takes_its_time(cat):
     assert work[0] < work[1] < work[2]
 
 
-def test_objectives_climb_what_they_name(cat):
+def test_objectives_maximise_what_they_name(cat):
     """Each recipe's own objective rises, and a term with a negative weight falls."""
     for recipe in ("block8", "block8:top4", "block8:3,17", "block8 objective=mean", "block8*3+block4"):
         report = dream(cat, f"{recipe} octaves=1 steps=4 seed=1").report
@@ -200,9 +201,9 @@ def test_layers_of_very_different_scale_add_as_equals(cat):
         assert dream(both, f"{recipe} octaves=1 steps=1 seed=2").report.objective_before > 1.1 * alone
 
 
-def test_an_octaves_steps_grow_finer_and_go_as_far_as_told():
+def test_an_octaves_step_sizes_fall_and_have_mean_one():
     for steps in (1, 2, 13):
-        found = strokes(steps)
+        found = step_sizes(steps)
         assert found == sorted(found, reverse=True)
         assert found[-1] > 0
         assert sum(found) == pytest.approx(len(found)) == steps
@@ -249,7 +250,7 @@ def test_no_seam_where_tiles_meet(samples, monkeypatch):
     assert jumps[at] < 1.1 * jumps[at - 20 : at + 20].max()
 
 
-@pytest.mark.parametrize("too_much", ["look", "climb"])
+@pytest.mark.parametrize("too_much", ["evaluate", "differentiate"])
 def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too_much):
     cat = resize(cat, 400, 267)
     whole = dream(cat, QUICK).pixels
@@ -257,7 +258,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too
     tried = []
 
     def small_machine(*args):
-        functions = dict(zip(("look", "climb"), real(*args), strict=True))
+        functions = dict(zip(("evaluate", "differentiate"), real(*args), strict=True))
         enough = functions[too_much]
 
         def limited(tile, *rest):
@@ -297,14 +298,46 @@ def test_the_network_is_traced_once_for_every_picture_and_recipe_of_its_layers()
     ):
         dream(sky(*size), f"{recipe} octaves=2 steps=1")
     assert ascent.compiled.cache_info().misses == 1
-    _, climb = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), "square")
-    assert climb.experimental_get_tracing_count() == 1
+    _, differentiate = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), "square")
+    assert differentiate.experimental_get_tracing_count() == 1
 
 
 def test_a_dream_from_nothing_is_a_dreamt_sky():
     result = dream(None, "block4 octaves=1 steps=1 size=160 seed=9")
     assert result.pixels.shape == (120, 160, 3)
     assert not np.array_equal(result.pixels, dream(None, "block4 octaves=1 steps=1 size=160 seed=8").pixels)
+
+
+def test_a_picture_may_be_a_path_a_file_or_its_contents(samples, tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(samples["rocket"])
+    recipe = "block4 octaves=1 steps=1 size=120 seed=9"
+    expected = dream(samples["rocket"], recipe, guide=samples["coffee"]).pixels
+    guide = tmp_path / "guide.jpg"
+    guide.write_bytes(samples["coffee"])
+    with path.open("rb") as file, guide.open("rb") as guide_file:
+        for picture, other in ((str(path), str(guide)), (path, guide), (file, guide_file)):
+            assert np.array_equal(dream(picture, recipe, guide=other).pixels, expected)
+
+
+def test_pixels_may_be_8_bits(cat):
+    rounded = np.round(cat * 255)
+    expected = dream((rounded / np.float32(255)).astype(np.float32), QUICK).pixels
+    assert np.array_equal(dream(rounded.astype(np.uint8), QUICK).pixels, expected)
+
+
+@pytest.mark.parametrize("role", ["picture", "guide"])
+def test_a_picture_that_cannot_be_read_is_named(cat, tmp_path, role):
+    (tmp_path / "notes.txt").write_text("milk, eggs")
+    with (tmp_path / "notes.txt").open() as text:
+        for source, said in (
+            ("nowhere.jpg", "There is no file nowhere.jpg."),
+            (tmp_path, f"{tmp_path} can't be read: is a directory."),
+            (text, "binary mode"),
+            (np.zeros((8, 8)), "(height, width, 3)"),
+        ):
+            with pytest.raises(PictureError, match=re.escape(said)):
+                dream(**{"picture": cat, role: source}, recipe=QUICK)
 
 
 def test_a_bad_picture_is_refused():
@@ -315,13 +348,14 @@ def test_a_bad_picture_is_refused():
 def test_a_worker_gets_bytes_and_gives_bytes(samples, monkeypatch):
     monkeypatch.setattr("dream.render.PREVIEW_SECONDS", 0)
     seen = []
-    work = Work(samples["rocket"], "block4 steps=2 octaves=1 size=200 seed=3", preview_size=64)
+    recipe = Recipe.parse("block4 steps=2 octaves=1 size=200 seed=3")
+    work = Work(samples["rocket"], recipe, preview_size=64)
     rendered = render(work, seen.append)
     assert rendered.filename == "dream.png"
-    assert recipe_in(rendered.data) == rendered.report.recipe == work.recipe
+    assert recipe_in(rendered.data) == rendered.report.recipe == str(recipe)
     assert decode(rendered.data).shape == (133, 200, 3)
     assert [p.done for p in seen] == [0.5, 1]
     assert decode(seen[-1].preview).shape == (43, 64, 3)
-    small = render(Work(samples["rocket"], work.recipe, max_bytes=9000))
+    small = render(Work(samples["rocket"], recipe, max_bytes=9000))
     assert small.filename == "dream.jpg"
     assert len(small.data) <= 9000

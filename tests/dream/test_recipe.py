@@ -1,5 +1,7 @@
+import contextlib
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -132,7 +134,45 @@ def test_recipes_need_neither_numpy_nor_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_spaces_without_end_are_read_at_once():
-    assert str(Recipe.parse("block8" + " " * 100_000 + "- block3" + "\n" * 100_000 + "steps = 4")) == (
+def test_spaces_and_line_ends_are_as_good_as_one_space():
+    assert str(Recipe.parse("block8" + " " * 900 + "- block3" + "\n" * 900 + "steps = 4")) == (
         "block8-block3 steps=4"
     )
+
+
+def test_a_longer_text_than_any_recipe_needs_is_refused_in_one_sentence():
+    with pytest.raises(RecipeError, match="6016 characters; please write one of at most 2000"):
+        Recipe.parse("block8 steps=4  " + "x" * 6000)
+
+
+@pytest.mark.parametrize(
+    "grown",
+    [
+        lambda n: "a" * n + "!",
+        lambda n: "block8*" + "1" * n + "!",
+        lambda n: "block8*1." + "1" * n + "!",
+        lambda n: "block8:" + "1," * (n // 2) + "!",
+        lambda n: "block8:top" + "1" * n + "!",
+        lambda n: "block8" + " " * n + "!",
+        lambda n: "block8 - " * (n // 9) + "!",
+        lambda n: "octave" * (n // 6) + "=3",
+        lambda n: "block8 steps=" + "9" * n,
+        lambda n: "block8" * (n // 6),
+        lambda n: "block8+" * (n // 7) + "!",
+        lambda n: ("block8:" + "1,2," * 7 + "3+") * (n // 37),
+    ],
+)
+def test_reading_takes_time_in_proportion_to_the_text(grown, monkeypatch):
+    """Time at four times the length is at most eight times as long; sixteen would be quadratic."""
+    monkeypatch.setattr("dream.recipe.MAX_LENGTH", 10**6, raising=False)
+
+    def seconds(text):
+        took = []
+        for _ in range(3):
+            began = time.process_time()
+            with contextlib.suppress(RecipeError):
+                Recipe.parse(text, PRESETS)
+            took.append(time.process_time() - began)
+        return min(took)
+
+    assert seconds(grown(16_000)) < 8 * seconds(grown(4000)) + 0.03

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from dream.backbone import inception_v3
 from dream.backbone.errors import WeightsError
+from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import load, statuses
-from dream.backbone.trunk import Trunk
+from dream.clouds import sky
 from dream.dreamer import dream
 from dream.recipe import Recipe
-from dream.sky import sky
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +113,7 @@ def test_an_operators_file_is_what_dreams(name, files, inception):
     assert (str(recipe), fallback) == ("mixed3+mixed5", None)
     x = np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32)
     plain = keras.Model(inception.input, [inception.get_layer(n).output for n in ("mixed3", "mixed5")])
-    for ours, theirs in zip(Trunk(backbone.model, ["mixed3", "mixed5"])(x), plain(x), strict=True):
+    for ours, theirs in zip(FeatureExtractor(backbone.model, ["mixed3", "mixed5"])(x), plain(x), strict=True):
         assert np.corrcoef(np.ravel(ours), np.ravel(theirs))[0, 1] > 0.99999
 
 
@@ -122,7 +122,10 @@ def test_folding_batchnorm_changes_no_gradient(files, inception):
     plain = keras.Model(inception.input, inception.get_layer("mixed5").output)
     x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32))
     gradients = []
-    for see in (lambda x: Trunk(backbone.model, ["mixed5"])(x)[0], lambda x: plain(x, training=False)):
+    for see in (
+        lambda x: FeatureExtractor(backbone.model, ["mixed5"])(x)[0],
+        lambda x: plain(x, training=False),
+    ):
         with tf.GradientTape() as tape:
             tape.watch(x)
             value = tf.reduce_mean(tf.square(see(x)))

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dream.dreamer import Cancelled, Progress
-from dream.film import Film
 from dream.octaves import FRAMES_PER_SECOND, final_size, frames, work
 from dream.picture import decode, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
-from dream.zoom import _Nest, zoom
+from dream.video import VideoWriter
+from dream.zoom import _DrosteImage, zoom
 
 QUICK = "fire4 octaves=1 steps=4 size=160 seed=5"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -103,27 +103,32 @@ def test_the_same_seed_dreams_the_same_film(samples: dict[str, bytes], tmp_path:
 
 def test_growth_goes_from_the_photograph_to_its_dream(samples: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "growth.mp4"
-    told: list[Progress] = []
-    zoom(samples["coffee"], "fire4 octaves=2 size=160 seed=5 zoom=1 seconds=2", path, on_progress=told.append)
+    reported: list[Progress] = []
+    zoom(
+        samples["coffee"],
+        "fire4 octaves=2 size=160 seed=5 zoom=1 seconds=2",
+        path,
+        on_progress=reported.append,
+    )
     film = shown(path)
     assert len(film) == 2 * FRAMES_PER_SECOND
     photograph = resize(decode(samples["coffee"]), film[0].shape[1], film[0].shape[0])
     away = [float(np.abs(frame - photograph).mean()) for frame in film]
     assert away[0] < 0.02
     assert away[-1] > 2 * away[len(film) // 4] > 2 * away[0]
-    assert [progress.step for progress in told] == list(range(1, told[-1].steps + 1))
+    assert [progress.step for progress in reported] == list(range(1, reported[-1].steps + 1))
 
 
 def test_a_cancelled_film_leaves_nothing_behind(samples: dict[str, bytes], tmp_path: Path) -> None:
-    told: list[Progress] = []
+    reported: list[Progress] = []
     path = tmp_path / "film.mp4"
     with pytest.raises(Cancelled):
         zoom(
             samples["coffee"],
             f"{QUICK} seconds=1",
             path,
-            on_progress=told.append,
-            cancelled=lambda: len(told) > 8,
+            on_progress=reported.append,
+            cancelled=lambda: len(reported) > 8,
         )
     assert not path.exists()
 
@@ -131,29 +136,29 @@ def test_a_cancelled_film_leaves_nothing_behind(samples: dict[str, bytes], tmp_p
 def test_a_worker_renders_a_recipe_of_a_video_as_one_no_larger_than_allowed(
     samples: dict[str, bytes],
 ) -> None:
-    told: list[int] = []
-    job = Work(samples["rocket"], f"{QUICK} zoom=1.03 seconds=1", max_bytes=40_000)
-    rendered = render(job, on_progress=lambda progress: told.append(progress.step))
+    reported: list[int] = []
+    job = Work(samples["rocket"], Recipe.parse(f"{QUICK} zoom=1.03 seconds=1"), max_bytes=40_000)
+    rendered = render(job, on_progress=lambda progress: reported.append(progress.step))
     assert rendered.filename == "dream.mp4"
     assert len(rendered.data) <= 40_000
     assert len(shown(rendered.data)) == FRAMES_PER_SECOND
-    assert told == list(range(1, rendered.report.steps + 1))
+    assert reported == list(range(1, rendered.report.steps + 1))
 
 
 def test_even_noise_fits_the_bytes_allowed(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).random((36, 128, 128, 3), np.float32)
-    with Film(tmp_path / "noise.mp4", (128, 128), len(noise), max_bytes=150_000) as film:
+    with VideoWriter(tmp_path / "noise.mp4", (128, 128), len(noise), max_bytes=150_000) as film:
         for frame in noise:
             film.add(frame)
     assert (tmp_path / "noise.mp4").stat().st_size <= 150_000
 
 
 @pytest.mark.parametrize("rotate", [0, 3.5])
-def test_a_nest_is_the_same_after_each_turn(rotate: float) -> None:
+def test_a_droste_image_is_the_same_after_each_period(rotate: float) -> None:
     picture = np.random.default_rng(2).random((48, 64, 3), np.float32)
-    nest = _Nest(picture, growth=8 ** (1 / 24), rotate=rotate, turn=24)
+    droste = _DrosteImage(picture, factor=8 ** (1 / 24), rotate=rotate, period=24)
     for frame in (0, 7, 20):
-        for now, then in zip(nest.at(frame), nest.at(frame + 24), strict=True):
+        for now, then in zip(droste.at(frame), droste.at(frame + 24), strict=True):
             assert np.abs(now - then).mean() < 0.01
 
 

@@ -1,4 +1,4 @@
-"""Dreams that only pretend, for workers under test: what one does stands in its recipe."""
+"""Stand-in dreams for workers under test: what one does is a script in place of its picture."""
 
 import os
 import signal
@@ -8,10 +8,15 @@ from pathlib import Path
 
 from dream.dreamer import Cancelled, Report
 from dream.picture import PictureError
-from dream.recipe import RecipeError
+from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
 
 REPORT = Report("", "none", (), "none", None, 1, 1, 1, 0.0, 0.0, 1.0)
+
+
+def work(script: str) -> Work:
+    """A dream that follows `script`, such as "note=FILE sleep=2"."""
+    return Work(script.encode(), Recipe.parse("block8"))
 
 
 def warm() -> None:
@@ -24,8 +29,8 @@ def warm_slowly() -> None:
 
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
-    """Do what the recipe says, such as "note=FILE sleep=2"; the answer is this worker's process id."""
-    for word in work.recipe.split():
+    """Do what the script says; the answer is this worker's process id."""
+    for word in (work.source or b"").decode().split():
         act, _, value = word.partition("=")
         match act:
             case "note":

@@ -16,7 +16,6 @@ import pytest
 
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
-from dream.render import Work
 
 SCHEDULER = """
 import sys
@@ -33,11 +32,10 @@ if __name__ == "__main__":
 BOT = """
 import asyncio, sys, farm_dreams
 from dream.farm import Farm
-from dream.render import Work
 
 async def main():
     async with Farm(scheduler=sys.argv[1], render=farm_dreams.render) as farm:
-        await asyncio.gather(*[farm.dream(recipe, Work(None, recipe)) for recipe in sys.argv[2:]])
+        await asyncio.gather(*[farm.dream(recipe, farm_dreams.work(recipe)) for recipe in sys.argv[2:]])
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -121,14 +119,14 @@ async def test_a_bot_uses_the_workers_that_join_and_does_without_those_that_leav
     cluster.scheduler()
     async with cluster.farm() as farm:
         assert farm.capacity == 0
-        waiting = asyncio.create_task(farm.dream("first", Work(None, "")))
+        waiting = asyncio.create_task(farm.dream("first", farm_dreams.work("")))
         boxes = [cluster.workers(), cluster.workers()]
         await waiting
         await until(lambda: farm.capacity == 2)
         status = await farm.status()
         assert (status.scheduler, status.workers, status.warnings) == (cluster.address, 2, ())
         note = tmp_path / "attempts"
-        dreaming = asyncio.create_task(farm.dream("second", Work(None, f"note={note} sleep=1")))
+        dreaming = asyncio.create_task(farm.dream("second", farm_dreams.work(f"note={note} sleep=1")))
         await until(note.exists)
         worker = psutil.Process(int(note.read_text()))
         box = next(box for box in boxes if worker in box.children(recursive=True))
@@ -147,14 +145,14 @@ async def test_a_restarted_bot_takes_over_what_runs_and_what_waits(cluster: Clus
     bot.kill()
     await ended(bot)
     async with cluster.farm() as farm:
-        tasks = [asyncio.create_task(farm.dream(recipe, Work(None, recipe))) for recipe in (running, waiting)]
+        tasks = [asyncio.create_task(farm.dream(text, farm_dreams.work(text))) for text in (running, waiting)]
         await tasks[0]
         assert attempts(tmp_path / "running") == 1
         await until((tmp_path / "waiting").exists)
         await farm.cancel(waiting)
         with pytest.raises(Cancelled):
             await tasks[1]
-        await farm.dream("the next", Work(None, ""))
+        await farm.dream("the next", farm_dreams.work(""))
 
 
 async def test_a_dream_stops_when_its_bot_is_gone_for_good(cluster: Cluster, tmp_path: Path) -> None:
@@ -166,7 +164,7 @@ async def test_a_dream_stops_when_its_bot_is_gone_for_good(cluster: Cluster, tmp
     bot.kill()
     await ended(bot)
     async with asyncio.timeout(20), cluster.farm() as farm:
-        await farm.dream("another bot's", Work(None, ""))
+        await farm.dream("another bot's", farm_dreams.work(""))
 
 
 async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_path: Path) -> None:
@@ -174,14 +172,15 @@ async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_p
     scheduler = cluster.scheduler()
     cluster.workers()
     async with cluster.farm() as farm:
-        dreaming = asyncio.create_task(farm.dream("the job", Work(None, f"note={note} sleep=1")))
+        dreaming = asyncio.create_task(farm.dream("the job", farm_dreams.work(f"note={note} sleep=1")))
         await until(note.exists)
         scheduler.send_signal(signal.SIGKILL)
         await ended(scheduler)
         cluster.scheduler()
         heard: list[int] = []
         await dreaming
-        await farm.dream("the next", Work(None, "sleep=0.2"), lambda progress: heard.append(progress.step))
+        work = farm_dreams.work("sleep=0.2")
+        await farm.dream("the next", work, lambda progress: heard.append(progress.step))
     assert heard
 
 

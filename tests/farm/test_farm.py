@@ -13,13 +13,14 @@ import farm_dreams
 import psutil
 import pytest
 import pytest_asyncio
+from farm_dreams import work
 from PIL import Image
 
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
-from dream.render import Progress, Work
+from dream.render import Progress
 
 CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
 
@@ -31,10 +32,6 @@ async def farm() -> AsyncIterator[Farm]:
     options = {"memory_limit": "600MB", "patience": 0.5}
     async with Farm(**options, render=farm_dreams.render, warm=farm_dreams.warm) as farm:
         yield farm
-
-
-def work(recipe: str) -> Work:
-    return Work(None, recipe)
 
 
 async def pid(farm: Farm) -> int:
@@ -208,13 +205,12 @@ async def test_workers_die_with_a_killed_bot(tmp_path: Path) -> None:
     program = """
 import asyncio, sys, farm_dreams
 from dream.farm import Farm
-from dream.render import Work
 
 async def main():
     farm = Farm(workers=2, render=farm_dreams.render, warm=farm_dreams.warm)
     await farm.start()
-    dream = farm.dream("only", Work(None, f"note={sys.argv[1]} sleep=60"))
-    await asyncio.gather(dream, farm.dream("other", Work(None, f"note={sys.argv[2]} hang=60")))
+    dream = farm.dream("only", farm_dreams.work(f"note={sys.argv[1]} sleep=60"))
+    await asyncio.gather(dream, farm.dream("other", farm_dreams.work(f"note={sys.argv[2]} hang=60")))
 
 if __name__ == "__main__":
     asyncio.run(main())

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 from dream.dreamer import Cancelled, Report
-from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 
@@ -13,10 +12,10 @@ def warm() -> None:
 
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
-    recipe = Recipe.parse(work.recipe)
+    recipe = work.recipe
     for _ in range(recipe.steps or 0):
         if cancelled():
             raise Cancelled
         time.sleep(0.02)
-    report = Report(work.recipe, recipe.network, recipe.layers, "bundled", None, 8, 8, 1, 0.1, 0.0, 1.0)
+    report = Report(str(recipe), recipe.network, recipe.layers, "bundled", None, 8, 8, 1, 0.1, 0.0, 1.0)
     return Rendered(b"dreamt " + (work.source or b"of a sky"), "dream.jpg", report)
