@@ -94,10 +94,10 @@ class App:
         await self.open_store()
         await self.open_farm()
 
-    async def open_store(self, patience: float = 0) -> None:
-        """Open the database, which is all that logging in needs, for which it waits `patience` seconds."""
+    async def open_store(self) -> None:
+        """Open the database, which is all that logging in needs."""
         self._opened.push_async_callback(self.database.close)
-        await self.database.open(patience)
+        await self.database.open()
 
     async def open_farm(self) -> None:
         """Start the farm and what works with it; the farm's workers get ready in their own time."""

@@ -14,10 +14,12 @@ import aiohttp
 import discord
 from discord.http import Route
 from sqlalchemy.exc import SQLAlchemyError
+from tenacity import stop_after_delay
 
 from bot.app import App
+from bot.backoff import attempts
 from bot.gateway import ask_for_gateway, install, point_at
-from bot.store.database import StoreError
+from bot.store.database import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
@@ -117,7 +119,10 @@ def _first_line(error: Exception) -> str:
 
 
 async def _start(app: App, token: str) -> None:
-    await app.open_store(DATABASE_PATIENCE)
+    opening = attempts("opening the database", lambda error: isinstance(error, StoreUnavailable))
+    async for attempt in opening.copy(stop=stop_after_delay(DATABASE_PATIENCE)):
+        with attempt:
+            await app.open_store()
     await _log_in(app.bot, token)
     print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
     await app.open_farm()

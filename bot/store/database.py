@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import inspect
-import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +25,6 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -139,24 +136,11 @@ class Database:
             self.engine, expire_on_commit=False
         )
 
-    async def open(self, patience: float = 0) -> None:
+    async def open(self) -> None:
         """Bring the schema up to date; several processes may do so at once.
 
-        A database that is away, such as a PostgreSQL that starts, is tried again for `patience` seconds.
-        Raises StoreError.
+        Raises StoreError, which is a StoreUnavailable where trying again may help.
         """
-        deadline, wait = asyncio.get_running_loop().time() + patience, 0.5
-        while True:
-            try:
-                return await self._open()
-            except StoreUnavailable as error:
-                if asyncio.get_running_loop().time() + wait > deadline:
-                    raise
-                log.warning("%s; trying again in %g s", error, wait)
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, 8)
-
-    async def _open(self) -> None:
         with self._explained():
             if file := self._file:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

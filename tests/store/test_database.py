@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import jobs, lease
@@ -94,31 +92,6 @@ async def test_sslmode_is_heeded(postgres_url: str) -> None:
     database = Database(f"{postgres_url}?sslmode=require")
     with pytest.raises(StoreError, match="SSL"):
         await database.open()
-
-
-async def test_a_database_that_comes_late_is_waited_for(
-    postgres_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    url = make_url(postgres_url)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    database = Database(url.set(port=port).render_as_string(hide_password=False))
-    opening = asyncio.create_task(database.open(patience=60))
-    while "trying again" not in caplog.text:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection(url.host, url.port)
-        await asyncio.gather(forward(reader, there[1]), forward(there[0], writer))
-
-    async with await asyncio.start_server(serve, "127.0.0.1", port):
-        await opening
-        await database.close()
 
 
 async def test_damaged_pages_are_found(tmp_path: Path) -> None:
