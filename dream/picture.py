@@ -54,10 +54,10 @@ def load(
     with Quarantined(data, limits) as file:
         raw, (width, height), mode = file.pixels(within(file.probe))
         if mode == "RGB":
-            pixels = np.frombuffer(raw, np.uint8).reshape(height, width, 3).astype(np.float32)
+            pixels = np.fromfile(raw, np.uint8).reshape(height, width, 3).astype(np.float32)
             pixels /= 255
         else:
-            pixels = _grey(np.frombuffer(raw, np.float32).reshape(height, width), mode)
+            pixels = _grey(np.fromfile(raw, np.float32).reshape(height, width), mode)
         return pixels, file.probe
 
 

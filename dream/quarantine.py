@@ -48,21 +48,16 @@ class Quarantined:
         self._data, self._limits = data, limits
 
     def __enter__(self) -> Self:
-        self._resources = contextlib.ExitStack()
-        with self._resources:
-            source = self._resources.enter_context(_shared_memory("picture"))
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(_shared_memory("picture"))
             source.write(self._data)
             source.flush()
-            self._pixels = self._resources.enter_context(_shared_memory("pixels"))
-            ours, theirs = socket.socketpair()
-            self._resources.enter_context(ours)
-            with theirs:
-                _send(b"!", [theirs.fileno(), source.fileno(), self._pixels.fileno()])
-            ours.settimeout(DEADLINE)
-            self._lines = self._resources.enter_context(ours.makefile("rw", encoding="ascii"))
-            self._process = int(self._lines.readline() or 0)
+            self._pixels = stack.enter_context(_shared_memory("pixels"))
+            self._connection, self._process = _fork(source, self._pixels)
+            stack.enter_context(self._connection)
+            self._answers = stack.enter_context(self._connection.makefile(encoding="ascii"))
             self.probe = Probe(**self._ask(asdict(self._limits)))
-            self._resources = self._resources.pop_all()
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(
@@ -74,21 +69,21 @@ class Quarantined:
         """Make sure that the whole picture can be decoded."""
         self._ask({"verify": True})
 
-    def pixels(self, within: tuple[int, int] | None) -> tuple[bytes | mmap, tuple[int, int], str]:
-        """The pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
+    def pixels(self, within: tuple[int, int] | None) -> tuple[BinaryIO, tuple[int, int], str]:
+        """A file of the pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
 
         They are three bytes each where the mode is "RGB", and otherwise one float32.
         """
         answer = self._ask({"within": within})
         width, height = answer["size"]
-        return mmap(self._pixels.fileno(), 0, access=ACCESS_READ), (width, height), answer["mode"]
+        self._pixels.seek(0)
+        return self._pixels, (width, height), answer["mode"]
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Send a line and return the answer. Raises PictureError if it is a refusal, or none comes."""
         try:
-            self._lines.write(json.dumps(question) + "\n")
-            self._lines.flush()
-            answer: dict[str, Any] = json.loads(self._lines.readline())
+            self._connection.sendall(json.dumps(question).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(self._answers.readline())
         except (OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 with contextlib.suppress(ProcessLookupError):
@@ -112,15 +107,28 @@ _lock = threading.Lock()
 _server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
-def _send(message: bytes, descriptors: list[int]) -> None:
-    """Hand file descriptors to the server, which is started again if it has ended."""
+def _fork(*files: BinaryIO) -> tuple[socket.socket, int]:
+    """Let the server fork a process that gets `files`: a connection to it, and its number.
+
+    A server that has ended is started again. Raises RuntimeError if it cannot be.
+    """
     global _server
-    with _lock:
-        try:
-            socket.send_fds(_running_server(), [message], descriptors)
-        except OSError:
-            _server = None
-            socket.send_fds(_running_server(), [message], descriptors)
+    for _ in range(3):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(DEADLINE)
+        with theirs, _lock:
+            server = _running_server()
+            with contextlib.suppress(OSError):
+                socket.send_fds(server, [b"!"], [theirs.fileno(), *(file.fileno() for file in files)])
+        with contextlib.suppress(OSError):
+            if number := ours.recv(4):
+                return ours, int.from_bytes(number, "big")
+        ours.close()
+        with _lock:
+            if _server and _server[1] is server:
+                server.close()
+                _server = None
+    raise RuntimeError("The process that decodes pictures does not start; what it printed says why.")
 
 
 def _running_server() -> socket.socket:
@@ -190,10 +198,11 @@ def serve() -> None:
 
 def _handle(connection: int, source: int, target: int) -> None:
     """Answer the questions about one picture."""
-    lines = socket.socket(fileno=connection).makefile("rw", encoding="ascii")
+    parent = socket.socket(fileno=connection)
+    parent.sendall(os.getpid().to_bytes(4, "big"))
+    lines = parent.makefile("rw", encoding="ascii")
     pixels = os.fdopen(target, "wb")
     data = mmap(source, 0, access=ACCESS_READ)
-    _say(lines, os.getpid())
     limits = Limits(**json.loads(lines.readline()))
     _give_up_rights(limits)
     try:
