@@ -108,13 +108,13 @@ def encode(
 
 
 def recipe_in(data: bytes) -> str | None:
-    """The recipe that `encode` put into a picture, or None if it carries none."""
+    """The recipe that `encode` put into a picture, or None if it carries none or is no picture."""
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-            text = image.info.get("recipe") or image.getexif().get(ExifTags.Base.ImageDescription)
-    except OSError:
+        _check_length(data, DEFAULT_LIMITS)
+        with Quarantined(data, DEFAULT_LIMITS) as file:
+            return file.recipe()
+    except PictureError:
         return None
-    return text if isinstance(text, str) else None
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -25,7 +25,7 @@ def server() -> psutil.Process:
     """The process that forks one for every picture."""
     quarantine.start()
     alive = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
-    (found,) = (child for child in alive if "serve()" in " ".join(child.cmdline()))
+    (found,) = (child for child in alive if "decoder_process" in " ".join(child.cmdline()))
     return found
 
 
