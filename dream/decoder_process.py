@@ -1,4 +1,4 @@
-"""The server behind `dream.quarantine`: it forks a process for every picture, which decodes it within limits."""
+"""The server behind `dream.quarantine`: it forks a process for each picture, to decode it within limits."""
 
 import json
 import os

@@ -1,9 +1,9 @@
 """Decoding pictures in processes of their own, where a hostile file costs little and learns nothing.
 
 A small server process, `dream.decoder_process`, is started at the first picture. It has Pillow loaded, an
-empty environment and no open files. For each picture it forks a process, which limits its own CPU time, memory
-and output before it reads the file, and can open neither files nor connections. What exceeds a limit is killed
-by the kernel, and the picture is refused.
+empty environment and no open files. For each picture it forks a process, which limits its own CPU time,
+memory and output before it reads the file, and can open neither files nor connections. What exceeds a limit
+is killed by the kernel, and the picture is refused.
 
 The two sides talk over a socket pair in lines of JSON; the file and its pixels are in shared memory.
 """
