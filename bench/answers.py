@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from bench.support.discord_client import ROOT, Wire
 from bench.table import percentile, row
-from tests.wire.client import ROOT, Wire
 
 CHANNELS = 100
 TEXT_RATE, SLASH_RATE = 25, 50
@@ -58,7 +58,7 @@ class Bot:
         for whose in ("MEMBER", "SERVER", "TOTAL"):
             environment[f"DREAMBOT_QUEUE__{whose}_SECONDS"] = "10000000"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.bot", "--real", "--lag", str(self.lag)],
+            [sys.executable, "-m", "bench.bot_process", "--real", "--lag", str(self.lag)],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,

@@ -28,28 +28,28 @@ from pathlib import Path
 from typing import Any
 
 import simcord
+from bot.queue.jobs import Ask
 from sqlalchemy import select
 
+from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
 from bot.daily.service import Daily
 from bot.moderation import Moderation
-from bot.queue.jobs import Ask
 from bot.queue.queue import Queue
 from bot.run import point_at
 from bot.settings.service import Settings
 from bot.store.daily import DailyRow, PostRow, PostState
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, Picture, State
-from config.loader import Config
-from config.loader import Queue as Limits
+from config.schema import Config
+from config.schema import Queue as Limits
 from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits as PictureLimits
 from dream.picture import Probe
 from dream.render import Progress, Rendered, Work
-from tests.wire.client import Wire
 
 HERE = Path(__file__).parents[1]
 TICK = timedelta(minutes=5)
@@ -132,7 +132,6 @@ class SimApp(App):
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
     sys.path.insert(0, str(HERE / "tests" / "daily"))
     from days import Life
-
     from tests.daily.test_slots import QUARTERS
 
     for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):

@@ -1,174 +1,233 @@
-"""What survives when bots and workers are killed: every dream that was asked for is answered exactly once.
+"""What survives when bots, workers and the database fail: every dream asked for is answered exactly once.
 
-    python -m bench.faults [--dreams 200] [--slash 40] [--kills 25] [--bots 1] [--database URL] [--seed 0]
+    python -m bench.faults [--dreams 200] [--slash 40] [--kills 25] [--seconds 150] [--seed 0] [--json]
+                           [--restarts N | --full N --locks N | --bots N --database URL] [--logs FOLDER]
 
-Members ask for dreams through the wire stand-in while bot processes and their workers are killed with SIGKILL
-at random moments and started again. Dreams only sleep; all else is the bot as it runs. At the end every
-message that asked must have one answer with one dream (or a reason), every job in the database must have
-ended and be shown in exactly one message, the database must be intact, and no process may be left. A slash
-command counts once its job is committed: while no bot is there, Discord itself tells whoever used it.
+Members ask for dreams through the Discord stand-in while bot processes and their workers are killed with
+SIGKILL at random moments, `--kills` of each, and started again. `--restarts` restarts PostgreSQL besides, a
+private server; now and then it crashes. With SQLite, `--full` fills its disk for some seconds (a small tmpfs,
+which takes root), and `--locks` keeps its file locked for 40 s. Dreams only sleep; all else is the bot as it
+runs.
+
+At the end every message that asked must have one answer, with one dream or with the reason why there is none;
+every job in the database must have ended, and be shown in exactly one message as what it ended as; a dream
+must be admitted where a server may have one second of dreams, so that nothing else holds its limit; the
+database must be intact, and no process left. A slash command counts once its job is committed: while no bot
+is there, Discord itself tells whoever used it.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from tests.wire.client import ROOT, Wire
+from bench.faulty_store import JobRow, Store, faulty_store
+from bench.support.discord_client import ROOT, Wire
 
-PICTURE = ROOT / "dream/samples/rocket.jpg"
-UNFINISHED = ("queued", "dreaming", "delivering")
+PICTURE = ("rocket.jpg", (ROOT / "dream/samples/rocket.jpg").read_bytes())
+CHANNELS, MEMBERS = 10, 17
+PATIENCE = 90
+"""Seconds without any change after which what is missing is given up."""
+
+Message = dict[str, Any]
 
 
 @dataclass
 class Bot:
-    """One bot process, killed and started again at will."""
+    """One bot process, started again whenever it has ended."""
 
     environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    killed: Counter[str] = field(default_factory=Counter)
+    gave_up: int = 0
+    """How often it ended by itself."""
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.bot"],
+                [sys.executable, "-m", "bench.bot_process"],
                 cwd=ROOT,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
             )
 
-    def kill(self) -> None:
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-        self.killed["bot"] += 1
+    async def keep(self) -> None:
+        """Start it again when it ends by itself, as a service manager does."""
+        while True:
+            await asyncio.sleep(1)
+            if self.process and self.process.poll() is not None:
+                self.gave_up += 1
+                self.start()
 
-    def kill_worker(self) -> bool:
-        assert self.process
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
-                self.killed["worker"] += 1
-                return True
-        return False
+    async def kill(self, chance: random.Random) -> None:
+        """Kill it, and start it again in a moment."""
+        self.end()
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        self.start()
+
+    async def kill_worker(self) -> None:
+        """Kill its worker, as soon as it has one."""
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(psutil.Error):
+                    for child in psutil.Process(self.process and self.process.pid).children(recursive=True):
+                        if "spawn_main" in " ".join(child.cmdline()):
+                            child.kill()
+                            return
+                await asyncio.sleep(0.1)
 
     def end(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
+        process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait()
 
     def stop(self) -> int:
-        assert self.process
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        """Stop it as an operator does; its exit status."""
+        process, self.process = self.process, None
+        assert process
+        process.send_signal(signal.SIGTERM)
+        return process.wait(60)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a process of it still runs."""
+        data = self.environment["DREAMBOT_DATA"]
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("DREAMBOT_DATA") == data:
+                    return True
+        return False
+
+
+@contextlib.asynccontextmanager
+async def running_bots(
+    folder: Path, logs: Path, wire: Wire, url: str, count: int
+) -> AsyncIterator[list[Bot]]:
+    """That many bots, each of which serves one server."""
+    bots = []
+    for number in range(count):
+        data = folder / f"bot-{number}"
+        data.mkdir()
+        seconds = {f"DREAMBOT_QUEUE__{whose}_SECONDS": "100000" for whose in ("MEMBER", "SERVER", "TOTAL")}
+        environment = {
+            "DREAMBOT_DISCORD__SHARDS": f"[{number}]",
+            "DREAMBOT_DISCORD__SHARD_COUNT": str(count),
+            "DREAMBOT_STORE__URL": url,
+            "DREAMBOT_DATA": str(data),
+        }
+        bots.append(Bot(wire.environment | environment | seconds, logs / f"bot-{number}.log"))
+    keepers = [asyncio.create_task(bot.keep()) for bot in bots]
+    try:
+        for bot in bots:
+            bot.start()
+        yield bots
+    finally:
+        for keeper in keepers:
+            keeper.cancel()
+        for bot in bots:
+            bot.end()
+
+
+async def until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 
 async def ask(
-    wire: Wire, dreams: int, slashes: int, bots: int, seconds: float, chance: random.Random
+    wire: Wire, dreams: int, slashes: int, servers: int, seconds: float, chance: random.Random
 ) -> list[str]:
     """Ask for dreams at random moments of the next `seconds`; the ids of the messages that asked."""
-    picture = ("rocket.jpg", PICTURE.read_bytes())
     ways = [True] * dreams + [False] * slashes
     chance.shuffle(ways)
-    moments = sorted(chance.uniform(0, seconds) for _ in ways)
     began = time.monotonic()
+    moments = sorted(began + chance.uniform(0, seconds) for _ in ways)
     asked = []
     for number, (moment, in_text) in enumerate(zip(moments, ways, strict=True)):
-        await asyncio.sleep(max(0.0, began + moment - time.monotonic()))
-        where = {"channel": f"{number % bots}/channel-{number % 10}", "author": f"member-{number % 17}"}
-        recipe = f"block8 steps={chance.randint(1, 8)}"
+        await until(moment)
+        channel = f"{number % servers}/channel-{number % CHANNELS}"
+        author, recipe = f"member-{number % MEMBERS}", f"block8 steps={chance.randint(1, 8)}"
         if in_text:
-            asked.append((await wire.say(f"!dream {recipe}", picture, **where))["id"])
+            asked.append((await wire.say(f"!dream {recipe}", PICTURE, channel=channel, author=author))["id"])
         else:
-            await wire.slash("dream", recipe=recipe, picture=picture, **where)
+            await wire.slash("dream", recipe=recipe, picture=PICTURE, channel=channel, author=author)
     return asked
 
 
 async def kill_at_random(bots: list[Bot], kills: int, seconds: float, chance: random.Random) -> None:
-    """Kill bots and workers at random moments, `kills` of each, over about `seconds`."""
-    due = ["bot"] * kills + ["worker"] * kills
-    chance.shuffle(due)
-    pause = seconds / len(due)
-    for what in due:
-        await asyncio.sleep(chance.uniform(0.2, 1.8) * pause)
+    """Kill bots and workers at random moments, `kills` of each."""
+    kinds = ["bot"] * kills + ["worker"] * kills
+    chance.shuffle(kinds)
+    began = time.monotonic()
+    moments = sorted(began + chance.uniform(0, seconds) for _ in kinds)
+    for moment, kind in zip(moments, kinds, strict=True):
+        await until(moment)
         bot = chance.choice(bots)
-        if what == "bot":
-            bot.kill()
-            await asyncio.sleep(chance.uniform(0, 0.5))
-            bot.start()
-        else:
-            deadline = time.monotonic() + 20
-            while not bot.kill_worker() and time.monotonic() < deadline:  # it may be starting  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        await (bot.kill(chance) if kind == "bot" else bot.kill_worker())
 
 
-async def answers(wire: Wire, bots: int) -> list[dict]:
-    """Everything that the bot has posted."""
-    channels = [f"{server}/channel-{number}" for server in range(bots) for number in range(10)]
+async def fail_at_random(store: Store, seconds: float, chance: random.Random) -> Counter[str]:
+    """Let happen to the database at random moments what is to happen; how often what did."""
+    faults = chance.sample(store.faults, len(store.faults))
+    began = time.monotonic()
+    moments = sorted(began + chance.uniform(0, seconds) for _ in faults)
+    happened: Counter[str] = Counter()
+    for moment, (name, fail) in zip(moments, faults, strict=True):
+        await until(moment)
+        await asyncio.to_thread(fail, chance)
+        happened[name] += 1
+    return happened
+
+
+async def answers(wire: Wire, servers: int) -> list[Message]:
+    """Everything that the bots have posted."""
+    channels = [f"{server}/channel-{number}" for server in range(servers) for number in range(CHANNELS)]
     return [message for channel in channels for message in await wire.answers(channel)]
 
 
-def is_dream(message: dict) -> bool:
+def is_dream(message: Message) -> bool:
     return bool(message["attachments"]) and "Dreamt" in message["content"]
 
 
-def asked_in(message: dict) -> str:
+def shows(message: Message, job: JobRow) -> bool:
+    """Whether a member reads in a message how a job has ended."""
+    match job.state:
+        case "done":
+            return is_dream(message)
+        case "failed":
+            return job.reason in message["content"]
+        case "cancelled":
+            return "cancelled" in message["content"]
+    return False
+
+
+def asked_in(message: Message) -> str:
     return (message.get("message_reference") or {}).get("message_id", "")
 
 
-async def jobs(url: str) -> dict[str, tuple[str, str]]:
-    """The database's own account: each job's state and reason."""
-    query = "SELECT id, state, coalesce(reason, '') FROM jobs"
-    if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-            rows = database.execute(query).fetchall()
-    else:
-        import asyncpg
-
-        connection = await asyncpg.connect(url)
-        try:
-            rows = await connection.fetch(query)
-        finally:
-            await connection.close()
-    return {id: (state, reason) for id, state, reason in rows}
-
-
-def is_intact(url: str) -> bool:
-    """Whether SQLite's file is; PostgreSQL is not what is killed here."""
-    if not url.startswith("sqlite"):
-        return True
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        checks = [
-            database.execute(f"PRAGMA {check}").fetchall()
-            for check in ("integrity_check", "foreign_key_check")
-        ]
-    return checks == [[("ok",)], []]
-
-
-async def wait_for_all(wire: Wire, url: str, asked: list[str], bots: int, patience: float) -> None:
-    """Wait until every message has its dream and every job has ended, or nothing changes for `patience`."""
+async def all_settled(wire: Wire, store: Store, asked: list[str], servers: int) -> None:
+    """Wait until every message has an answer and every job has ended and is shown, or nothing changes."""
     before, since = (-1, -1), time.monotonic()
-    while True:
-        dreams = {asked_in(message) for message in await answers(wire, bots) if is_dream(message)}
-        lacking = len({*asked} - dreams)
-        unfinished = sum(state in UNFINISHED for state, _ in (await jobs(url)).values())
-        if (lacking, unfinished) != before:
-            before, since = (lacking, unfinished), time.monotonic()
-        if before == (0, 0) or time.monotonic() - since > patience:
-            return
+    while before != (0, 0) and time.monotonic() - since < PATIENCE:
+        answered = {asked_in(message) for message in await answers(wire, servers)}
+        unsettled = sum(not job.is_settled for job in (await store.jobs()).values())
+        now = (len({*asked} - answered), unsettled)
+        if now != before:
+            before, since = now, time.monotonic()
         await asyncio.sleep(0.5)
 
 
@@ -178,85 +237,104 @@ async def all_here(wire: Wire, bots: int) -> None:
             await asyncio.sleep(0.1)
 
 
+async def limit_is_held(wire: Wire, server: int) -> bool:
+    """Whether a dream is refused on a server that may have one second of dreams, and has none."""
+    channel = f"{server}/last"
+    await wire.say("!settings set server_seconds 1", channel=channel, author="admin")
+    try:
+        await wire.until(lambda seen: len(seen) == 1, channel)
+        await wire.say("!dream block8 steps=60", PICTURE, channel=channel)
+        await wire.until(lambda seen: is_dream(seen[-1]), channel)
+    except TimeoutError as error:
+        print(error, file=sys.stderr)
+        return True
+    return False
+
+
 async def fault_run(
-    folder: Path, url: str, *, dreams: int, slashes: int, kills: int, bots: int, seed: int, seconds: float
+    folder: Path,
+    logs: Path,
+    store: Store,
+    *,
+    dreams: int,
+    slashes: int,
+    kills: int,
+    bots: int,
+    seed: int,
+    seconds: float,
 ) -> dict[str, object]:
-    """Do it once, with the database at `url`; what happened."""
+    """Do it once; what happened."""
     chance = random.Random(seed)
-    async with Wire(servers=bots) as wire:
-        running = []
-        for number in range(bots):
-            shard = {"DREAMBOT_DISCORD__SHARDS": f"[{number}]", "DREAMBOT_DISCORD__SHARD_COUNT": str(bots)}
-            environment = wire.environment | shard | {"DREAMBOT_STORE__URL": url}
-            limits = {f"DREAMBOT_QUEUE__{name}_SECONDS": "100000" for name in ("MEMBER", "SERVER", "TOTAL")}
-            environment |= limits | {
-                "DREAMBOT_WEIGHTS__FETCH": "false",
-                "DREAMBOT_DATA": str(folder / f"bot-{number}"),
-            }
-            (folder / f"bot-{number}").mkdir()
-            running.append(Bot(environment, folder / f"bot-{number}.log"))
-        try:
-            for bot in running:
-                bot.start()
-            began = time.monotonic()
-            await all_here(wire, bots)
-            for server in range(bots):  # channels where the bot was used are those that are caught up
-                for number in range(10):
-                    await wire.say("!help", channel=f"{server}/channel-{number}")
-            for server in range(bots):
-                for number in range(10):
-                    await wire.until(lambda seen: len(seen) > 0, channel=f"{server}/channel-{number}")
-            asked, _ = await asyncio.gather(
-                ask(wire, dreams, slashes, bots, seconds, chance),
-                kill_at_random(running, kills, seconds, chance),
-            )
-            await wait_for_all(wire, url, asked, bots, patience=60)
-            took = time.monotonic() - began
-            await all_here(wire, bots)
-            exits = [bot.stop() for bot in running]
-            posted = await answers(wire, bots)
-        finally:
-            for bot in running:
-                bot.end()
+    async with Wire(servers=bots) as wire, running_bots(folder, logs, wire, store.url, bots) as running:
+        began = time.monotonic()
+        await all_here(wire, bots)
+        channels = [f"{server}/channel-{number}" for server in range(bots) for number in range(CHANNELS)]
+        for channel in channels:  # those where the bot was used are caught up
+            await wire.say("!help", channel=channel)
+        for channel in channels:
+            await wire.until(lambda seen: len(seen) > 0, channel=channel)
+        asked, _, happened = await asyncio.gather(
+            ask(wire, dreams, slashes, bots, seconds, chance),
+            kill_at_random(running, kills, seconds, chance),
+            fail_at_random(store, seconds, chance),
+        )
+        await all_settled(wire, store, asked, bots)
+        took = time.monotonic() - began
+        jobs = await store.jobs()
+        posted = await answers(wire, bots)
+        await all_here(wire, bots)
+        held = [await limit_is_held(wire, server) for server in range(bots)]
+        exits = [bot.stop() for bot in running]
     await asyncio.sleep(1)
-    left = [p.pid for p in psutil.process_iter() if _is_ours(p, running)]
-    known = await jobs(url)
-    answered = Counter(map(asked_in, posted))
-    with_dream = Counter(map(asked_in, filter(is_dream, posted)))
-    shown = Counter(message["nonce"] for message in posted)
-    delivered = Counter(message["nonce"] for message in posted if is_dream(message))
-    return {
-        "dreams asked for in text": len(asked),
-        "  answered with one dream": sum(with_dream[id] == 1 for id in asked),
-        "  answered with a reason": sum(answered[id] == 1 and not with_dream[id] for id in asked),
-        "  not answered": sum(not answered[id] for id in asked),
-        "  answered twice": sum(answered[id] > 1 for id in asked),
-        "jobs committed, by slash commands, too": len(known),
-        "  done and shown in one message": sum(
-            state == "done" and shown[id] == delivered[id] == 1 for id, (state, _) in known.items()
-        ),
-        "  ended with a reason": sum(
-            state in ("failed", "cancelled") and bool(reason) for state, reason in known.values()
-        ),
-        "  lost": sum(
-            state in UNFINISHED or (state == "done" and not delivered[id]) for id, (state, _) in known.items()
-        ),
-        "  shown twice": sum(shown[id] > 1 for id in known),
-        "bots killed": sum(bot.killed["bot"] for bot in running),
-        "workers killed": sum(bot.killed["worker"] for bot in running),
-        "exit status after SIGTERM": exits,
-        "processes left": len(left),
-        "database intact": is_intact(url),
+    return outcome(asked, posted, jobs) | {
+        "limits held": sum(held),
+        "bots killed": kills,
+        "workers killed": kills,
+        **happened,
+        "times a bot ended by itself": sum(bot.gave_up for bot in running),
+        "exit statuses after SIGTERM": exits,
+        "processes left": sum(bot.is_left for bot in running),
+        "database intact": store.is_intact(),
         "seconds": round(took, 1),
     }
 
 
-def _is_ours(process: psutil.Process, bots: list[Bot]) -> bool:
-    try:
-        environment = process.environ()
-    except psutil.Error:
-        return False
-    return environment.get("DREAMBOT_DATA") in {bot.environment["DREAMBOT_DATA"] for bot in bots}
+def outcome(asked: list[str], posted: list[Message], jobs: dict[str, JobRow]) -> dict[str, object]:
+    """What became of the messages that asked, and of the jobs."""
+    answered: dict[str, list[Message]] = {id: [] for id in asked}
+    shown: dict[str, list[Message]] = {id: [] for id in jobs}
+    for message in posted:
+        answered.get(asked_in(message), []).append(message)
+        shown.get(message["nonce"], []).append(message)
+    told = {id: [shows(message, job) for message in shown[id]] for id, job in jobs.items()}
+    refused = [
+        message
+        for messages in answered.values()
+        for message in messages
+        if message["nonce"] not in jobs or jobs[message["nonce"]].state == "failed"
+    ]
+    for text, times in Counter(message["content"] for message in refused).items():
+        print(f"{times} × {text}", file=sys.stderr)
+    for id, job in jobs.items():
+        if not (job.is_settled and told[id] == [True]):
+            print(id, *job, [message["content"] for message in shown[id]], file=sys.stderr)
+    return {
+        "dreams asked for in text": len(asked),
+        "  answered with one dream": sum([*map(is_dream, found)] == [True] for found in answered.values()),
+        "  refused, with a reason": len(refused),
+        "  not answered": sum(not found for found in answered.values()),
+        "  answered twice": sum(len(found) > 1 for found in answered.values()),
+        "jobs committed, by slash commands, too": len(jobs),
+        "  done and shown in one message": sum(
+            job.state == "done" and told[id] == [True] for id, job in jobs.items()
+        ),
+        "  ended otherwise and shown in one message": sum(
+            job.state != "done" and told[id] == [True] for id, job in jobs.items()
+        ),
+        "  lost": sum(job.is_settled and True not in told[id] for id, job in jobs.items()),
+        "  stranded": sum(not job.is_settled for job in jobs.values()),
+        "  shown twice": sum(len(found) > 1 for found in shown.values()),
+    }
 
 
 def main() -> None:
@@ -266,18 +344,31 @@ def main() -> None:
     parser.add_argument("--dreams", type=int, default=200)
     parser.add_argument("--slash", type=int, default=40, help="dreams asked for by slash command besides")
     parser.add_argument("--kills", type=int, default=25, help="of bots, and as many of workers")
-    parser.add_argument("--bots", type=int, default=1, help="bot processes; more than one need PostgreSQL")
-    parser.add_argument("--database", default="", help="a PostgreSQL URL; SQLite if not given")
     parser.add_argument("--seconds", type=float, default=150, help="over which dreams are asked for")
+    parser.add_argument("--restarts", type=int, default=0, help="of a private PostgreSQL server")
+    parser.add_argument("--full", type=int, default=0, help="how often SQLite's disk is full")
+    parser.add_argument("--locks", type=int, default=0, help="how often SQLite's file is locked")
+    parser.add_argument("--bots", type=int, default=1, help="bot processes; more than one need PostgreSQL")
+    parser.add_argument("--database", default="", help="a PostgreSQL URL")
+    parser.add_argument("--logs", type=Path, help="keep the bots' logs in this folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database or f"sqlite:///{folder}/dreambot.db"
+    if given.restarts and (given.database or given.full or given.locks):
+        parser.error("--restarts is of a server of its own: leave out --database, --full and --locks")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        faulty_store(
+            Path(name), given.database, restarts=given.restarts, full=given.full, locks=given.locks
+        ) as store,
+    ):
+        logs = given.logs or Path(name)
+        logs.mkdir(parents=True, exist_ok=True)
         result = asyncio.run(
             fault_run(
-                Path(folder),
-                url,
+                Path(name),
+                logs,
+                store,
                 dreams=given.dreams,
                 slashes=given.slash,
                 kills=given.kills,
@@ -286,10 +377,10 @@ def main() -> None:
                 seconds=given.seconds,
             )
         )
-        if given.json:
-            print(json.dumps(result))
-        for name, value in result.items() if not given.json else ():
-            print(f"{name:40} {value}")
+    if given.json:
+        print(json.dumps(result))
+    for title, value in result.items() if not given.json else ():
+        print(f"{title:45} {value}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from config.loader import Preset, load_presets
+from config.presets import Preset, load_presets
 from dream import dream
 from dream.picture import Pixels, decode, resize, to_bytes
 from dream.recipe import Recipe

@@ -3,7 +3,7 @@
     python -m bench.scale [--jobs 20000] [--servers 2000] [--workers 64] [--seconds 2]
 
 A scheduler and workers run in processes of their own; a dream sleeps. Jobs come in bursts from random servers
-and members. Dispatch cost is this process's own CPU time for each job handed over, with few and many in line.
+and members. Dispatch cost is this process's own CPU time for each job that ends, with few and many waiting.
 """
 
 import argparse
@@ -19,15 +19,18 @@ import psutil
 from sqlalchemy import func, select
 
 from bench.table import row
+from bot.app import RECONCILE_SECONDS
 from bot.clock import Clock
-from bot.queue.jobs import Ask
+from bot.periodic import Periodic
 from bot.queue.queue import Queue
+from bot.queue.request import DreamRequest
 from bot.store.database import Database
 from bot.store.jobs import Job, State
-from config.loader import Config
-from config.loader import Queue as Limits
+from config.schema import Config
+from config.schema import Queue as Limits
 from dream.dreamer import Report
 from dream.farm import Farm
+from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 WORKER_PROCESSES = 4
@@ -80,14 +83,14 @@ def run_workers(address: str, count: int) -> None:
 
 
 class Watched(Queue):
-    """Notes this process's CPU time at each hand-over, and how many dreams run."""
+    """Notes the time, this process's CPU time and how many jobs wait, at each job's end."""
 
     def watch(self) -> None:
-        self.ended: list[tuple[float, float, int]] = []
+        self.ends: list[tuple[float, float, int]] = []
 
-    def _let_go(self, id: str) -> None:
-        super()._let_go(id)
-        self.ended.append((time.perf_counter(), time.process_time(), len(self.line)))
+    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
+        super().ended(id, job, rendered, seconds)
+        self.ends.append((time.perf_counter(), time.process_time(), len(self.waiting)))
 
 
 async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: float) -> None:
@@ -112,7 +115,11 @@ async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: fl
             await asyncio.sleep(0.2)
         row("workers", farm.capacity, "")
         await queue.open()
-        await measure(queue, psutil.Process(processes[0].pid), jobs, servers, workers, seconds)
+        periodic = Periodic()
+        periodic.every_seconds(RECONCILE_SECONDS, queue.reconcile)
+        periodic.open()
+        await measure(queue, database, psutil.Process(processes[0].pid), jobs, servers, workers, seconds)
+        await periodic.close()
         await queue.close()
         await database.close()
         await farm.close()
@@ -122,34 +129,40 @@ async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: fl
 
 
 async def measure(
-    queue: Watched, scheduler: psutil.Process, jobs: int, servers: int, workers: int, seconds: float
+    queue: Watched,
+    database: Database,
+    scheduler: psutil.Process,
+    jobs: int,
+    servers: int,
+    workers: int,
+    seconds: float,
 ) -> None:
     chance = random.Random(0)
-    recipe = f"block8 steps={round(seconds * 10)}"
+    recipe = Recipe.parse(f"block8 steps={round(seconds * 10)}")
     began, cpu = time.perf_counter(), time.process_time()
     submitted: list[Job] = []
     while len(submitted) < jobs:
         for _ in range(min(chance.randint(1, 400), jobs - len(submitted))):
-            ask = Ask(
+            request = DreamRequest(
                 recipe=recipe,
                 source=None,
                 guild_id=chance.randrange(servers) + 1,
                 member_id=chance.randrange(3 * servers),
             )
-            submitted.append(await queue.submit(ask))
+            submitted.append(await queue.submit(request))
         await asyncio.sleep(chance.uniform(0, 0.2))
     taken_in = time.perf_counter() - began
     row("jobs taken in while dreams are handed out", jobs / taken_in, "a second")
     row("  this process's CPU time meanwhile", (time.process_time() - cpu) / taken_in, "of a core")
-    while len(queue.ended) < jobs:
+    while len(queue.ends) < jobs:
         await asyncio.sleep(0.5)
-        print(f"\r{len(queue.ended)} of {jobs}", end="", flush=True)
+        print(f"\r{len(queue.ends)} of {jobs}", end="", flush=True)
     print("\r", end="")
-    async with queue.ledger.database.session() as session:
+    async with database.session() as session:
         done = await session.scalar(select(func.count()).where(Job.state == State.DONE))
     row("jobs asked for", len({job.id for job in submitted}), "")
     row("jobs done, by their rows", done or 0, "")
-    full = [entry for entry in queue.ended if entry[2] > 2 * workers and entry[0] > began + 10]
+    full = [entry for entry in queue.ends if entry[2] > 2 * workers and entry[0] > began + 10]
     span = full[-1][0] - full[0][0]
     row("workers busy while the queue is full", len(full) * seconds / (span * workers), "of the time")
     row("dreams a second", len(full) / span, "")
@@ -157,14 +170,14 @@ async def measure(
     row("the scheduler's: CPU time", sum(scheduler.cpu_times()[:2]) / jobs * 1e3, "ms a dream")
     row("the bot's process: memory", psutil.Process().memory_info().rss / 1e6, "MB resident")
     row("the scheduler's: memory", scheduler.memory_info().rss / 1e6, "MB resident")
-    after = [entry for entry in queue.ended if entry[0] > began + taken_in]
+    after = [entry for entry in queue.ends if entry[0] > began + taken_in]
     many = [entry for entry in after if entry[2] > 0.8 * max(e[2] for e in after)]
     few = [entry for entry in after if 2 * workers < entry[2] < max(1000, 4 * workers)]
     cost = {
         name: (part[-1][1] - part[0][1]) / max(len(part) - 1, 1)
         for name, part in (("many", many), ("few", few))
     }
-    row(f"dispatch with {many[0][2]} in line against {few[0][2]}", cost["many"] / cost["few"], "times")
+    row(f"dispatch with {many[0][2]} waiting against {few[0][2]}", cost["many"] / cost["few"], "times")
 
 
 def main() -> None:

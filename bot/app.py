@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from bot.catch_up import CatchUp
 from bot.client import DreamBot
 from bot.clock import Clock
+from bot.commands import COGS
+from bot.commands.events import DreamTree
 from bot.daily.service import Daily
+from bot.delivery.daily_posts import DailyPosts
+from bot.delivery.daily_servers import DiscordServers
+from bot.delivery.job_messages import JobMessages
+from bot.delivery.member_pictures import WithdrawnPictures
+from bot.delivery.rate_limit import RateLimit
 from bot.moderation import Moderation
+from bot.periodic import Periodic
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
-from bot.schedule import Schedule
 from bot.settings.service import Settings
 from bot.store.database import Database
-from config.loader import Config, load_presets
+from bot.store.lease import DURATION
+from bot.ui.buttons import BUTTONS
+from config.presets import load_presets
+from config.schema import Config
 from dream.farm import Farm
+
+RECONCILE_SECONDS = DURATION.total_seconds() / 5
+SAVE_COSTS_SECONDS = 60.0
 
 
 class App:
@@ -30,18 +44,38 @@ class App:
         self.presets = load_presets()
         self.database = Database(config.database_url)
         self.farm = farm or Farm(**config.farm.model_dump())
+        self.rate = RateLimit()
         self.settings = Settings(self.database, config, self.clock, self.presets)
         self.queue = Queue(self.database, self.farm, self.clock, config)
+        self.job_messages = JobMessages(self.queue, self.rate, self.clock)
+        self.queue.listener = self.job_messages
+        self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
-        self.daily = Daily(self.database, self.queue, self.settings, self.moderation, self.clock, config)
-        keepers = (self.queue, self.daily, self.settings, self.moderation)
+        self.daily_servers = DiscordServers(config.picture.max_bytes)
+        self.daily = Daily(
+            self.database,
+            self.queue,
+            self.settings,
+            self.moderation,
+            self.daily_servers,
+            self.clock,
+            config,
+        )
+        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
+        self.daily.on_ready = self.daily_posts.post_due
+        keepers = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, keepers)
-        self.schedule = Schedule()
-        self.schedule.every(1, self.daily.post_due)
-        self.schedule.every(1, self.daily.prepare)
-        self.schedule.every(60, self.privacy.purge)
+        self.periodic = Periodic()
+        self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
+        self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
+        self.periodic.every_seconds(SAVE_COSTS_SECONDS, self.queue.cost_model.save)
+        self.periodic.every_minutes(1, self.daily_posts.post_due)
+        self.periodic.every_minutes(1, self.daily.planner.run)
+        self.periodic.every_minutes(60, self.privacy.purge)
         self.bot = DreamBot(
             config,
+            tree_cls=DreamTree,
+            set_up=self._set_up,
             presets=self.presets,
             clock=self.clock,
             database=self.database,
@@ -51,6 +85,7 @@ class App:
             daily=self.daily,
             moderation=self.moderation,
             privacy=self.privacy,
+            catch_up=self.catch_up,
         )
         self._opened = AsyncExitStack()
 
@@ -68,14 +103,30 @@ class App:
         """Start the farm and what works with it; the farm's workers get ready in their own time."""
         self._opened.push_async_callback(self.farm.close)
         await self.farm.start()
+        await self.open_queue()
+        self._opened.push_async_callback(self.periodic.close)
+        self.periodic.open()
+
+    async def open_queue(self) -> None:
+        """Open what works with the farm, without what is done periodically."""
         self._opened.push_async_callback(self.queue.close)
+        self._opened.push_async_callback(self.catch_up.close)
+        self.job_messages.open()
         await self.queue.open()
-        self._opened.push_async_callback(self.daily.close)
-        self._opened.push_async_callback(self.schedule.close)
-        self.schedule.open()
+        self._opened.push_async_callback(self.daily_posts.close)
 
     async def close(self, grace: float = 0) -> None:
-        """Close what was opened, newest first; running dreams get `grace` seconds to finish."""
+        """Close what was opened, newest first; running dreams get `grace` seconds to end and to be shown."""
         await self.queue.drain(grace)
+        await self.job_messages.drain(grace)
+        await self.job_messages.close()
         await self.bot.close()
         await self._opened.aclose()
+
+    async def _set_up(self, bot: DreamBot) -> None:
+        for cog in COGS:
+            await bot.load_extension(cog)
+        bot.add_dynamic_items(*BUTTONS)
+        self.job_messages.attach(bot)
+        self.daily_servers.attach(bot)
+        await bot.add_cog(WithdrawnPictures(self.daily))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import discord
 from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
 
+from bot.client import DreamBot
 from bot.errors import Refused
-from bot.queue.jobs import Ask
+from bot.queue.request import DreamRequest
+from bot.store.jobs import Job, Kind
 from dream.recipe import Recipe
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-    from bot.store.jobs import Job
 
 MESSAGE_BYTES = 50_000
 """Room in an upload for what is not the picture."""
@@ -51,13 +49,14 @@ async def ask(
     """
     guild = getattr(channel, "guild", None)
     guild_id = guild.id if guild else None
-    place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    effective = await bot.settings.effective(guild_id, place)
+    # A thread has the settings of its channel.
+    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+    effective = await bot.settings.effective(guild_id, channel_id)
     members = (guild.member_count or 0) if guild else 0
     if sentence := await bot.moderation.refusal(guild_id, members, who.id):
         raise Refused(sentence)
     roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
-    if sentence := effective.refusal(place, who.id, roles):
+    if sentence := effective.refusal(channel_id, who.id, roles):
         raise Refused(sentence)
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
@@ -70,9 +69,9 @@ async def ask(
         # Drawn here, so that a dream that is dreamt again after a crash is the same dream.
         recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))
     return await bot.queue.submit(
-        Ask(
-            kind="zoom" if recipe.is_video else "dream",
-            recipe=str(recipe),
+        DreamRequest(
+            kind=Kind.ZOOM if recipe.is_video else Kind.DREAM,
+            recipe=recipe,
             source=await source() if source else None,
             guild_id=guild_id,
             channel_id=channel.id,

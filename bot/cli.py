@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from config.loader import Config
+    from config.schema import Config
     from dream.dreamer import Progress, Report
     from dream.recipe import Recipe
 
@@ -46,7 +46,8 @@ def stop(sentence: str, code: int = 1) -> NoReturn:
 
 def read_config(path: Path | None) -> Config:
     """The operator's settings, or an exit with the sentence that says which key is wrong."""
-    from config.loader import ConfigError, load_config
+    from config.loading import load_config
+    from config.problems import ConfigError
 
     try:
         return load_config(path)
@@ -344,7 +345,7 @@ def read_picture(path: Path) -> bytes:
 
 def preset_recipes() -> dict[str, str]:
     """The shipped presets, by name."""
-    from config.loader import load_presets
+    from config.presets import load_presets
 
     return {name: preset.recipe for name, preset in load_presets().items()}
 

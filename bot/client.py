@@ -1,30 +1,28 @@
-"""The Discord client: which messages are commands, which cogs there are, and how errors are answered."""
+"""The Discord client: its intents, which messages are commands, and the parts that cogs work with."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.commands import COGS
-from bot.errors import code, explain, unknown_command
-from bot.ui.buttons import BUTTONS, whisper
-from dream.backbone.catalog import LAYERS
+from bot.catch_up import CatchUp
+from bot.clock import Clock
+from bot.moderation import Moderation
+from bot.privacy import Privacy
+from bot.queue.queue import Queue
+from bot.settings.service import Settings
+from bot.store.database import Database
+from config.presets import Preset
+from config.schema import Config
+from dream.farm import Farm
 
 if TYPE_CHECKING:
-    from bot.clock import Clock
     from bot.daily.service import Daily
-    from bot.moderation import Moderation
-    from bot.privacy import Privacy
-    from bot.queue.queue import Queue
-    from bot.settings.service import Settings
-    from bot.store.database import Database
-    from config.loader import Config, Preset
-    from dream.farm import Farm
 
 log = logging.getLogger(__name__)
 
@@ -41,23 +39,18 @@ PERMISSIONS = discord.Permissions(
 """The least that the bot needs; the invite link asks for these."""
 
 
-class DreamTree(app_commands.CommandTree["DreamBot"]):
-    """Slash commands, whose errors are told to whoever used them and to nobody else."""
-
-    async def on_error(
-        self, interaction: discord.Interaction[DreamBot], error: app_commands.AppCommandError, /
-    ) -> None:
-        """Answer an error with one sentence."""
-        await whisper(interaction, explain(error))
-
-
 class DreamBot(commands.AutoShardedBot):
-    """The bot, handed its parts by `bot.app`; it starts and stops none of them."""
+    """The bot, handed its parts by `bot.app`, which starts and stops them.
+
+    `set_up` is awaited once the bot is logged in, before it connects: it adds the cogs.
+    """
 
     def __init__(
         self,
         config: Config,
         *,
+        tree_cls: type[app_commands.CommandTree[Any]],
+        set_up: Callable[[DreamBot], Awaitable[None]],
         presets: Mapping[str, Preset],
         clock: Clock,
         database: Database,
@@ -67,6 +60,7 @@ class DreamBot(commands.AutoShardedBot):
         daily: Daily,
         moderation: Moderation,
         privacy: Privacy,
+        catch_up: CatchUp,
     ) -> None:
         intents = discord.Intents(
             guilds=True, messages=True, reactions=True, message_content=config.discord.message_content
@@ -76,7 +70,7 @@ class DreamBot(commands.AutoShardedBot):
             case_insensitive=True,
             strip_after_prefix=True,
             help_command=None,
-            tree_cls=DreamTree,
+            tree_cls=tree_cls,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             activity=discord.CustomActivity("Dreaming · /help"),
@@ -93,15 +87,18 @@ class DreamBot(commands.AutoShardedBot):
         self.daily = daily
         self.moderation = moderation
         self.privacy = privacy
+        self.catch_up = catch_up
+        self._set_up = set_up
 
     async def setup_hook(self) -> None:
-        """Load the cogs and tell Discord which slash commands there are."""
-        for cog in COGS:
-            await self.load_extension(cog)
-        self.add_dynamic_items(*BUTTONS)
-        self.queue.attach(self)
-        self.daily.attach(self)
-        await self.tree.sync()
+        """Add the cogs and tell Discord which slash commands there are."""
+        await self._set_up(self)
+        try:
+            await self.tree.sync()
+        except discord.HTTPException as error:
+            if error.status >= 500:
+                raise
+            log.error("Discord refuses the slash commands (%s); text commands work all the same", error)
 
     @property
     def invite(self) -> str:
@@ -114,49 +111,14 @@ class DreamBot(commands.AutoShardedBot):
         """Return what to write before a command; without message content, that is a slash."""
         return context.clean_prefix if self.intents.message_content else "/"
 
-    async def on_ready(self) -> None:
-        """Answer what was asked while nobody listened."""
-        async for message in self.queue.catch_up.missed(self):
-            self.dispatch("message", message)
-
     async def on_message(self, message: discord.Message, /) -> None:
-        """Answer a command; the queue remembers which messages were answered."""
+        """Answer a command, and remember that it was answered."""
         if message.author.bot:
             return
         context = await self.get_context(message)
         if context.prefix is not None:
-            async with self.queue.catch_up.handling(message):
+            async with self.catch_up.handling(message):
                 await self.invoke(context)
-
-    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        """Let the queue know: deleting the asking message cancels its dream."""
-        await self.queue.message_deleted(event.message_id)
-
-    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        """The same for many."""
-        for message_id in event.message_ids:
-            await self.queue.message_deleted(message_id)
-
-    async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
-        """Answer an error with one sentence; other bots' commands are none of ours."""
-        prefix = self.prefix_in(context)
-        sentence: str | None
-        if isinstance(error, commands.CommandNotFound):
-            word = (context.invoked_with or "").lower()
-            if word.partition("+")[0] in {*LAYERS, *self.presets}:
-                sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
-            else:
-                sentence = unknown_command(word, list(self.all_commands), prefix)
-        else:
-            command = context.command
-            usage = f"{prefix}{command.qualified_name} {command.signature}".strip() if command else None
-            sentence = explain(error, prefix, usage)
-        if sentence is None:
-            return
-        try:
-            await context.reply(sentence, mention_author=False, ephemeral=True, suppress_embeds=True)
-        except discord.HTTPException as refused:
-            log.info("could not answer in channel %s: %s", context.channel.id, refused)
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

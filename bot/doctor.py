@@ -12,7 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from config.loader import Config, ConfigError, load_config, load_presets
+from config.loading import load_config
+from config.presets import load_presets
+from config.problems import ConfigError
+from config.schema import Config
 
 LITTLE_ROOM = 2_000_000_000
 """Bytes of free disk below which a note is made."""

@@ -14,7 +14,7 @@ from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
 from bot.store.database import Database, uninterrupted
 from bot.store.settings import AuditRow, BlockRow, NoticeRow, ServerRow
-from config.loader import Config
+from config.schema import Config
 
 PAUSE: Final = "pause"
 NO_SERVER: Final = 0
@@ -188,7 +188,7 @@ class Moderation:
                 row.member_id = None
                 row.reason = ""
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete a server's blocks."""
         async with self._database.session() as session, session.begin():
             await session.execute(delete(BlockRow).where(BlockRow.guild_id == guild_id))

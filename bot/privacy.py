@@ -17,7 +17,7 @@ from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
 from bot.store.database import Base, Database
 from bot.store.settings import AuditRow, ServerRow
-from config.loader import Config
+from config.schema import Config
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Keeper(Protocol):
     async def forget_member(self, member_id: int) -> object:
         """Delete a member's pictures, jobs and statistics."""
 
-    async def leave(self, guild_id: int) -> object:
+    async def forget_guild(self, guild_id: int) -> object:
         """Delete everything of a server."""
 
     async def purge(self) -> object:
@@ -102,7 +102,7 @@ class Privacy:
             left = (await session.scalars(select(ServerRow).where(ServerRow.left_at <= over))).all()
         for row in left:
             for keeper in self._keepers:
-                await keeper.leave(row.guild_id)
+                await keeper.forget_guild(row.guild_id)
             async with self._database.session() as session, session.begin():
                 row = await session.merge(row)
                 row.left_at = None

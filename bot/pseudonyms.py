@@ -5,11 +5,15 @@ the database knows the member again when they come, and tells nobody who reads t
 """
 
 import hmac
+import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from config.loader import Config, ConfigError, Problem
+from config.problems import ConfigError, Problem
+from config.schema import Config
 
 Pseudonym = Callable[[int], str]
 """From a member's id to the 34 characters that stand for it, always the same ones."""
@@ -28,12 +32,28 @@ def pseudonyms(config: Config) -> Pseudonym:
 
 def _key(file: Path) -> bytes:
     try:
-        if not file.exists():
-            file.touch(mode=0o600, exist_ok=False)
-            file.write_bytes(secrets.token_bytes(32))
+        if not file.exists() or not file.stat().st_size:
+            _make(file)
         key = file.read_bytes()
     except OSError as error:
         raise ConfigError(Problem(str(file), "privacy", "key_file", f"{error.strerror}")) from None
     if len(key) < 16:
         raise ConfigError(Problem(str(file), "privacy", "key_file", "holds fewer than 16 bytes"))
     return key
+
+
+def _make(file: Path) -> None:
+    """Write a new key to `file`: all of it or, if this process dies, nothing. An empty file is replaced."""
+    with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-", delete=False) as new:  # mode 0600
+        temporary = Path(new.name)
+        try:
+            new.write(secrets.token_bytes(32))
+            new.flush()
+            os.fsync(new.fileno())
+            if file.exists():
+                temporary.replace(file)
+            else:
+                with suppress(FileExistsError):  # another process made one at this moment: that one counts
+                    file.hardlink_to(temporary)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from dream.farm import FarmError
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
-    from config.loader import Config
+    from config.schema import Config
     from dream.farm import Farm
 
 log = logging.getLogger(__name__)

@@ -25,10 +25,10 @@ from bot.app import App
 from bot.run import told_to_stop
 from bot.store.jobs import State
 from bot.ui.status import status
-from config.loader import Store
+from config.schema import Store
 
 if TYPE_CHECKING:
-    from config.loader import Config
+    from config.schema import Config
 
 SAMPLES = Path(dream.__file__).parent / "samples"
 CAPTIONS = {
@@ -147,7 +147,7 @@ async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
     Returns whether it failed.
     """
     queue = sandbox.app.queue
-    job = await queue.ledger.of_message(said.id)
+    job = await queue.jobs.of_message(said.id)
     job = job and await queue.finished(job.id)
     if job is None:
         return False

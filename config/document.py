@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from config.loader import FOLDER, Config, Section, expected
+from config.schema import Config, Section, expected
+from config.toml import FOLDER
 
 HEADER = """\
 Dreambot's settings. Every one is here with its default, its type and its range.
@@ -27,7 +29,7 @@ def document() -> str:
     tables = []
     for name, field in Config.model_fields.items():
         if isinstance(field.default, Section):
-            tables += ["", "", f"[{name}]", *_comment(type(field.default).__doc__ or "")]
+            tables += ["", "", f"[{name}]", *_comment(inspect.getdoc(type(field.default)) or "")]
             for key, setting in type(field.default).model_fields.items():
                 tables += ["", *_setting(key, setting, getattr(field.default, key))]
         else:

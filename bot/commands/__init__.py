@@ -1,6 +1,7 @@
 """What members can type: one cog a file."""
 
 COGS = (
+    "bot.commands.events",
     "bot.commands.dreaming",
     "bot.commands.daily",
     "bot.commands.presets",

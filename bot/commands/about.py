@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import Refused, code, unknown_command
+from bot.client import DreamBot
+from bot.errors import Refused
+from bot.ui.errors import code, unknown_command
 from dream import atlas
 from dream.backbone.catalog import NETWORKS, NetworkName
 from dream.recipe import OPTIONS
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
 
 COLOUR = discord.Colour.from_str("#8a6bff")
 
@@ -86,7 +85,7 @@ class About(commands.Cog, name="Help"):
     @commands.hybrid_command(aliases=["info"])
     async def about(self, context: commands.Context[DreamBot]) -> None:
         """Who I am and how I am doing."""
-        waiting = len(await self.bot.queue.waiting(None))
+        waiting = await self.bot.queue.jobs.count_unfinished()
         embed = discord.Embed(
             title="Dreambot",
             description="I paint into pictures what a neural network sees in them, again and again, until it "
@@ -105,7 +104,7 @@ class About(commands.Cog, name="Help"):
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
             prefix = await self._prefix(message.guild)
-            async with self.bot.queue.catch_up.handling(message):
+            async with self.bot.catch_up.handling(message):
                 await message.reply(
                     f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
                     f"`{prefix}help` shows the rest.",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.asking import Found, ask, download, find_picture, first_picture, newest_picture
-from bot.errors import Refused, code
-from bot.store.jobs import State
-from bot.ui.buttons import whisper
+from bot.client import DreamBot
+from bot.errors import Refused
+from bot.store.jobs import Job, State
+from bot.ui.errors import code, whisper
 from bot.ui.status import ordinal
 from dream.backbone.catalog import LAYERS
 from dream.recipe import OPTIONS
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-    from bot.store.jobs import Job
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100
@@ -93,8 +90,8 @@ class Dreaming(commands.Cog, name="Dreams"):
     @commands.hybrid_command(aliases=["q", "line"])
     async def queue(self, context: commands.Context[DreamBot]) -> None:
         """See which dreams wait here, and when yours is ready."""
-        waiting = await self.bot.queue.waiting(context.guild and context.guild.id)
-        await context.reply(await self._line(waiting), mention_author=False, ephemeral=True)
+        waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
+        await context.reply(await self._listing(waiting), mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
@@ -143,7 +140,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             f"a message that has one. `{prefix}sky` needs none."
         )
 
-    async def _line(self, waiting: list[Job]) -> str:
+    async def _listing(self, waiting: list[Job]) -> str:
         if not waiting:
             return "Nobody is waiting: your dream would start at once."
         lines = []
@@ -151,7 +148,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             ready_at = self.bot.queue.ready_at(job.id)
             when = f" · ready {discord.utils.format_dt(ready_at, 'R')}" if ready_at else ""
             who = f" for <@{job.member_id}>" if job.member_id else ""
-            where = "dreaming" if job.state != "queued" else ordinal(number)
+            where = "dreaming" if job.state is not State.QUEUED else ordinal(number)
             lines.append(f"**{where}** {code(job.recipe)}{who}{when}")
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")

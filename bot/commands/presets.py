@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
-from bot.errors import code
+from bot.ui.errors import code
 
 if TYPE_CHECKING:
     from bot.client import DreamBot

@@ -11,8 +11,8 @@ class LimitReached(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What one unfinished job takes up: `cost` in seconds of a worker; `guild_id` 0: direct messages."""
+class Reservation:
+    """What one unfinished job counts for: `cost` in seconds of a worker; `guild_id` 0: direct messages."""
 
     member_id: int
     guild_id: int
@@ -20,60 +20,62 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """A limit that one more job would pass: whose it is, and how many seconds must be worked off first."""
+class Excess:
+    """A limit that one more job would exceed: whose it is, by how many seconds, and what is reserved."""
 
     whose: str
     limit: float
-    excess: float
-    held: float
+    seconds: float
+    reserved: float
 
 
 class Limits:
     """Adds up the unfinished jobs of each member, each server and all.
 
-    A dream that alone is over a limit is let in when nothing else of that member or server is waiting: sizes
-    and steps have limits of their own.
+    A dream that alone exceeds a limit is admitted when nothing else of that member or server is waiting:
+    sizes and steps have limits of their own.
     """
 
     def __init__(self, member: float, server: float, total: float) -> None:
         self.member, self.server, self.total = member, server, total
-        self.claims: dict[str, Claim] = {}
+        self.reservations: dict[str, Reservation] = {}
         self.members: Counter[int] = Counter()
         self.servers: Counter[int] = Counter()
         self.sum = 0.0
 
-    def hold(self, id: str, claim: Claim) -> None:
-        """Count a job that was taken in, until it is released."""
-        if id not in self.claims:
-            self.claims[id] = claim
-            self._add(claim, 1)
+    def reserve(self, id: str, reservation: Reservation) -> None:
+        """Count a job until it is released."""
+        if id not in self.reservations:
+            self.reservations[id] = reservation
+            self._add(reservation, 1)
 
     def release(self, id: str) -> None:
         """Stop counting a job; nothing happens if it was not counted."""
-        claim = self.claims.pop(id, None)
-        if claim is not None:
-            self._add(claim, -1)
+        reservation = self.reservations.pop(id, None)
+        if reservation is not None:
+            self._add(reservation, -1)
 
-    def over(self, claim: Claim, member: float | None = None, server: float | None = None) -> Over | None:
-        """The limit that this job would pass, or None. A server's own limits can only be lower."""
+    def excess(
+        self, job: Reservation, member: float | None = None, server: float | None = None
+    ) -> Excess | None:
+        """The limit that this job would exceed, or None. A server's own limits can only be lower."""
         scopes = [
-            ("You already have", min(self.member, member or self.member), self.members[claim.member_id]),
+            ("You already have", min(self.member, member or self.member), self.members[job.member_id]),
             (
                 "This server already has",
                 min(self.server, server or self.server),
-                self.servers[claim.guild_id],
+                self.servers[job.guild_id],
             ),
             ("Everyone together already has", self.total, self.sum),
         ]
-        for whose, limit, held in scopes if claim.guild_id else (scopes[0], scopes[2]):
-            if held > 0 and held + claim.cost > limit:
-                return Over(whose, limit, held + claim.cost - limit, held)
+        for whose, limit, reserved in scopes if job.guild_id else (scopes[0], scopes[2]):
+            if reserved > 0 and reserved + job.cost > limit:
+                return Excess(whose, limit, reserved + job.cost - limit, reserved)
         return None
 
-    def _add(self, claim: Claim, sign: int) -> None:
-        self.sum += sign * claim.cost
-        for counter, key in ((self.members, claim.member_id), (self.servers, claim.guild_id)):
-            counter[key] += sign * claim.cost  # type: ignore[assignment]
+    def _add(self, job: Reservation, sign: int) -> None:
+        self.sum += sign * job.cost
+        for counter, key in ((self.members, job.member_id), (self.servers, job.guild_id)):
+            counter[key] += sign * job.cost  # type: ignore[assignment]
             if counter[key] < 1e-6:
                 del counter[key]

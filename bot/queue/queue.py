@@ -1,251 +1,255 @@
-"""The queue itself: takes dreams in, hands the farm as many as it can run, and sees each one to its end."""
+"""The queue: admits dreams, has them dreamt in turn, and keeps its memory and the rows in agreement."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-import discord
 from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
 
+from bot.backoff import attempts
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.queue.catchup import CatchUp
-from bot.queue.delivery import Delivery, Undeliverable
-from bot.queue.estimates import Estimates
-from bot.queue.fairness import URGENT, Line, Waiting
-from bot.queue.jobs import LEASE, Ask, Ledger
-from bot.queue.limits import Claim, LimitReached, Limits
+from bot.queue.cost_model import CostModel
+from bot.queue.dispatcher import Dispatcher
+from bot.queue.fair_queue import FairQueue, QueuedJob
+from bot.queue.limits import LimitReached, Limits, Reservation
+from bot.queue.repository import JobRepository
+from bot.queue.request import DreamRequest
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
-from dream.dreamer import Cancelled
-from dream.farm import Farm, FarmError
+from bot.store.lease import Lease
+from bot.store.outage import is_outage
+from config.schema import Config
+from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE
 from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
-from dream.recipe import Recipe, RecipeError
+from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Work
 
 log = logging.getLogger(__name__)
 
-PROBE_PATIENCE: Final = 5.0
-"""Seconds in which a picture is looked at before its job is taken in; then the dream itself will tell."""
-SAVE_EVERY: Final = 60.0
-"""Seconds between two savings of what the cost model has learnt."""
-FARM_GONE: Final = 5.0
-"""Seconds before a dream is tried again after the farm dropped it unasked."""
-SHORT_LINE: Final = 50
-"""Jobs in line up to which each is told when it moves up."""
-WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
+PROBE_TIMEOUT: Final = 5.0
+"""Seconds within which a picture is probed before its job is admitted; later the dream itself tells."""
+PREVIEW_SIZE: Final = 320
+STOPPING: Final = "I'm being restarted; please ask again in a minute."
+DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
 
 
-@dataclass(slots=True)
-class _Running:
-    job: Job
-    task: asyncio.Task[None]
-    since: float
-    fills_gap: bool
-    """Whether it was begun only because no member waited, so that it gives way when one does."""
-    gives_way: bool = False
+class Listener(Protocol):
+    """Discord's side of the queue, which shows jobs to members."""
 
-    @property
-    def left(self) -> float:
-        """Seconds of one worker that this dream will likely still take."""
-        return max(self.job.cost - (time.monotonic() - self.since), 0.1 * self.job.cost)
+    async def announce(self, job: Job) -> Job:
+        """A job was admitted: send its message. Returns the job as it is then; it may have failed."""
+
+    def changed(self, id: str, result: bytes | None = None) -> None:
+        """A job has ended or was erased; `result` saves reading the result of one that is done."""
+
+    def progressed(self, job: Job, progress: Progress | None) -> None:
+        """A job was started, or has come further."""
+
+
+class NobodyListens:
+    """The listener of a queue without Discord."""
+
+    async def announce(self, job: Job) -> Job:
+        """Return the job as it is."""
+        return job
+
+    def changed(self, id: str, result: bytes | None = None) -> None:
+        """Do nothing."""
+
+    def progressed(self, job: Job, progress: Progress | None) -> None:
+        """Do nothing."""
 
 
 class Queue:
-    """Every job's way through this process. What it knows is rebuilt from the database when it opens.
+    """Every job of this process. The rows are the truth; what is in memory is rebuilt from them.
 
-    `open` starts it; messages wait until `attach` hands over a bot that is logged in. `drain` stops taking
-    jobs and lets running ones finish, `close` stops at once; nothing is lost either way.
+    Call `reconcile` every few seconds. `drain` stops admitting and starting jobs and lets running ones end,
+    `close` stops at once; nothing is lost either way. Members see jobs through the `listener`.
     """
 
     def __init__(self, database: Database, farm: Farm, clock: Clock, config: Config) -> None:
         self.farm, self.clock, self.config = farm, clock, config
-        self.ledger = Ledger(database, clock)
-        self.delivery = Delivery(clock)
-        self.catch_up = CatchUp(database, clock)
-        self.estimates = Estimates(database)
-        self.line = Line()
+        self.lease = Lease(database)
+        self.jobs = JobRepository(database, self.lease, clock)
+        self.cost_model = CostModel(database)
+        self.waiting = FairQueue()
+        self.dispatcher = Dispatcher(self, self.jobs, farm, self.waiting, clock)
         limits = config.queue
         self.limits = Limits(limits.member_seconds, limits.server_seconds, limits.total_seconds)
         self.picture_limits = PictureLimits(
             config.picture.max_bytes, config.picture.max_pixels, config.picture.max_frames
         )
-        self.draining = False
-        self._running: dict[str, _Running] = {}
-        self._delivering: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._loops: list[asyncio.Task[None]] = []
-        self._wake = asyncio.Event()
-        self._awaited: dict[str, asyncio.Event] = {}
-        self._places: dict[str, int | None] = {}
+        self.listener: Listener = NobodyListens()
         self._database = database
+        self._is_draining = False
+        self._is_open = False
+        self._submitting: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: dict[str, asyncio.Event] = {}
 
-    # ---------------------------------------------------------------------------------- from start to end
+    # Starting and stopping
 
     async def open(self) -> None:
-        """Continue what is unfinished, and begin to hand out dreams.
+        """Continue what is unfinished, and begin to start jobs.
 
-        Raises StoreError where another process already does so from the same SQLite file.
+        Raises StoreError where another process uses the same SQLite file.
         """
-        self._database.hold()
-        await self.estimates.open()
-        await self._adopt()
-        self._loops = [
-            asyncio.create_task(self._forever(step, pause))
-            for step, pause in (
-                (self._dispatch, 0.0),
-                (self._look_around, LEASE.total_seconds() / 5),
-                (self.estimates.save, SAVE_EVERY),
-            )
-        ]
-
-    def attach(self, bot: discord.Client) -> None:
-        """Hand over the bot that speaks for the queue; it must be logged in."""
-        self.delivery.attach(bot)
+        self._database.lock()
+        await self.cost_model.open()
+        await self.reconcile()
+        self.dispatcher.open()
+        self._is_open = True
 
     async def drain(self, grace: float) -> None:
-        """Take no more jobs, and give what runs `grace` seconds to finish and to be delivered."""
-        self.draining = True
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        """Admit and start nothing more, and give what runs `grace` seconds to end."""
+        self._is_draining = True
+        await self.dispatcher.drain(grace)
 
     async def close(self) -> None:
-        """Stop. Dreams that still run are handed back, to be dreamt by the next start or another process."""
-        self.draining = True
-        tasks = [*self._loops, *self._tasks]
-        for task in tasks:
+        """Stop. Unfinished jobs are continued by the next start, or by another process."""
+        self._is_draining = True
+        await self.dispatcher.close()
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._loops:
-            await self.estimates.save()
-            await self.ledger.leave()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._is_open:
+            try:
+                await self.cost_model.save()
+                await self.lease.release()
+            except Exception as error:  # the lease runs out by itself
+                log.warning("the queue could not say that it is closed: %s", error)
 
-    # -------------------------------------------------------------------------------------- what is asked
+    # Asking, cancelling, erasing
 
-    async def submit(self, ask: Ask) -> Job:
-        """Take a dream in: it is committed when this returns, and its status message is sent.
+    async def submit(self, request: DreamRequest) -> Job:
+        """Admit a dream: it is committed, and its message was sent or tried, when this returns.
 
         Where the bot may not post, the job comes back failed, with the reason. Raises PictureError,
-        RecipeError, LimitReached, and Refused while the bot is being stopped; nothing is stored then.
+        LimitReached, and Refused while the bot stops or its database is away; no job is left then.
         """
-        if self.draining:
-            raise Refused("I'm being restarted; please ask again in a minute.")
-        recipe = Recipe.parse(ask.recipe)
-        size = await self._probe(ask)
-        cost = self.estimates.seconds(recipe, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
-        claim = Claim(ask.member_id or 0, ask.guild_id or 0, cost)
-        if ask.kind != Kind.DAILY:
-            self._check_limits(claim, ask)
-        asking = f"asking {id(ask)}"  # counts while it is being stored, so that many at once are not let in
-        self.limits.hold(asking, claim)
+        if self._is_draining:
+            raise Refused(STOPPING)
+        size = await self._probe(request)
+        cost = self.cost_model.seconds(request.recipe, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
+        reservation = Reservation(request.member_id or 0, request.guild_id or 0, cost)
+        if request.kind is not Kind.DAILY:
+            self._check_limits(reservation, request)
+        id = self.jobs.new_id()
+        self._submitting.add(id)
+        self.limits.reserve(id, reservation)  # before it is stored, so that many at once are not admitted
         try:
-            job, is_new = await self.ledger.add(ask, size, cost)
-            if is_new:
-                self._take_in(job)
-        finally:
-            self.limits.release(asking)
-        if is_new and job.has_message:
-            await self._announce(job)
-        return job
+            job, is_new = await self.jobs.add(id, request, size, cost)
+        except BaseException as error:
+            self.limits.release(id)
+            self._spawn(self._retract(id))
+            if is_outage(error):
+                raise Refused(DATABASE_AWAY) from error
+            raise
+        if is_new:
+            self._enqueue(job)
+        else:
+            self.limits.release(id)
+        self._submitting.discard(id)
+        return await self.listener.announce(job) if is_new and job.has_message else job
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
-        """Stop a job that waits or dreams, whoever's it is; False if it is too late for that."""
-        job = await self.ledger.finish(id, State.CANCELLED, reason, before=(State.QUEUED, State.DREAMING))
-        if job is None:
+        """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
+        if await self.jobs.cancel(id, reason) is None:
             return False
         log.info("job %s is cancelled", id)
-        self._stop(id)
-        await self._show_end(job)
-        self._let_go(id)
+        self._dismiss(id)
+        self.listener.changed(id)
         return True
 
     async def message_deleted(self, message_id: int) -> None:
-        """Cancel the job that was asked for in this message or whose status it showed."""
-        job = await self.ledger.of_message(message_id)
+        """Cancel the job that was asked for in this message or whose state it showed."""
+        job = await self.jobs.of_message(message_id)
         if job is not None:
             await self.cancel(job.id, "The message was deleted.")
 
     async def erase(self, id: str) -> None:
-        """Delete a job with its source and result; one that is unfinished is stopped first."""
-        await self.cancel(id)
-        await self.ledger.erase(id)
+        """Stop and delete a job, with its source and result."""
+        await self._erase(Job.id == id)
 
     async def forget_member(self, member_id: int) -> None:
-        """Stop and delete every job of a member, or of a picture of theirs, with its pictures."""
-        await self._forget(or_(Job.member_id == member_id, Job.author_id == member_id))
+        """Stop and delete every job of a member, or of a picture of theirs."""
+        await self._erase(or_(Job.member_id == member_id, Job.author_id == member_id))
 
-    async def leave(self, guild_id: int) -> None:
-        """Stop and delete every job of a server, with its pictures, and where the bot was used there."""
-        await self._forget(Job.guild_id == guild_id)
-        await self.catch_up.leave(guild_id)
+    async def forget_guild(self, guild_id: int) -> None:
+        """Stop and delete every job of a server."""
+        await self._erase(Job.guild_id == guild_id)
+
+    async def unreachable(self, id: str, reason: str) -> Job | None:
+        """Discord will never show a job's state: one that is unfinished fails. Returns it as it then is."""
+        job = await self.jobs.unreachable(id, reason)
+        if job is None or job.state.is_final:
+            self._dismiss(id)
+        return job
 
     async def purge(self) -> int:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""
         privacy = self.config.privacy
-        await self.catch_up.purge()
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
-        return await self.ledger.purge(older_than, privacy.server_bytes)
+        return await self.jobs.purge(older_than, privacy.server_bytes)
 
-    # -------------------------------------------------------------------------------------- what is known
+    # What is known
 
     async def get(self, id: str) -> Job | None:
         """A job as it stands, or None if it was never there or is not kept any more."""
-        return await self.ledger.get(id)
+        return await self.jobs.get(id)
 
     async def source(self, id: str) -> bytes | None:
         """The picture that a job dreams on."""
-        return await self.ledger.picture(id, "source")
+        return await self.jobs.picture(id, "source")
 
     async def result(self, id: str) -> bytes | None:
         """The dream, once it is rendered."""
-        return await self.ledger.picture(id, "result")
+        return await self.jobs.picture(id, "result")
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's unfinished jobs on a server (None: in direct messages), oldest first."""
-        return await self.ledger.unfinished(Job.member_id == member_id, Job.guild_id == guild_id)
+        return await self.jobs.unfinished(Job.member_id == member_id, Job.guild_id == guild_id)
 
-    async def waiting(self, guild_id: int | None) -> Sequence[Job]:
+    async def of_guild(self, guild_id: int | None) -> Sequence[Job]:
         """A server's unfinished jobs in the order in which they will be done."""
-        jobs = await self.ledger.unfinished(Job.guild_id == guild_id)
-        return sorted(jobs, key=lambda job: (job.state is State.QUEUED, self.place(job.id) or 0))
+        jobs = await self.jobs.unfinished(Job.guild_id == guild_id)
+        return sorted(jobs, key=lambda job: (job.state is State.QUEUED, self.position(job.id) or 0))
 
     async def finished(self, id: str) -> Job | None:
         """The job once it is done, failed or cancelled; None if it is deleted meanwhile."""
         while True:
-            ended = self._awaited.setdefault(id, asyncio.Event())
-            job = await self.ledger.get(id)
-            if job is None or job.state.finished:
-                self._awaited.pop(id, None)
+            ended = self._ends.setdefault(id, asyncio.Event())
+            job = await self.jobs.get(id)
+            if job is None or job.state.is_final:
+                self._ends.pop(id, None)
                 return job
             try:
                 await asyncio.wait_for(ended.wait(), 5)
             except TimeoutError:
                 continue  # another process may have ended it
 
-    def place(self, id: str) -> int | None:
-        """A job's place in line, 1 being the next; None if it does not wait here."""
-        ahead = self.line.ahead(id)
+    def position(self, id: str) -> int | None:
+        """A job's position in the queue, 1 being the next; None if it does not wait here."""
+        ahead = self.waiting.ahead(id)
         return None if ahead is None else ahead.jobs + 1
 
     def ready_at(self, id: str) -> datetime | None:
-        """When a job is likely to be ready."""
-        if running := self._running.get(id):
-            return self.clock.now() + timedelta(seconds=running.left)
-        ahead = self.line.ahead(id)
+        """When a job is likely to be ready; None if that is not known here."""
+        if run := self.dispatcher.runs.get(id):
+            return self.clock.now() + timedelta(seconds=run.left)
+        ahead = self.waiting.ahead(id)
         if ahead is None:
             return None
-        staying = [running for running in self._running.values() if not self._may_give_way(running)]
-        before = ahead.cost + sum(running.left for running in staying)
+        staying = [run for run in self.dispatcher.runs.values() if not self.dispatcher.may_preempt(run)]
+        before = ahead.cost + sum(run.left for run in staying)
         wait = before / self.capacity if len(staying) >= self.farm.capacity else 0.0
-        return self.clock.now() + timedelta(seconds=wait + self.line.jobs[id].cost)
+        return self.clock.now() + timedelta(seconds=wait + self.waiting.jobs[id].cost)
 
     @property
     def capacity(self) -> int:
@@ -254,141 +258,114 @@ class Queue:
 
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream on a picture of this size is likely to take one worker."""
-        return self.estimates.seconds(recipe, width, height)
+        return self.cost_model.seconds(recipe, width, height)
 
-    # ------------------------------------------------------------------------------------------ taking in
+    # Keeping memory and rows in agreement
 
-    async def _probe(self, ask: Ask) -> tuple[int, int] | None:
-        if ask.source is None:
+    async def reconcile(self) -> None:
+        """Take over jobs whose owner is dead, and mend what memory and rows disagree about.
+
+        Whatever failed between the two (a statement, a commit, a task, another process) is found here.
+        """
+        if await self.lease.renew():
+            for job in await self.jobs.take_over():
+                if job.state is State.QUEUED:
+                    self._enqueue(job)
+                elif job.needs_showing:
+                    self.listener.changed(job.id)
+        before = self._in_memory()
+        rows = await self.jobs.owned()
+        in_memory = before | self._in_memory()
+        for id, state in rows.items():
+            if id not in in_memory:
+                await self._recover(id, state)
+        for id in before & {*self.waiting.jobs, *self.dispatcher.runs} - rows.keys():
+            self._dismiss(id)
+        for id in self.limits.reservations.keys() - rows.keys() - in_memory:
+            self.limits.release(id)
+        self.dispatcher.wake()
+
+    def _in_memory(self) -> set[str]:
+        return {*self.waiting.jobs, *self.dispatcher.busy, *self._submitting}
+
+    async def _recover(self, id: str, state: State) -> None:
+        """Let a job wait again whose row is unfinished and that nothing here works on."""
+        job = await self.jobs.requeue(id) if state is State.DREAMING else await self.jobs.get(id)
+        if job is not None and job.state is State.QUEUED and id not in self._in_memory():
+            log.warning("job %s was %s and nothing worked on it; it waits again", id, state)
+            self._enqueue(job, interrupted=True)
+
+    def _enqueue(self, job: Job, *, interrupted: bool = False) -> None:
+        member_id, guild_id = job.member_id or 0, job.guild_id or 0
+        self.limits.reserve(job.id, Reservation(member_id, guild_id, job.cost))
+        queued = QueuedJob(job.id, job.kind, guild_id, member_id, job.cost, job.due_at)
+        self.waiting.add(queued, interrupted=interrupted or job.started_at is not None)
+        self.dispatcher.wake()
+
+    def _dismiss(self, id: str) -> None:
+        """Do nothing more for a job, which has ended or is another process's."""
+        self.waiting.remove(id)
+        self.dispatcher.stop(id)
+        self.limits.release(id)
+        if ended := self._ends.pop(id, None):
+            ended.set()
+
+    async def _erase(self, condition: ColumnElement[bool]) -> None:
+        for id in await self.jobs.erase(condition):
+            self._dismiss(id)
+            self.listener.changed(id)
+
+    async def _retract(self, id: str) -> None:
+        """Delete a job whose commit failed, for it may have succeeded and its asker was refused."""
+        try:
+            async for attempt in attempts(f"retracting job {id}", is_outage):
+                with attempt:
+                    await self.jobs.erase(Job.id == id)
+        finally:
+            self._submitting.discard(id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # What a request must pass
+
+    async def _probe(self, request: DreamRequest) -> tuple[int, int] | None:
+        if request.source is None:
             return None
         try:
-            probe = await asyncio.wait_for(self.farm.probe(ask.source, self.picture_limits), PROBE_PATIENCE)
+            probe = await asyncio.wait_for(
+                self.farm.probe(request.source, self.picture_limits), PROBE_TIMEOUT
+            )
         except PictureError:
             raise
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
-            log.info("a picture is taken in unseen: %r", error)
+            log.info("a picture is admitted without a probe: %r", error)
             return None
         return probe.width, probe.height
 
-    def _check_limits(self, claim: Claim, ask: Ask) -> None:
-        if claim.cost > self.limits.server:  # whoever waits behind it would wait as long
+    def _check_limits(self, job: Reservation, request: DreamRequest) -> None:
+        if job.cost > self.limits.server:  # whoever waits behind it would wait as long
             raise LimitReached(
-                f"That dream would take about {claim.cost / 60:.0f} minutes, longer than I dream at a time; "
+                f"That dream would take about {job.cost / 60:.0f} minutes, longer than I dream at a time; "
                 "please ask for a smaller size, fewer steps or fewer seconds."
             )
-        over = self.limits.over(claim, ask.member_seconds, ask.server_seconds)
-        if over is None:
+        excess = self.limits.excess(job, request.member_seconds, request.server_seconds)
+        if excess is None:
             return
         # All that waits is worked off evenly, so this one's share of it shrinks as the whole does.
-        seconds = over.excess * self.limits.sum / over.held / self.capacity
+        seconds = excess.seconds * self.limits.sum / excess.reserved / self.capacity
         when = self.clock.now() + timedelta(seconds=seconds)
         raise LimitReached(
-            f"{over.whose} as many dreams in line as fit; "
+            f"{excess.whose} as many dreams in line as fit; "
             f"please come back <t:{int(when.timestamp())}:R>, when some of them are done."
         )
 
-    def _take_in(self, job: Job) -> None:
-        self.limits.hold(job.id, Claim(job.member_id or 0, job.guild_id or 0, job.cost))
-        if job.state is State.DELIVERING:
-            self._hand_over(job)
-        else:
-            waiting = Waiting(job.id, job.kind, job.guild_id or 0, job.member_id or 0, job.cost, job.due_at)
-            self.line.add(waiting, interrupted=job.started_at is not None)
-            self._wake.set()
+    # What the dispatcher needs, and tells
 
-    async def _announce(self, job: Job) -> None:
-        """Send the status message of a job; where that can never be, the job ends."""
-        try:
-            told = await self.delivery.announce(job, place=self.place(job.id), ready_at=self.ready_at(job.id))
-        except Undeliverable as error:
-            await self._end(job, State.FAILED, str(error))
-            self._stop(job.id)
-        except Exception as error:  # Discord is in trouble: the dream is announced when it is ready
-            log.warning("job %s is not announced yet: %r", job.id, error)
-        else:
-            job.status_message_id, job.interaction_token = told
-            await self.ledger.told(job.id, *told)
-
-    async def _adopt(self) -> None:
-        for job in await self.ledger.adopt():
-            if job.id not in self._running:
-                self._take_in(job)
-                if job.has_message and job.status_message_id is None:
-                    self._spawn(self._announce(job))
-
-    # ---------------------------------------------------------------------------------------- dispatching
-
-    async def _dispatch(self) -> None:
-        await self._wake.wait()
-        self._wake.clear()
-        while not self.draining and len(self._running) < self.farm.capacity:
-            waiting = self.line.take(self.clock.now())
-            if waiting is None:
-                return
-            fills_gap = self.line.fills_gap(waiting)
-            started = await self.ledger.start(waiting.id)
-            if started is None:  # cancelled or taken over by another process meanwhile
-                self._let_go(waiting.id)
-                continue
-            job, pictures = started
-            task = self._spawn(self._dream(job, self._work(job, pictures)))
-            self._running[job.id] = _Running(job, task, time.monotonic(), fills_gap)
-        if not self.draining:
-            self._give_way()
-
-    def _give_way(self) -> None:
-        """Hand back dreams that only fill gaps, the newest first, as far as members wait for workers."""
-        filling = [running for running in self._running.values() if self._may_give_way(running)]
-        filling.sort(key=lambda running: (running.gives_way, running.since), reverse=True)
-        for running in filling[: self.line.members]:
-            if not running.gives_way:
-                running.gives_way = True
-                running.task.cancel()
-
-    def _may_give_way(self, running: _Running) -> bool:
-        due_at = running.job.due_at
-        return running.gives_way or (
-            running.fills_gap
-            and due_at is not None
-            and due_at - self.clock.now() > URGENT + timedelta(seconds=running.job.cost)
-        )
-
-    async def _dream(self, job: Job, work: Work) -> None:
-        self._show_progress(job, None)
-        began = time.monotonic()
-        try:
-            rendered = await self.farm.dream(
-                job.id, work, lambda progress: self._show_progress(job, progress)
-            )
-        except (PictureError, RecipeError, FarmError) as error:
-            await self._end(job, State.FAILED, str(error))
-        except Cancelled:
-            await self._again(job)
-        except asyncio.CancelledError:
-            again = await self.ledger.hand_back(job.id)
-            if again is None:
-                self._let_go(job.id)
-            elif self._running[job.id].gives_way:
-                self._take_in(again)
-            raise
-        except Exception:
-            log.exception("job %s failed", job.id)
-            await self._end(job, State.FAILED, WENT_WRONG)
-        else:
-            self._free(job)
-            await self._rendered(job, rendered, time.monotonic() - began)
-        finally:
-            self._free(job)
-
-    def _stop(self, id: str) -> None:
-        if running := self._running.get(id):
-            running.task.cancel()
-
-    def _free(self, job: Job) -> None:
-        if self._running.pop(job.id, None):
-            self._wake.set()
-
-    def _work(self, job: Job, pictures: dict[str, bytes]) -> Work:
+    def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
+        """What the farm is to do for a job. Raises RecipeError where another version wrote its recipe."""
         weights = self.config.weights.inception_v3
         return Work(
             source=pictures.get("source"),
@@ -396,137 +373,26 @@ class Queue:
             guide=pictures.get("guide"),
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,
-            preview_size=320 if job.previews and job.has_message else 0,
+            preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
         )
 
-    async def _rendered(self, job: Job, rendered: Rendered, took: float) -> None:
-        stored = await self.ledger.rendered(job.id, rendered)
-        if stored is None:  # cancelled or taken over by another process meanwhile
-            self._let_go(job.id)
-            return
-        if stored.state is State.DONE:
-            self._let_go(job.id)
-        else:
-            self._hand_over(stored, rendered.data)
-        if job.width and job.height:
-            self.estimates.learn(Recipe.parse(job.recipe), job.width, job.height, took)
+    def share_done(self, job: Job, progress: Progress) -> float:
+        """The share of a job's work that is done."""
+        return progress.done
 
-    async def _again(self, job: Job) -> None:
-        """The farm stopped a dream: it was cancelled, or the farm went away and must dream it again."""
-        again = await self.ledger.hand_back(job.id)
-        if again is None or self.draining:
-            self._let_go(job.id)
-            return
-        log.warning("the farm dropped job %s; it is dreamt again", job.id)
-        await asyncio.sleep(FARM_GONE)
-        self._take_in(again)
+    def progressed(self, job: Job, progress: Progress | None) -> None:
+        """Let the listener show how far a job is."""
+        if job.has_message and job.id in self.limits.reservations:
+            self.listener.progressed(job, progress)
 
-    def _hand_over(self, job: Job, picture: bytes | None = None) -> None:
-        self._delivering[job.id] = task = self._spawn(self._deliver(job, picture))
-        task.add_done_callback(lambda _: self._delivering.pop(job.id, None))
+    def requeued(self, job: Job) -> None:
+        """Let a job wait again."""
+        self._enqueue(job)
 
-    async def _deliver(self, job: Job, picture: bytes | None = None) -> None:
-        if picture is None:
-            picture = await self.ledger.picture(job.id, "result")
-        if picture is None:
-            await self._end(job, State.FAILED, WENT_WRONG)
-            return
-        pause = 1.0
-        while job.status_message_id is None:
-            await self._announce(job)
-            if job.state.finished:
-                return
-            if job.status_message_id is None:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 60.0)
-        job.state = State.DONE  # as its last edit shows it
-        try:
-            await self.delivery.finish(job, picture)
-        except Undeliverable as error:
-            await self._end(job, State.FAILED, str(error))
-        else:
-            await self.ledger.finish(job.id, State.DONE, before=(State.DELIVERING,))
-            self._let_go(job.id)
-
-    def _show_progress(self, job: Job, progress: Progress | None) -> None:
-        if job.has_message and job.id in self.limits.claims:
-            self.delivery.progress(job, progress, ready_at=self.ready_at(job.id))
-
-    # --------------------------------------------------------------------------------------------- ending
-
-    async def _end(self, job: Job, state: State, reason: str) -> None:
-        ended = await self.ledger.finish(job.id, state, reason)
-        if ended is not None:
-            job.state, job.reason = state, reason
-            await self._show_end(ended)
-        self._let_go(job.id)
-
-    async def _show_end(self, job: Job) -> None:
-        try:
-            await self.delivery.finish(job)
-        except Undeliverable as error:
-            log.info("the end of job %s is not shown: %s", job.id, error)
-
-    async def _forget(self, whose: ColumnElement[bool]) -> None:
-        for job in await self.ledger.unfinished(whose):
-            if not await self.cancel(job.id) and (delivering := self._delivering.get(job.id)):
-                delivering.cancel()
-                job.state = State.CANCELLED
-                self._spawn(self._show_end(job))
-        for id in await self.ledger.forget(whose):
-            self._let_go(id)
-
-    def _let_go(self, id: str) -> None:
-        self.line.remove(id)
-        self.limits.release(id)
-        self.delivery.forget(id)
-        if ended := self._awaited.pop(id, None):
-            ended.set()
-
-    # -------------------------------------------------------------------------------------- keeping house
-
-    async def _look_around(self) -> None:
-        self._wake.set()  # the farm may have grown
-        await self._move_up()
-        if self._database.is_sqlite:
-            return
-        await self._adopt()
-        for id in await self.ledger.ended_elsewhere([*self._running]):
-            self._stop(id)
-
-    async def _move_up(self) -> None:
-        """Show those who wait that they are nearer; in a long line Discord's countdown must do."""
-        if len(self.line) > SHORT_LINE:
-            return
-        self._places = {id: place for id, place in self._places.items() if id in self.line}
-        moved = {id: place for id in self.line.jobs if (place := self.place(id)) != self._places.get(id)}
-        for job in await self.ledger.unfinished(Job.id.in_(moved)) if moved else ():
-            place = self.place(job.id)
-            if (
-                job.has_message
-                and place
-                and self.delivery.progress(job, place=place, ready_at=self.ready_at(job.id))
-            ):
-                self._places[job.id] = place
-
-    async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
-        while True:
-            try:
-                await step()
-            except Exception:
-                log.exception("the queue goes on after an error")
-                await asyncio.sleep(1.0)
-            await asyncio.sleep(pause)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_report)
-        return task
-
-
-def _report(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("a job's task failed", exc_info=error)
+    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
+        """Give free what a job held, show how it ended, and learn what it cost."""
+        self._dismiss(id)
+        self.listener.changed(id, rendered.data if rendered and job else None)
+        if rendered and job and job.width and job.height:
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, seconds)

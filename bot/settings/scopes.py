@@ -5,15 +5,16 @@ Whatever a member types goes before all of them, within the limits that they set
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from bot.settings.values import CEILINGS, SETTINGS, Values, shown
+from bot.settings.text import shown
+from bot.settings.values import CEILINGS, SETTINGS, Values
 from bot.store.settings import WHOLE_SERVER
-from config.loader import Config
+from config.schema import Commands, Config, Dream, Limits
 from dream.backbone.catalog import LAYERS
 from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
 from dream.recipe import Recipe, RecipeError
@@ -83,17 +84,9 @@ Choices = Mapping[str, Any]
 
 def operators(config: Config) -> Values:
     """The operator's values, which are also the ceilings."""
+    sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
-        recipe=config.dream.recipe,
-        networks=config.dream.networks,
-        size=config.dream.size,
-        max_size=config.dream.max_size,
-        max_steps=config.dream.max_steps,
-        previews=config.dream.previews,
-        spoiler=config.dream.spoiler,
-        member_seconds=config.queue.member_seconds,
-        server_seconds=config.queue.server_seconds,
-        prefix=config.discord.prefix,
+        **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields}
     )
 
 
@@ -147,17 +140,25 @@ class Server:
             choices[channel_id] = there
         return replace(self, choices=choices)
 
-    def faults(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
-        """What does not go together anywhere on this server, in sentences."""
+    def faults(self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()) -> list[str]:
+        """What does not go together anywhere on this server, in sentences.
+
+        `chosen` are the channels (`WHOLE_SERVER` for the server) whose recipe has just been chosen.
+        """
         found = []
         for channel_id in sorted({WHOLE_SERVER, *self.choices}):
             here = self.effective(operator, channel_id)
+            own = self.choices.get(channel_id, {})
             where = f" in <#{channel_id}>" if channel_id else ""
-            size = self.choices.get(channel_id, {}).get("size", 0)
-            if size > here.max_size:
+            if (size := own.get("size", 0)) > here.max_size:
                 found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
             try:
                 here.read("", {**presets, **self.presets})
             except RecipeError as error:
-                found.append(f"First choose another recipe{where}, which is now “{here.recipe}”: {error}")
+                decided_in = channel_id if "recipe" in own else WHOLE_SERVER
+                found.append(
+                    f"The recipe can't be “{here.recipe}”{where}: {error}"
+                    if decided_in in chosen
+                    else f"First choose another recipe{where}, which is now “{here.recipe}”: {error}"
+                )
         return found

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import tomlkit
 from sqlalchemy import delete, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
+from bot.settings import files
+from bot.settings.rows import Change, differences, load, store
 from bot.settings.scopes import Choices, Effective, Server, operators
-from bot.settings.values import (
-    CEILINGS,
-    CHANNEL_SETTINGS,
-    SETTINGS,
-    Kind,
-    SettingError,
-    expected,
-    kind,
-    read,
-    unknown,
-)
+from bot.settings.text import expected, plain, read, unknown
+from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
 from bot.store.database import Database, uninterrupted
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
-from config.loader import Config, Preset, nearest
+from config.presets import Preset
+from config.problems import suggestion
+from config.schema import Config
 from dream.backbone.catalog import LAYERS
 from dream.backbone.inception_v3 import imagenet_file
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
-log = logging.getLogger(__name__)
-
 MAX_PRESETS: Final = 50
-
-
-class Change(NamedTuple):
-    """One setting of one scope that was changed; None stands for "not chosen"."""
-
-    channel_id: int
-    name: str
-    before: Any
-    after: Any
+MAX_PRESET_LENGTH: Final = 2000
+"""Characters of a preset's recipe: as many as fit into the message that saves it."""
 
 
 Exists = Callable[[Kind, int], bool]
@@ -73,7 +56,7 @@ class Settings:
         """All that a server chose."""
         if guild_id not in self._servers:
             async with self._database.session() as session:
-                loaded = await _load(session, guild_id)
+                loaded = await load(session, guild_id)
             self._servers.setdefault(guild_id, loaded)  # a change may have been quicker
         return self._servers[guild_id]
 
@@ -119,17 +102,31 @@ class Settings:
         by: int,
         channel_id: int = WHOLE_SERVER,
         exists: Exists = lambda kind, number: True,
+        may_appoint: bool = True,
     ) -> list[Change]:
-        """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing."""
+        """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing.
+
+        `may_appoint` is whether `by` may change `admin_role`.
+        """
         if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
             raise SettingError("That is no channel of this server; choose one from the list that # opens.")
-        accepted = self._accept(name, value, channel_id, exists)
+        accepted = self._accept(guild_id, name, value, channel_id, exists)
         return await self._change(
-            guild_id, lambda server: server.choosing(name, accepted, channel_id), by=by, action="set"
+            guild_id,
+            lambda server: server.choosing(name, accepted, channel_id),
+            by=by,
+            action="set",
+            may_appoint=may_appoint,
         )
 
     async def reset(
-        self, guild_id: int, name: str | None = None, *, by: int, channel_id: int = WHOLE_SERVER
+        self,
+        guild_id: int,
+        name: str | None = None,
+        *,
+        by: int,
+        channel_id: int = WHOLE_SERVER,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Take back one choice; without a name all of the channel's, or of the server's and its channels'.
 
@@ -144,53 +141,38 @@ class Settings:
             kept = {c: chosen for c, chosen in server.choices.items() if channel_id not in (WHOLE_SERVER, c)}
             return replace(server, choices=kept)
 
-        return await self._change(guild_id, without, by=by, action="reset")
+        return await self._change(guild_id, without, by=by, action="reset", may_appoint=may_appoint)
 
     async def export(self, guild_id: int) -> str:
         """A server's choices and presets as TOML, which `load` reads."""
-        server = await self.server(guild_id)
-        document = tomlkit.document()
-        document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
-        document["server"] = _plain(server.choices.get(WHOLE_SERVER, {}))
-        document["channels"] = {
-            str(channel): _plain(chosen)
-            for channel, chosen in sorted(server.choices.items())
-            if channel != WHOLE_SERVER
-        }
-        document["presets"] = dict(sorted(server.presets.items()))
-        return tomlkit.dumps(document)
+        return files.dump(await self.server(guild_id))
 
     async def load(
-        self, guild_id: int, text: str, *, by: int, exists: Exists = lambda kind, number: True
+        self,
+        guild_id: int,
+        text: str,
+        *,
+        by: int,
+        exists: Exists = lambda kind, number: True,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
-        try:
-            document = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise SettingError(f"That is no settings file: {error}.") from None
-        sections = ("server", "channels", "presets")
-        for key, table in document.items():
-            if key not in sections or not isinstance(table, dict):
-                raise SettingError(f"“{key[:40]}” is no section of a settings file; {nearest(key, sections)}")
+        document = await asyncio.to_thread(files.parse, text)
         choices: dict[int, Choices] = {}
-        for key, table in {"server": document.get("server", {}), **document.get("channels", {})}.items():
-            channel_id = WHOLE_SERVER if key == "server" else int(key[:20]) if key.isdecimal() else -1
-            if not isinstance(table, dict) or (channel_id and not exists(Kind.CHANNEL, channel_id)):
-                raise SettingError(f"[channels.{key[:40]}] is no channel of this server.")
+        for channel_id, table in document.choices.items():
+            if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
+                raise files.no_channel(channel_id)
             try:
                 choices[channel_id] = {
-                    name: self._accept(name, value, channel_id, exists) for name, value in table.items()
+                    name: self._accept(guild_id, name, value, channel_id, exists)
+                    for name, value in table.items()
                 }
             except SettingError as error:
-                where = "server" if channel_id == WHOLE_SERVER else f"channels.{key}"
+                where = "server" if channel_id == WHOLE_SERVER else f"channels.{channel_id}"
                 raise SettingError(f"[{where}] {error}") from None
-        presets = {
-            name: self._accept_preset(name, recipe) for name, recipe in document.get("presets", {}).items()
-        }
-        if len(presets) > MAX_PRESETS:
-            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+        presets = await asyncio.to_thread(self._accept_presets, document.presets)
         loaded = Server({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
-        return await self._change(guild_id, lambda _: loaded, by=by, action="import")
+        return await self._change(guild_id, lambda _: loaded, by=by, action="import", may_appoint=may_appoint)
 
     async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
         """Give a recipe a name on a server; returns its full text. Raises SettingError."""
@@ -214,7 +196,7 @@ class Settings:
         def without(server: Server) -> Server:
             if name not in server.presets:
                 own = list(server.presets)
-                hint = nearest(name, own) if own else "it has none yet"
+                hint = suggestion(name, own) if own else "it has none yet"
                 raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}")
             return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
 
@@ -234,7 +216,7 @@ class Settings:
         about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
         async with self._database.session() as session, session.begin():
             for row in await session.scalars(select(SettingRow).where(SettingRow.name == "members")):
-                row.value = [other for other in row.value if other != member_id]
+                row.value = [FORGOTTEN if one == member_id else one for one in row.value]
             for entry in await session.scalars(select(AuditRow).where(about)):
                 entry.actor = stand_in if entry.actor == member else entry.actor
                 entry.subject = stand_in if entry.subject == member else entry.subject
@@ -245,7 +227,7 @@ class Settings:
                     )
         self._servers.clear()
 
-    async def leave(self, guild_id: int) -> None:
+    async def forget_guild(self, guild_id: int) -> None:
         """Delete everything that a server chose."""
         async with self._database.session() as session, session.begin():
             for table in (SettingRow, PresetRow, AuditRow):
@@ -258,19 +240,17 @@ class Settings:
         async with self._database.session() as session, session.begin():
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
-    def _accept(self, name: str, value: object, channel_id: int, exists: Exists) -> Any:
+    def _accept(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
         accepted = read(name, value)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
             raise SettingError(f"{name} is set for the whole server, not for one channel.")
-        if name in CEILINGS and accepted > getattr(self.operator, name):
-            highest = getattr(self.operator, name)
+        highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
+        if (name in CEILINGS or name == "size") and accepted > highest:
             raise SettingError(f"{name} can be at most {highest}: the bot's operator set that limit.")
-        if name == "size" and accepted > self.operator.max_size:
-            raise SettingError(
-                f"size can be at most {self.operator.max_size}: the bot's operator set that limit."
-            )
         if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):
             raise SettingError(f"The bot's operator does not let {closed.pop()} dream.")
+        if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
+            raise SettingError("admin_role can't be @everyone: everybody could change these settings then.")
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
         if kind(name) in _PARTS and (strangers := [n for n in several if not exists(_PARTS[kind(name)], n)]):
             raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
@@ -283,34 +263,50 @@ class Settings:
             )
         if name in LAYERS or name in OPTIONS or name in self.shipped or name in ("all", "none"):
             raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
+        if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
+            raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")
         try:
-            return str(Recipe.parse(str(recipe), self.shipped))
+            return str(Recipe.parse(recipe, self.shipped))
         except RecipeError as error:
             raise SettingError(f"{name}: {error}") from None
 
+    def _accept_presets(self, presets: Mapping[str, object]) -> dict[str, str]:
+        if len(presets) > MAX_PRESETS:
+            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+        return {name: self._accept_preset(name, recipe) for name, recipe in presets.items()}
+
     async def _change(
-        self, guild_id: int, change: Callable[[Server], Server], *, by: int, action: str
+        self,
+        guild_id: int,
+        change: Callable[[Server], Server],
+        *,
+        by: int,
+        action: str,
+        may_appoint: bool = True,
     ) -> list[Change]:
         """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
         async with self._database.session() as session, session.begin():
-            before = await _load(session, guild_id)
+            before = await load(session, guild_id)
             after = change(before)
+            changes = [*differences(before, after)]
+            if not may_appoint and any(name == "admin_role" for _, name, *_ in changes):
+                raise SettingError("Only members with Manage Server can choose the admin_role.")
             known = before.faults(self.operator, self.shipped)
-            for fault in after.faults(self.operator, self.shipped):
+            chosen = {c.channel_id for c in changes if c.name == "recipe" and c.after is not None}
+            for fault in after.faults(self.operator, self.shipped, chosen):
                 if fault not in known:
                     raise SettingError(fault)
-            changes = [*_differences(before, after)]
-            for channel_id, name, old, new in changes:
-                await _store(session, guild_id, channel_id, name, new)
+            for one in changes:
+                await store(session, guild_id, one)
                 entry = AuditRow(
                     at=self._clock.now(),
                     guild_id=guild_id,
-                    channel_id=max(channel_id, WHOLE_SERVER),
+                    channel_id=max(one.channel_id, WHOLE_SERVER),
                     actor=str(by),
                     action=action,
-                    subject=name,
-                    before=old,
-                    after=new,
+                    subject=one.name,
+                    before=plain(one.before),
+                    after=plain(one.after),
                 )
                 session.add(entry)
         self._servers[guild_id] = after
@@ -325,48 +321,3 @@ _PARTS: Final = {
     Kind.MEMBERS: Kind.MEMBERS,
 }
 """What the ids of a setting are ids of."""
-
-_PRESETS: Final = -1
-"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
-
-
-def _differences(before: Server, after: Server) -> Iterator[Change]:
-    tables = (
-        *(
-            (c, before.choices.get(c, {}), after.choices.get(c, {}))
-            for c in {*before.choices, *after.choices}
-        ),
-        (_PRESETS, before.presets, after.presets),
-    )
-    for channel_id, old, new in sorted(tables, key=lambda table: table[0]):
-        for name in sorted({*old, *new}):
-            if old.get(name) != new.get(name):
-                yield Change(channel_id, name, old.get(name), new.get(name))
-
-
-async def _load(session: AsyncSession, guild_id: int) -> Server:
-    choices: dict[int, dict[str, Any]] = {}
-    for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
-        try:
-            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
-        except SettingError as error:  # another version of the bot knew it differently
-            log.warning("server %s: a stored setting is left out: %s", guild_id, error)
-    presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
-    return Server(choices, {row.name: row.recipe for row in presets})
-
-
-async def _store(session: AsyncSession, guild_id: int, channel_id: int, name: str, value: Any) -> None:
-    if value is not None and channel_id == _PRESETS:
-        await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
-    elif value is not None:
-        await session.merge(SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=value))
-    elif channel_id == _PRESETS:
-        await session.delete(await session.get_one(PresetRow, (guild_id, name)))
-    else:
-        await session.delete(await session.get_one(SettingRow, (guild_id, channel_id, name)))
-
-
-def _plain(choices: Choices) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in sorted(choices.items())
-    }

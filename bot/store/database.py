@@ -147,7 +147,7 @@ class Database:
                 assert raw.driver_connection is not None
                 await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Keep other bot processes away from a SQLite file for as long as this one lives. Raises StoreError.
 
         PostgreSQL is shared by as many as like.

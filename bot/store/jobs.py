@@ -1,34 +1,36 @@
-"""The queue's tables: jobs, their pictures, and what several bot processes must agree on."""
+"""The queue's tables: jobs, their pictures, and what the cost model has learnt."""
 
+import dataclasses
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_, or_
 from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.database import Base
+from dream.dreamer import Report
+
+T = TypeVar("T")
 
 
 class State(StrEnum):
-    """Where a job stands; every change is a committed row."""
+    """Where a job stands. `bot.queue.lifecycle` says which changes there are and who may make them."""
 
     QUEUED = "queued"
     DREAMING = "dreaming"
-    DELIVERING = "delivering"
-    """Rendered and stored; the member's message does not show it yet."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing more will happen to the job."""
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
         return self not in UNFINISHED
 
 
-UNFINISHED = (State.QUEUED, State.DREAMING, State.DELIVERING)
+UNFINISHED = (State.QUEUED, State.DREAMING)
 
 
 class Kind(StrEnum):
@@ -50,10 +52,14 @@ class Job(Base):
     """One dream that was asked for.
 
     `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
-    in (none for slash commands and buttons), `status_message_id` the one message of ours that tells how it
-    goes. `width` and `height` are the source's, in pixels. `cost` is the seconds of one worker that it was
-    reckoned to take. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
-    `dream.Report`.
+    in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
+    state. `width` and `height` are the source's, in pixels. `cost` is the seconds of one worker that it was
+    expected to take. `owner` is the process that works on it (see `bot.store.lease`). `reason` is one
+    sentence: why it failed or was cancelled. `report` holds the fields of `dream.Report`.
+
+    `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
+    Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
+    anything of the member, until its message shows that it was cancelled.
     """
 
     __tablename__ = "jobs"
@@ -85,11 +91,26 @@ class Job(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     filename: Mapped[str | None] = mapped_column(Text)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    shown_state: Mapped[State | None] = mapped_column(_text(State))
+    undeliverable: Mapped[str | None] = mapped_column(Text)
+    erased: Mapped[bool] = mapped_column(default=False)
 
     @property
     def has_message(self) -> bool:
         """Whether it is delivered to a channel, and not only kept for whoever asked to fetch its result."""
         return self.kind is not Kind.DAILY and self.channel_id is not None
+
+    @property
+    def needs_showing(self) -> bool:
+        """Whether its message is still to be sent, or to be edited to show how it ended."""
+        if not self.has_message or self.undeliverable is not None:
+            return False
+        return self.shown_state is None or (self.state.is_final and self.shown_state is not self.state)
+
+    @property
+    def dream_report(self) -> Report | None:
+        """What was dreamt and how; None before, or where another version of the bot stored other fields."""
+        return restored(Report, self.report)
 
     __table_args__ = (
         Index("jobs_by_state", "state", "owner"),
@@ -97,6 +118,26 @@ class Job(Base):
         Index("jobs_by_guild", "guild_id", "state"),
         Index("jobs_by_finish", "finished_at"),
     )
+
+
+IS_UNSHOWN = and_(Job.undeliverable.is_(None), or_(Job.shown_state.is_(None), Job.shown_state != Job.state))
+"""The rows among which those that need showing are, as `jobs_unshown` indexes them."""
+
+Index("jobs_unshown", Job.owner, sqlite_where=IS_UNSHOWN, postgresql_where=IS_UNSHOWN)
+
+
+def restored(kind: type[T], values: dict[str, Any] | None) -> T | None:
+    """The dataclass that was stored as JSON, or None if its fields of today cannot be made of it.
+
+    Fields that are unknown today are left out; those that have a default may be missing.
+    """
+    if values is None:
+        return None
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    try:
+        return kind(**{name: value for name, value in values.items() if name in known})
+    except TypeError:
+        return None
 
 
 class Picture(Base):
@@ -110,27 +151,8 @@ class Picture(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Process(Base):
-    """A bot process that shares this database; jobs of one that is no longer alive go to another."""
-
-    __tablename__ = "processes"
-
-    id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    alive_until: Mapped[datetime]
-
-
-class Answered(Base):
-    """A message whose command was answered; `bot.queue.catchup` looks for others when the bot comes back."""
-
-    __tablename__ = "answered"
-
-    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    channel_id: Mapped[int]
-    guild_id: Mapped[int | None]
-
-
-class Pace(Base):
-    """How long dreams of one kind really took on this farm; `bot.queue.estimates` keeps it."""
+class CostFit(Base):
+    """How long dreams of one layer or network took on this farm; `bot.queue.cost_model` keeps it."""
 
     __tablename__ = "paces"
 

@@ -9,7 +9,7 @@ import discord
 
 from bot.checks import NOT_AN_OPERATOR, is_operator
 from bot.moderation import Verdict
-from bot.ui.buttons import whisper
+from bot.ui.errors import whisper
 
 if TYPE_CHECKING:
     from bot.client import DreamBot

@@ -1,21 +1,18 @@
-"""The one message that a dream has, from its place in line to the dream itself."""
+"""The one message that a dream has, from its position in the queue to the dream itself."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import discord
 
+from bot.store.jobs import Job, Kind, State
 from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
 from dream.backbone.catalog import NETWORKS
-from dream.dreamer import Report
-
-if TYPE_CHECKING:
-    from bot.store.jobs import Job
-    from dream.render import Progress
+from dream.render import Progress
 
 BAR = 12
 PREVIEW = "preview.jpg"
@@ -40,46 +37,43 @@ class Status(NamedTuple):
 def status(
     job: Job,
     *,
-    place: int | None = None,
+    position: int | None = None,
     ready_at: datetime | None = None,
     progress: Progress | None = None,
-    picture: bytes | None = None,
+    result: bytes | None = None,
 ) -> Status:
     """How `job` looks to members now.
 
-    `place` is its place in line, 1 being the next; `ready_at` when it is likely to be ready; `progress` how
-    far it is; `picture` the finished dream.
+    `position` is its position in the queue, 1 being the next; `ready_at` when it is likely to be ready;
+    `progress` how far it is; `result` the finished dream's file.
     """
     match job.state:
-        case "queued":
-            return _waiting(job, place, ready_at)
-        case "dreaming" | "delivering" if picture is None:
+        case State.QUEUED:
+            return _waiting(job, position, ready_at)
+        case State.DREAMING:
             return _dreaming(job, ready_at, progress)
-        case "failed":
-            return _message(job, f"🌧️ {job.reason or 'This dream could not be dreamt; please try again.'}")
-        case "cancelled":
-            return _message(job, "🌙 This dream was cancelled.")
-        case _:
-            return _done(job, picture)
+        case State.FAILED:
+            return _message(f"🌧️ {job.reason or 'This dream could not be dreamt; please try again.'}")
+        case State.CANCELLED:
+            return _message("🌙 This dream was cancelled.")
+        case State.DONE:
+            return _done(job, result)
 
 
-def _waiting(job: Job, place: int | None, ready_at: datetime | None) -> Status:
-    where = "next in line" if place == 1 else f"{ordinal(place)} in line" if place else "in line"
-    return _message(job, f"💤 **Waiting** · {where}{_when(ready_at)}", _recipe(job), buttons=[Cancel(job.id)])
+def _waiting(job: Job, position: int | None, ready_at: datetime | None) -> Status:
+    where = "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
+    return _message(f"💤 **Waiting** · {where}{_when(ready_at)}", _recipe(job), buttons=[Cancel(job.id)])
 
 
 def _dreaming(job: Job, ready_at: datetime | None, progress: Progress | None) -> Status:
     if progress is None:
-        return _message(
-            job, f"🌀 **Dreaming**{_when(ready_at)}", bar(0), _recipe(job), buttons=[Cancel(job.id)]
-        )
+        return _message(f"🌀 **Dreaming**{_when(ready_at)}", bar(0), _recipe(job), buttons=[Cancel(job.id)])
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
         files = [_file(progress.preview, PREVIEW, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
-        job,
         f"🌀 **Dreaming**{' · finishing' if finishing else _when(ready_at)}",
         f"{bar(progress.done)} {progress.done:.0%}",
         f"{_recipe(job)} · size {progress.octave} of {progress.octaves}",
@@ -88,10 +82,16 @@ def _dreaming(job: Job, ready_at: datetime | None, progress: Progress | None) ->
     )
 
 
-def _done(job: Job, picture: bytes | None) -> Status:
-    if job.report is None:
-        return _message(job, f"✨ **Dreamt**{_for(job)}")
-    report = Report(**job.report)
+def _done(job: Job, result: bytes | None) -> Status:
+    report = job.dream_report
+    files = []
+    if result is not None:
+        alt = f"A dream of {' and '.join(report.layers) if report else job.recipe}."
+        files = [_file(result, job.filename or "dream.png", alt, spoiler=job.spoiler)]
+    deeper = [] if job.kind is Kind.ZOOM else [Deeper(job.id)]  # a video cannot be dreamt on
+    buttons = [Again(job.id), *deeper, Delete(job.id), Flag(job.id)]
+    if report is None:
+        return _message(f"✨ **Dreamt**{_for(job)}", f"-# `{job.recipe}`", buttons=buttons, files=files)
     size = f"{report.width} × {report.height}"
     lines = [
         f"✨ **Dreamt in {duration(report.seconds)}**{_for(job)}",
@@ -99,13 +99,7 @@ def _done(job: Job, picture: bytes | None) -> Status:
     ]
     if report.note:
         lines.append(f"-# 🪞 {report.note}")
-    files = []
-    if picture is not None:
-        alt = f"A dream of {' and '.join(report.layers)}."
-        files = [_file(picture, job.filename or "dream.png", alt, spoiler=job.spoiler)]
-    deeper = [] if job.kind == "zoom" else [Deeper(job.id)]  # a video cannot be dreamt on
-    buttons = [Again(job.id), *deeper, Delete(job.id), Flag(job.id)]
-    return _message(job, *lines, buttons=buttons, files=files)
+    return _message(*lines, buttons=buttons, files=files)
 
 
 def bar(share: float) -> str:
@@ -127,7 +121,6 @@ def duration(seconds: float) -> str:
 
 
 def _message(
-    job: Job,
     *lines: str,
     buttons: Sequence[discord.ui.Item[Any]] = (),
     files: Sequence[discord.File] = (),

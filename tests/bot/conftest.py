@@ -16,7 +16,7 @@ from PIL import Image
 from bot.sandbox import SAMPLES, Sandbox, opened
 from bot.store.jobs import Job
 from bot.ui.status import status
-from config.loader import Config
+from config.schema import Config
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from bench.presets import SHEET_BYTES, SHEETS, gallery
-from config.loader import load_presets
+from config.presets import load_presets
 from dream import atlas
 from dream.backbone.catalog import NETWORKS
 from dream.recipe import Recipe

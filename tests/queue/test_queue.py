@@ -10,18 +10,22 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-import queue_dreams
 import simcord
 from discord.ext import commands
 
+from bench.support import pretended_dreams
+from bot.catch_up import CatchUp
 from bot.clock import MovedClock
+from bot.delivery.job_messages import JobMessages
+from bot.delivery.messages import MESSAGE_GONE
+from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
-from bot.queue.jobs import Ask
 from bot.queue.limits import LimitReached
 from bot.queue.queue import Queue
+from bot.queue.request import DreamRequest
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
-from config.loader import Config
+from config.schema import Config
 from dream.farm import Farm
 from dream.picture import PictureError
 from dream.recipe import Recipe
@@ -34,7 +38,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    farm = Farm(workers=1, memory_limit="0", render=queue_dreams.render, warm=queue_dreams.warm)
+    farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
     yield farm
     await farm.close()
@@ -57,10 +61,17 @@ class World:
         self.open.push_async_callback(database.close)
         await database.open()
         self.queue = Queue(database, self.farm, self.clock, self.config)
+        self.messages = JobMessages(self.queue, RateLimit(), self.clock, first_pause=0.05)
+        self.queue.listener = self.messages
+        self.catch_up = CatchUp(database, self.clock)
         self.open.push_async_callback(self.queue.close)
         await self.queue.open()
+        self.messages.open()
+        self.open.push_async_callback(self.messages.close)
+        self.open.push_async_callback(self.catch_up.close)
         if attach:
-            self.queue.attach(self.env.bot)
+            self.messages.attach(self.env.bot)
+        await self.messages.sweep()
 
     async def stop(self) -> None:
         await self.open.aclose()
@@ -68,15 +79,20 @@ class World:
     async def ask(self, recipe: str = QUICK, **more) -> Job:
         asked = await self.alice.send(self.channel, f"dream of {recipe}")
         place = {"guild_id": self.server.id, "channel_id": self.channel.id, "member_id": self.alice.id}
-        ask = Ask(**{"recipe": recipe, "source": CAT, "request_message_id": asked.id} | place | more)
+        ask = DreamRequest(
+            **{"recipe": Recipe.parse(recipe), "source": CAT, "request_message_id": asked.id} | place | more
+        )
         return await self.queue.submit(ask)
 
     def answers(self) -> list[discord.Message]:
         return [message for message in self.channel.history() if message.author.id == self.env.bot.user.id]
 
     async def ended(self, job: Job) -> Job:
+        """The job once it has ended and its message shows it."""
         async with asyncio.timeout(60):
-            ended = await self.queue.finished(job.id)
+            await self.queue.finished(job.id)
+            while (ended := await self.queue.get(job.id)) and ended.needs_showing:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         assert ended
         return ended
 
@@ -86,7 +102,7 @@ class World:
                 await asyncio.sleep(0.01)
 
     async def dreaming(self, job: Job) -> None:
-        await self.until(lambda: job.id in self.queue._running)
+        await self.until(lambda: job.id in self.queue.dispatcher.runs)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -98,7 +114,9 @@ async def world(farm: Farm, tmp_path: Path) -> AsyncIterator[World]:
         """As the bot's slash commands do it: deferred at once, told by the queue."""
         await interaction.response.defer(ephemeral=True)
         place = {"channel_id": interaction.channel_id, "guild_id": interaction.guild_id}
-        ask = Ask(recipe=QUICK, source=CAT, interaction_token=interaction.token, **place)
+        ask = DreamRequest(
+            recipe=Recipe.parse(QUICK), source=CAT, interaction_token=interaction.token, **place
+        )
         world.asked = await world.queue.submit(ask)
 
     env = simcord.Env(bot, strict_sync=False)
@@ -147,22 +165,22 @@ async def test_a_message_asks_only_once(world: World) -> None:
 async def test_what_is_no_picture_is_refused_and_nothing_is_left(world: World) -> None:
     with pytest.raises(PictureError):
         await world.ask(source=b"hello")
-    assert not await world.queue.waiting(world.server.id)
+    assert not await world.queue.of_guild(world.server.id)
     assert not world.answers()
 
 
 async def test_an_error_is_one_sentence_in_the_status_message(world: World) -> None:
-    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.IS_NO_PICTURE}"))
+    job = await world.ended(await world.ask(f"block8 steps={pretended_dreams.IS_NO_PICTURE}"))
     assert job.state is State.FAILED
     [status] = world.answers()
     assert job.reason in status.content
-    job = await world.ended(await world.ask(f"block8 seed={queue_dreams.BREAKS}"))
+    job = await world.ended(await world.ask(f"block8 steps={pretended_dreams.BREAKS}"))
     assert job.state is State.FAILED
     assert job.reason in world.answers()[-1].content
 
 
 async def test_a_dream_that_kills_its_worker_fails_alone(world: World) -> None:
-    bad = await world.ask(f"block8 seed={queue_dreams.KILLS_ITS_WORKER}")
+    bad = await world.ask(f"block8 steps={pretended_dreams.KILLS_ITS_WORKER}")
     good = [await world.ask() for _ in range(3)]
     assert [(await world.ended(job)).state for job in good] == [State.DONE] * 3
     assert (await world.ended(bad)).state is State.FAILED
@@ -177,9 +195,8 @@ async def test_a_restart_continues_what_waited_what_ran_and_what_was_not_yet_del
 
     database = Database(world.config.database_url)
     async with database.session() as session, session.begin():
-        rendered = await session.get_one(Job, delivered.id)
-        rendered.state, rendered.finished_at = State.DELIVERING, None
-        assert (await session.get_one(Job, running.id)).state is State.QUEUED
+        (await session.get_one(Job, delivered.id)).shown_state = State.QUEUED
+        assert (await session.get_one(Job, running.id)).state is State.DREAMING
     await database.close()
 
     await world.start()
@@ -195,7 +212,7 @@ async def test_a_crash_before_the_status_message_was_remembered_makes_no_second_
     database = Database(world.config.database_url)
     async with database.session() as session, session.begin():
         row = await session.get_one(Job, job.id)
-        row.status_message_id, row.recipe = None, QUICK
+        row.status_message_id, row.shown_state, row.recipe = None, None, QUICK
         row.created_at = row.created_at.replace(year=row.created_at.year - 1)  # no nonce is that old
     await database.close()
     await world.start()
@@ -207,6 +224,7 @@ async def test_cancel_stops_a_dream_and_says_so(world: World) -> None:
     job = await world.ask(SLOW)
     await world.dreaming(job)
     assert await world.queue.cancel(job.id)
+    await world.ended(job)
     assert "cancelled" in world.answers()[0].content
     after = await world.ask()
     assert (await world.ended(after)).state is State.DONE
@@ -217,9 +235,9 @@ async def test_cancel_stops_a_dream_and_says_so(world: World) -> None:
 async def test_cancel_of_one_that_waits(world: World) -> None:
     running, waiting = await world.ask(SLOW), await world.ask(SLOW)
     await world.dreaming(running)
-    assert world.queue.place(waiting.id) == 1
+    assert world.queue.position(waiting.id) == 1
     await world.queue.message_deleted(waiting.request_message_id)
-    assert world.queue.place(waiting.id) is None
+    assert world.queue.position(waiting.id) is None
     assert (await world.queue.get(waiting.id)).state is State.CANCELLED
     await world.queue.cancel(running.id)
 
@@ -229,7 +247,7 @@ async def test_a_deleted_status_message_ends_the_job_quietly(world: World) -> No
     [status] = world.answers()
     await status.delete()
     ended = await world.ended(job)
-    assert (ended.state, ended.reason) == (State.FAILED, "The status message or its channel was deleted.")
+    assert (ended.state, ended.undeliverable) == (State.DONE, MESSAGE_GONE)
     assert not world.answers()
 
 
@@ -238,7 +256,7 @@ async def test_where_the_bot_may_not_post_the_job_ends_with_the_reason(world: Wo
     job = await world.ask()
     assert job.state is State.FAILED
     assert "allowed" in job.reason
-    assert not await world.queue.waiting(world.server.id)
+    assert not await world.queue.of_guild(world.server.id)
 
 
 async def test_a_slash_command_is_told_in_a_message_of_its_own(world: World) -> None:
@@ -291,7 +309,7 @@ async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
     world.queue.limits.member = 10
     recipe = Recipe.parse("block8 steps=50")
     place = {"guild_id": world.server.id, "channel_id": world.channel.id, "member_id": world.alice.id}
-    asks = [world.queue.submit(Ask(recipe=str(recipe), source=None, **place)) for _ in range(20)]
+    asks = [world.queue.submit(DreamRequest(recipe=recipe, source=None, **place)) for _ in range(20)]
     asked = await asyncio.gather(*asks, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in asked) == ["Job"] + ["LimitReached"] * 19
     await world.queue.forget_member(world.alice.id)
@@ -300,10 +318,10 @@ async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
 async def test_a_flood_delays_another_members_first_dream_by_one_dream(world: World) -> None:
     flood = [await world.ask("block8 steps=6") for _ in range(10)]
     first = await world.ask("block8 steps=4", member_id=world.alice.id + 1)
-    assert world.queue.place(first.id) == 1
+    assert world.queue.position(first.id) == 1
     begun = sum(job.state is not State.QUEUED for job in [await world.queue.get(job.id) for job in flood])
     assert (await world.ended(first)).state is State.DONE
-    done = [job for job in [await world.queue.get(job.id) for job in flood] if job.state.finished]
+    done = [job for job in [await world.queue.get(job.id) for job in flood] if job.state.is_final]
     assert len(done) <= begun + 1
     await world.queue.forget_member(world.alice.id)
 
@@ -335,15 +353,15 @@ async def test_forgetting_a_member_leaves_no_job_and_no_picture(world: World) ->
 
 async def test_commands_typed_while_the_bot_was_away_are_found_once(world: World) -> None:
     async def missed() -> list[str]:
-        return [message.content async for message in world.queue.catch_up.missed(world.env.bot)]
+        return [message.content async for message in world.catch_up.unanswered(world.env.bot)]
 
     used = await world.alice.send(world.channel, "!help")
     assert await missed() == []  # nobody has used the bot here
-    async with world.queue.catch_up.handling(used):
+    async with world.catch_up.handling(used):
         pass
     late = await world.alice.send(world.channel, "!dream")
     assert await missed() == ["!dream"]
-    async with world.queue.catch_up.handling(late):
+    async with world.catch_up.handling(late):
         assert await missed() == []
     await world.stop()
     await world.start()
@@ -354,7 +372,7 @@ async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: 
     for number in range(2):
         said = await world.alice.send(world.channel, f"!help {number}")
         with contextlib.suppress(asyncio.CancelledError):
-            async with world.queue.catch_up.handling(said):
+            async with world.catch_up.handling(said):
                 if number:
                     raise asyncio.CancelledError
-    assert [m.content async for m in world.queue.catch_up.missed(world.env.bot)] == ["!help 1"]
+    assert [m.content async for m in world.catch_up.unanswered(world.env.bot)] == ["!help 1"]

@@ -18,7 +18,7 @@ import dream
 from bot.app import App
 from bot.clock import MovedClock
 from bot.store.jobs import Job
-from config.loader import Config, Dream, Moderation, Privacy
+from config.schema import Config, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
 

@@ -11,9 +11,9 @@ import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bench.support.discord_client import Wire
 from bot.doctor import Level, examine
 from bot.store.database import Database
-from tests.wire.client import Wire
 
 
 @pytest.fixture(autouse=True)

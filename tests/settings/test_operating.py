@@ -11,7 +11,7 @@ import simcord
 
 from bot.checks import NOT_AN_OPERATOR
 from bot.moderation import Verdict
-from config.loader import Discord, Moderation
+from config.schema import Discord, Moderation
 from dream.farm import Farm
 from tests.settings.conftest import SimApp, World, opened
 

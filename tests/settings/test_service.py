@@ -18,8 +18,9 @@ from bot.settings.scopes import Scope
 from bot.settings.service import Settings
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError
 from bot.store.database import Database
-from config.loader import Config, Dream, load_presets
-from config.loader import Moderation as ModerationSection
+from config.presets import load_presets
+from config.schema import Config, Dream
+from config.schema import Moderation as ModerationSection
 from tests.settings.test_precedence import BAD, CHANGES
 
 ADMIN, SERVER = 900, 700
@@ -73,6 +74,7 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
         ("recipe", "mixed5", 0, "inception_v3"),
         ("recipe", "block8 size=2000", 0, "size=1024"),
         ("nonsense", 1, 0, "no setting called"),
+        ("admin_role", SERVER, 0, "@everyone"),
     ],
 )
 async def test_what_cannot_work_is_refused(

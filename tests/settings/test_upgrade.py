@@ -13,7 +13,8 @@ from bot.clock import MovedClock
 from bot.moderation import Moderation
 from bot.settings.service import Settings
 from bot.store.database import MIGRATIONS, Database
-from config.loader import Config, load_presets
+from config.presets import load_presets
+from config.schema import Config
 
 ROWS = """
 INSERT INTO settings VALUES (700, 0, 'size', '512');

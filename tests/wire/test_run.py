@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.wire.client import ROOT, Wire
+from bench.support.discord_client import ROOT, Wire
 
 PHOTO = ("chelsea.jpg", (ROOT / "dream/samples/chelsea.jpg").read_bytes())
-PRETENDING = "bench.bot"
+PRETENDING = "bench.bot_process"
 """Runs the same bot with dreams that only sleep."""
 
 

@@ -1,0 +1,1 @@
+"""What benches and tests share: a Discord to log in to, a PostgreSQL server, dreams that only sleep."""

@@ -1,0 +1,41 @@
+"""Dreams that only sleep: what is tested or measured is the farm, the queue or the bot, not the networks."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+from dream.dreamer import Cancelled, Report
+from dream.picture import PictureError
+from dream.render import Progress, Rendered, Work
+
+STEP: Final = 0.05
+"""Seconds that one step takes."""
+KILLS_ITS_WORKER, BREAKS, IS_NO_PICTURE = 11, 12, 13
+"""Numbers of steps whose dream does this instead."""
+
+
+def warm() -> None:
+    """Do nothing: there is no network to load."""
+
+
+def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
+    """Sleep for each of the recipe's steps, one if it says none; the result begins as the source does."""
+    recipe = work.recipe
+    if recipe.steps == KILLS_ITS_WORKER:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if recipe.steps == BREAKS:
+        raise ZeroDivisionError("broken")
+    if recipe.steps == IS_NO_PICTURE:
+        raise PictureError("That file is no picture; please attach a JPEG or PNG.")
+    steps = recipe.steps or 1
+    for step in range(steps):
+        if cancelled():
+            raise Cancelled
+        time.sleep(STEP)
+        on_progress(Progress(step + 1, steps, 1, 1, 0.0))
+    report = Report(
+        str(recipe), recipe.network, recipe.layers, "bundled", None, 64, 64, steps, steps * STEP, 0.0, 1.0
+    )
+    return Rendered(b"dreamt " + (work.source or b"of a sky"), "dream.png", report)

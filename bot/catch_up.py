@@ -1,0 +1,135 @@
+"""Commands that were typed while the bot was away: found in the channels' history and answered once.
+
+Read are the channels where the bot was used within a day, a few minutes back. A message counts as answered if
+that was recorded, if a job was asked for in it, or if the history holds a reply of the bot's to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import discord
+
+from bot.backoff import attempts
+from bot.clock import Clock
+from bot.store.answered import AnsweredRepository
+from bot.store.database import Database
+from bot.store.outage import is_outage
+
+log = logging.getLogger(__name__)
+
+WINDOW: Final = timedelta(minutes=5)
+USED_WITHIN: Final = timedelta(days=1)
+CHANNELS: Final = 200
+"""The channels read, the last used first: each may cost a call to Discord."""
+MESSAGES: Final = 500
+"""The messages read in each."""
+
+
+class CatchUp:
+    """Remembers which commands were answered, and finds those that were not."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._answered = AnsweredRepository(database)
+        self._clock = clock
+        self._answering: set[int] = set()
+        self._recording: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def handling(self, message: discord.Message) -> AsyncIterator[None]:
+        """Wrap the answering of a command. If the block is cancelled, the message is read again later."""
+        self._answering.add(message.id)
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._answering.discard(message.id)
+            raise
+        except Exception:
+            await self._record(message)
+            raise
+        else:
+            await self._record(message)
+
+    async def close(self) -> None:
+        """Stop recording."""
+        for task in self._recording:
+            task.cancel()
+        await asyncio.gather(*self._recording, return_exceptions=True)
+
+    async def unanswered(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
+        """The messages that nobody answered, with their authors' roles, to be read as if they came now."""
+        for channel_id in await self._answered.channels(self._clock.now() - USED_WITHIN, CHANNELS):
+            channel = bot.get_channel(channel_id)
+            if isinstance(channel, discord.abc.Messageable):
+                try:
+                    for message in await self._of_channel(bot, channel, channel_id):
+                        yield message
+                except Exception as error:  # one odd message must not keep others from being read
+                    log.warning("channel %s cannot be caught up: %r", channel_id, error)
+
+    async def forget_guild(self, guild_id: int) -> None:
+        """Forget where the bot was used on a server."""
+        await self._answered.forget_guild(guild_id)
+
+    async def forget_member(self, member_id: int) -> None:
+        """Nothing is kept of members here."""
+
+    async def purge(self) -> None:
+        """Forget what is too old to matter."""
+        await self._answered.purge(self._clock.now() - USED_WITHIN)
+
+    async def _of_channel(
+        self, bot: discord.Client, channel: discord.abc.Messageable, channel_id: int
+    ) -> list[discord.Message]:
+        earliest = discord.Object(discord.utils.time_snowflake(self._clock.now() - WINDOW))
+        newest = getattr(channel, "last_message_id", None)
+        if newest is not None and newest <= earliest.id:
+            return []
+        history = channel.history(limit=MESSAGES, after=earliest, oldest_first=True)
+        messages = [message async for message in history]
+        answered = await self._answered.of_channel(channel_id, self._clock.now() - WINDOW) | self._answering
+        for message in messages:
+            if bot.user and message.author.id == bot.user.id and message.reference:
+                answered.add(message.reference.message_id or 0)
+        missed = [one for one in messages if one.id not in answered and not one.author.bot]
+        return [message for message in missed if await _has_member(message)]
+
+    async def _record(self, message: discord.Message) -> None:
+        """Write down that a message was answered; while the database is away, in the background."""
+        try:
+            await self._write(message)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            task = asyncio.create_task(self._keep_trying_to_write(message))
+            self._recording.add(task)
+            task.add_done_callback(self._recording.discard)
+
+    async def _keep_trying_to_write(self, message: discord.Message) -> None:
+        async for attempt in attempts(f"recording that message {message.id} was answered", is_outage):
+            with attempt:
+                await self._write(message)
+
+    async def _write(self, message: discord.Message) -> None:
+        guild_id = message.guild.id if message.guild else None
+        await self._answered.add(message.id, message.channel.id, guild_id)
+        self._answering.discard(message.id)
+
+
+async def _has_member(message: discord.Message) -> bool:
+    """Give a message from the history its author's roles; False if the author has left the server.
+
+    Discord sends the member with a new message only, and the bot's intents cache none.
+    """
+    if message.guild is None or isinstance(message.author, discord.Member):
+        return True
+    try:
+        message.author = await message.guild.fetch_member(message.author.id)
+    except discord.NotFound:
+        return False
+    return True

@@ -1,0 +1,337 @@
+"""A job's one message: sent once, edited as the dream goes, until it shows what the job's row says.
+
+The row remembers which state was shown last (`Job.shown_state`). A message whose row says something else is
+sent or edited until they agree, however often Discord or the database fail meanwhile; it is given up only
+where Discord says that it never can be. No worker and no limit is held for it.
+
+The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
+minutes with the first message; after that it is searched in the channel's history. Every later change is an
+edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
+message, for the 15 minutes that Discord grants it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import discord
+
+from bot.backoff import attempts
+from bot.clock import Clock
+from bot.delivery.messages import TOO_LARGE, find_message, is_passing, refusal
+from bot.delivery.rate_limit import RateLimit
+from bot.queue.queue import Queue
+from bot.queue.repository import MessageRef
+from bot.store.jobs import Job, State
+from bot.store.outage import is_outage
+from bot.ui.status import Status, status
+from dream.render import Progress
+
+log = logging.getLogger(__name__)
+
+CHANNEL_PAUSE: Final = 2.0
+"""Seconds between two progress edits in one channel: Discord allows five edits in five seconds."""
+NONCE_TRUSTED: Final = timedelta(minutes=1)
+"""Discord remembers a nonce for a few minutes; an older message of ours is searched."""
+EDITABLE: Final = timedelta(hours=1)
+"""Discord allows but a few edits of a message that is older: they are kept for its last state."""
+POSITIONS_SHOWN: Final = 50
+"""Jobs in the queue up to which each is shown its new position."""
+UNEXPECTED: Final = "The bot could not show this dream; its log says why."
+LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can only change for 15 minutes."
+
+
+Work = Callable[[], Awaitable[None]]
+
+
+class JobMessages:
+    """Shows jobs as messages, once there is a bot that is logged in. It is the queue's listener.
+
+    Call `sweep` every few seconds: it finds rows that are not shown though nothing here works on them.
+    """
+
+    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock, *, first_pause: float = 1.0) -> None:
+        self._queue, self._jobs, self._rate, self._clock = queue, queue.jobs, rate, clock
+        self._first_pause = first_pause
+        self._bot: discord.Client | None = None
+        self._attached = asyncio.Event()
+        self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
+        self._active: dict[str, asyncio.Event] = {}
+        """The jobs whose message is being sent or edited, by one task each, and what tells that it ended."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._again: dict[str, bytes | None] = {}
+        """Jobs that changed while their task ran, with the result where it is known."""
+        self._refs: dict[str, MessageRef] = {}
+        """The messages of unfinished jobs, as far as this process has sent them."""
+        self._next_progress: dict[int, float] = {}
+        self._positions: dict[str, int] = {}
+
+    def attach(self, bot: discord.Client) -> None:
+        """Hand over the bot; it must be logged in. Messages that waited for it are sent now."""
+        self._bot = bot
+        self._attached.set()
+
+    def open(self) -> None:
+        """Begin to show jobs, in tasks that are no part of whatever asks for it."""
+        self._supervisor = asyncio.create_task(self._start_requested())
+
+    async def drain(self, grace: float) -> None:
+        """Give messages that are being sent or edited `grace` seconds."""
+        if self._tasks and self._attached.is_set():
+            await asyncio.wait(self._tasks, timeout=grace)
+
+    async def close(self) -> None:
+        """Stop. What is not shown yet is shown after the next start."""
+        tasks = [*self._tasks, *([self._supervisor] if self._supervisor else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def sweep(self) -> None:
+        """Show whatever rows say and nothing here works on, and who waits that they have come nearer."""
+        for job in await self._jobs.unshown():
+            if job.id not in self._active:
+                self._request(job.id, partial(self._settle, job.id, job))
+        await self._show_positions()
+
+    # What the queue tells
+
+    async def announce(self, job: Job) -> Job:
+        """Send the message of a new job. Returns the job as it is once that was tried."""
+        if active := self._active.get(job.id):  # the sweep was first
+            await active.wait()
+            return await self._queue.get(job.id) or job
+        tried: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        self._request(job.id, partial(self._settle, job.id, job, tried=tried))
+        return await tried
+
+    def changed(self, id: str, result: bytes | None = None) -> None:
+        """Show what a job now is."""
+        if id in self._active:
+            self._again[id] = result
+        else:
+            self._request(id, partial(self._settle, id, result=result))
+
+    def progressed(self, job: Job, progress: Progress | None) -> None:
+        """Show how far a job is, unless its channel or Discord as a whole was written to just now."""
+        self._show_unrecorded(job, progress=progress, ready_at=self._queue.ready_at(job.id))
+
+    def _show_unrecorded(self, job: Job, **details: Any) -> bool:
+        """Edit a message without recording it: the state stays the same. Whether that is being tried."""
+        now, channel_id = time.perf_counter(), job.channel_id or 0
+        ref = self._ref(job)
+        if ref is None or job.id in self._active or not self._attached.is_set():
+            return False
+        if now < self._next_progress.get(channel_id, 0.0) or self._clock.now() - job.created_at > EDITABLE:
+            return False
+        self._next_progress[channel_id] = now + CHANNEL_PAUSE
+        if len(self._next_progress) > 1000:
+            self._next_progress = {id: at for id, at in self._next_progress.items() if at > now}
+        self._request(job.id, partial(self._try_to_edit, job, ref, status(job, **details)))
+        return True
+
+    async def _try_to_edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
+        if await self._rate.progress():
+            try:
+                await self._edit(job, ref, shown)
+            except (discord.HTTPException, OSError, TimeoutError) as error:
+                log.debug("progress of job %s is not shown: %s", job.id, error)
+
+    async def _show_positions(self) -> None:
+        """In a long queue, where every start moves everybody, Discord's own countdown must do."""
+        waiting = self._queue.waiting.jobs
+        if len(waiting) > POSITIONS_SHOWN:
+            return
+        self._positions = {id: position for id, position in self._positions.items() if id in waiting}
+        positions = {id: position for id in waiting if (position := self._queue.position(id))}
+        moved = [id for id, position in positions.items() if position != self._positions.get(id)]
+        for job in await self._jobs.unfinished(Job.id.in_(moved)) if moved else ():
+            details = {"position": positions[job.id], "ready_at": self._queue.ready_at(job.id)}
+            if job.state is State.QUEUED and job.has_message and self._show_unrecorded(job, **details):
+                self._positions[job.id] = positions[job.id]
+
+    # Until row and message agree
+
+    def _request(self, id: str, work: Work) -> None:
+        self._active[id] = asyncio.Event()
+        self._requests.put_nowait((id, work))
+
+    async def _start_requested(self) -> None:
+        while True:
+            id, work = await self._requests.get()
+            task = asyncio.create_task(self._run(id, work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, id: str, work: Work) -> None:
+        try:
+            await work()
+        finally:
+            self._active.pop(id).set()
+            if id in self._again:
+                self._request(id, partial(self._settle, id, result=self._again.pop(id)))
+
+    async def _settle(
+        self,
+        id: str,
+        job: Job | None = None,
+        result: bytes | None = None,
+        tried: asyncio.Future[Job] | None = None,
+    ) -> None:
+        """Show a job until its row says that its message shows it.
+
+        `job` and `result` are what the caller has just read; a second attempt reads them again. `tried` is
+        told the job after the first attempt.
+        """
+        asked = job
+        try:
+            async for attempt in attempts(
+                f"showing job {id}",
+                lambda error: is_passing(error) or is_outage(error),
+                first=self._first_pause,
+            ):
+                with attempt:
+                    try:
+                        job = await self._show(id, job, result)
+                        if tried and not tried.done():
+                            tried.set_result(job or asked)  # type: ignore[arg-type]
+                    finally:
+                        job = result = None
+                        if tried and not tried.done():
+                            tried.set_result(asked)  # type: ignore[arg-type]
+        except Exception:
+            log.exception("job %s cannot be shown", id)
+            with contextlib.suppress(Exception):
+                await self._queue.unreachable(id, UNEXPECTED)
+
+    async def _show(self, id: str, job: Job | None, result: bytes | None) -> Job | None:
+        """Send or edit a job's message until it shows the row's state; returns the row as it then is.
+
+        Raises HTTPException, OSError or TimeoutError while Discord is in trouble, and what the database
+        raises while it is away.
+        """
+        job = job or await self._jobs.for_display(id)
+        while job is not None and job.needs_showing:
+            job = await self._advance(job, result)
+            result = None
+        if job is None or job.state.is_final:
+            self._refs.pop(id, None)
+        return job
+
+    async def _advance(self, job: Job, result: bytes | None) -> Job | None:
+        """Send a job's message, or edit it to show how the job ended; returns the row as it then is."""
+        try:
+            return await (self._edit_final(job, result) if self._ref(job) else self._send(job, result))
+        except discord.HTTPException as error:
+            if is_passing(error):
+                raise
+            return await self._give_up(job, refusal(error))
+
+    async def _give_up(self, job: Job, reason: str) -> Job | None:
+        """Fail a dream whose file is too large, which can still be shown; else leave the message as it is."""
+        if reason == TOO_LARGE and (refused := await self._jobs.refuse(job.id, reason)):
+            return refused
+        log.info("job %s cannot be shown: %s", job.id, reason)
+        return await self._queue.unreachable(job.id, reason)
+
+    async def _send(self, job: Job, result: bytes | None) -> Job | None:
+        """Send the message of a job, or find the one that was sent and not recorded."""
+        channel = await self._channel(job)
+        is_old = self._clock.now() - job.created_at > NONCE_TRUSTED
+        if is_old or job.state is State.CANCELLED:
+            after = job.created_at - timedelta(seconds=30)
+            if found := await find_message(channel, lambda message: self._is_of(message, job), after):
+                return await self._jobs.message_sent(job.id, MessageRef(found.id, None), State.QUEUED)
+            if job.state is State.CANCELLED:  # before anything was said: there is nothing to take back
+                return await self._jobs.state_shown(job.id, job.state)
+        shown = await self._status(job, result)
+        await self._rate.answer()
+        ref = self._refs[job.id] = await self._post(job, channel, shown)
+        recorded = await self._jobs.message_sent(job.id, ref, job.state)
+        if recorded is None:
+            await self._delete(job, ref)
+        return recorded
+
+    async def _post(self, job: Job, channel: discord.PartialMessageable, shown: Status) -> MessageRef:
+        reference: dict[str, Any] = {}
+        if job.request_message_id:
+            reference["reference"] = discord.MessageReference(
+                message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
+            )
+        try:
+            message = await channel.send(
+                **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True
+            )
+        except discord.Forbidden:
+            if not job.interaction_token:
+                raise
+            answer = await self._interaction(job.interaction_token)
+            content = f"{shown.content}\n{LASTS_15_MINUTES}"
+            sent = await answer.send(**shown.sending() | {"content": content}, wait=True)
+            return MessageRef(sent.id, job.interaction_token)
+        return MessageRef(message.id, None)
+
+    async def _edit_final(self, job: Job, result: bytes | None) -> Job | None:
+        """Edit the message of a job that has ended; one that was sent and not recorded is recorded only."""
+        ref = self._ref(job)
+        assert ref is not None
+        if job.status_message_id is None:
+            return await self._jobs.message_sent(job.id, ref, State.QUEUED)
+        shown = await self._status(job, result)
+        await self._rate.final()
+        await self._edit(job, ref, shown)
+        return await self._jobs.state_shown(job.id, job.state)
+
+    async def _status(self, job: Job, result: bytes | None) -> Status:
+        if job.state is State.DONE:
+            return status(job, result=result or await self._queue.result(job.id))
+        return status(job, position=self._queue.position(job.id), ready_at=self._queue.ready_at(job.id))
+
+    async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
+        if ref.interaction_token:
+            answer = await self._interaction(ref.interaction_token)
+            content = f"{shown.content}\n{LASTS_15_MINUTES}"
+            await answer.edit_message(ref.message_id, **shown.editing() | {"content": content})
+        else:
+            channel = await self._channel(job)
+            await channel.get_partial_message(ref.message_id).edit(**shown.editing())
+
+    async def _delete(self, job: Job, ref: MessageRef) -> None:
+        """Take back the message of a job that was erased while it was sent."""
+        with contextlib.suppress(discord.HTTPException):
+            await (await self._channel(job)).get_partial_message(ref.message_id).delete()
+
+    def _ref(self, job: Job) -> MessageRef | None:
+        if job.status_message_id is not None:
+            return MessageRef(job.status_message_id, job.interaction_token)
+        return self._refs.get(job.id)
+
+    def _is_of(self, message: discord.Message, job: Job) -> bool:
+        assert self._bot and self._bot.user
+        if message.author.id != self._bot.user.id:
+            return False
+        if message.nonce == job.id:
+            return True
+        replies = message.reference is not None and message.reference.message_id == job.request_message_id
+        pressable = any(
+            job.id in (getattr(item, "custom_id", None) or "")
+            for row in message.components
+            for item in getattr(row, "children", ())
+        )
+        return pressable or (replies and job.request_message_id is not None)
+
+    async def _interaction(self, token: str) -> discord.Webhook:
+        await self._attached.wait()
+        assert self._bot and self._bot.application_id
+        return discord.Webhook.partial(self._bot.application_id, token, client=self._bot)
+
+    async def _channel(self, job: Job) -> discord.PartialMessageable:
+        await self._attached.wait()
+        assert self._bot and job.channel_id
+        return self._bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)

@@ -1,0 +1,57 @@
+"""What sending any message has in common: which errors are final, and finding one sent before."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import discord
+
+log = logging.getLogger(__name__)
+
+MESSAGE_GONE: Final = "The message or its channel was deleted."
+NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
+INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
+TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
+SEARCHED: Final = 200
+"""Messages of a channel among which one sent before is searched."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may succeed later: no connection, a rate limit, or Discord's own trouble."""
+    if isinstance(error, discord.HTTPException):
+        return error.status == 429 or error.status >= 500
+    return isinstance(error, OSError | TimeoutError | discord.RateLimited)
+
+
+def refusal(error: discord.HTTPException) -> str:
+    """One sentence that says why Discord will never take this call."""
+    match error:
+        case discord.HTTPException(code=10015) | discord.HTTPException(code=50027):
+            return INTERACTION_OVER
+        case discord.NotFound():
+            return MESSAGE_GONE
+        case discord.Forbidden():
+            return NOT_ALLOWED
+        case discord.HTTPException(status=413) | discord.HTTPException(code=40005):
+            return TOO_LARGE
+        case _:
+            log.error("Discord refuses a message", exc_info=error)
+            return f"Discord refused the message: {error.text}"
+
+
+async def find_message(
+    channel: discord.abc.Messageable, is_it: Callable[[discord.Message], bool], after: datetime
+) -> discord.Message | None:
+    """A message that an earlier process sent and did not live to remember; None where none can be seen.
+
+    Raises HTTPException where Discord is in trouble.
+    """
+    since = discord.Object(discord.utils.time_snowflake(after))
+    try:
+        async for message in channel.history(limit=SEARCHED, after=since, oldest_first=True):
+            if is_it(message):
+                return message
+    except (discord.Forbidden, discord.NotFound):
+        log.debug("the history of a channel cannot be read")
+    return None

@@ -1,0 +1,37 @@
+"""The pace at which this process calls Discord, which allows a bot fifty calls a second."""
+
+import asyncio
+from typing import Final
+
+from aiolimiter import AsyncLimiter
+
+CALLS_PER_SECOND: Final = 40
+BURST: Final = 10
+"""Calls that may be made at once; a burst and a second's calls together stay within Discord's fifty."""
+
+
+class RateLimit:
+    """One limiter for three urgencies: answers to members, final states and posts, progress.
+
+    Each leaves room for the more urgent ones. Discord's limits of single routes are discord.py's business.
+    """
+
+    def __init__(self, per_second: float = CALLS_PER_SECOND) -> None:
+        self._limiter = AsyncLimiter(BURST, BURST / per_second)
+
+    async def answer(self) -> None:
+        """Wait until a member may be answered."""
+        await self._limiter.acquire()
+
+    async def final(self) -> None:
+        """Wait until a final state or a scheduled post may be sent."""
+        while not self._limiter.has_capacity(3):  # noqa: ASYNC110 (the limiter tells nobody)
+            await asyncio.sleep(0.02)
+        await self._limiter.acquire()
+
+    async def progress(self) -> bool:
+        """Whether an edit that only shows progress may be made now; it is never waited for."""
+        if not self._limiter.has_capacity(7):
+            return False
+        await self._limiter.acquire()
+        return True

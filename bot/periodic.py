@@ -1,0 +1,65 @@
+"""What the bot does again and again: every few seconds, or on the minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+log = logging.getLogger(__name__)
+
+Action = Callable[[], Awaitable[object]]
+
+
+class Periodic:
+    """Runs actions periodically while it is open, each never beside itself.
+
+    An action that takes longer than its interval is next run at the first time after it is done; runs that
+    were missed are not made up for. One that raises is logged, and runs again at its next time.
+    """
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._running: set[asyncio.Task[object]] = set()
+
+    def every_seconds(self, seconds: float, action: Action) -> None:
+        """Run an action every so many seconds, for the first time after as many."""
+        self._add(action, IntervalTrigger(seconds=seconds, timezone="UTC"))
+
+    def every_minutes(self, minutes: int, action: Action) -> None:
+        """Run an action at second 0 of every so many minutes, counted from the full hour; at most 60."""
+        times = ",".join(map(str, range(0, 60, minutes)))
+        self._add(action, CronTrigger(minute=times, second=0, timezone="UTC"))
+
+    def open(self) -> None:
+        """Begin to run the actions, on this event loop."""
+        self._scheduler.start()
+
+    async def close(self) -> None:
+        """Run nothing more, and wait for what is running to stop."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _add(self, action: Action, trigger: BaseTrigger) -> None:
+        self._scheduler.add_job(
+            self._run, trigger, args=(action,), coalesce=True, max_instances=1, misfire_grace_time=None
+        )
+
+    async def _run(self, action: Action) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            await action()
+        except Exception as error:
+            log.exception("a periodic action failed (%s); it runs again at its next time", error)
+        finally:
+            self._running.discard(task)

@@ -1,0 +1,113 @@
+"""How long a dream will take on this farm, learnt from how long earlier dreams took.
+
+A dream's time is a fixed part and a part proportional to its work (pixels times steps), and both differ by
+network and by the deepest layer dreamt of. They are fitted online, by recursive least squares on the relative
+error with slow forgetting, so that a farm that changes is followed. A layer without observations starts from
+its network's fit, and a network from figures of two CPU cores.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+from sqlalchemy import select
+
+from bot.store.database import Database
+from bot.store.jobs import CostFit, restored
+from dream.octaves import work
+from dream.recipe import Recipe
+
+PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
+"""Seconds of two CPU cores for each pixel of a step."""
+FIXED: Final = 0.5
+MEMORY: Final = 0.93
+"""How much of an observation's weight is left at the next one."""
+
+
+@dataclass(slots=True)
+class Fit:
+    """seconds ≈ fixed + pace × work, in units of a million pixel steps, with the fit's covariance."""
+
+    fixed: float
+    pace: float
+    a: float = 4.0
+    b: float = 0.0
+    c: float = 4.0
+    seen: float = 0.0
+
+    @classmethod
+    def like(cls, other: Self) -> Self:
+        """A fit that starts from what `other` has learnt, with a wide covariance."""
+        return cls(other.fixed, other.pace, 0.05, 0.0, 0.05 * other.pace**2)
+
+    def seconds(self, work: float) -> float:
+        """What a dream of this much work takes; never less than a tenth of a second."""
+        return max(0.1, self.fixed + self.pace * work)
+
+    def learn(self, work: float, seconds: float) -> None:
+        """Move towards what a dream took, weighing errors by the expected seconds."""
+        scale = 1 / self.seconds(work)
+        x, y = scale, work * scale
+        error = max(-3.0, min(3.0, (seconds - self.fixed - self.pace * work) * scale))
+        px, py = self.a * x + self.b * y, self.b * x + self.c * y
+        gain = 1 / (MEMORY * 0.05 + x * px + y * py)
+        self.fixed = max(0.0, self.fixed + gain * px * error)
+        self.pace = max(1e-9, self.pace + gain * py * error)
+        self.a = min((self.a - gain * px * px) / MEMORY, 100.0)
+        self.b = (self.b - gain * px * py) / MEMORY
+        self.c = min((self.c - gain * py * py) / MEMORY, 100.0)
+        self.seen += 1
+
+
+def deepest(recipe: Recipe) -> str:
+    """The layer of a recipe that lies deepest in its network, up to which the network is computed."""
+    order = list(recipe.terms[0].network.layers)
+    return max(recipe.layers, key=order.index)
+
+
+class CostModel:
+    """The fits of one farm, kept in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.fits: dict[str, Fit] = {}
+        self._unsaved: set[str] = set()
+
+    async def open(self) -> None:
+        """Read what earlier runs have learnt."""
+        async with self.database.session() as session, session.begin():
+            rows = (await session.scalars(select(CostFit))).all()
+        restorable = {row.key: restored(Fit, row.values) for row in rows}
+        self.fits = {key: fit for key, fit in restorable.items() if fit is not None}
+
+    def seconds(self, recipe: Recipe, width: int, height: int) -> float:
+        """What a dream of `recipe` on a picture of this size will take one worker."""
+        return self._fit(recipe.network, deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
+
+    def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
+        """Learn from a dream that took `seconds`."""
+        network, layer = recipe.network, deepest(recipe)
+        millions = work(recipe, width, height) / 1e6
+        for key, fit in ((layer, self._fit(network, layer)), (network, self._fit(network))):
+            self.fits[key] = fit
+            fit.learn(millions, seconds)
+            self._unsaved.add(key)
+
+    async def save(self) -> None:
+        """Store what was learnt since the last time; after an error it is stored the next time."""
+        keys, self._unsaved = self._unsaved, set()
+        if not keys:
+            return
+        try:
+            async with self.database.session() as session, session.begin():
+                for key in keys:
+                    await session.merge(CostFit(key=key, values=asdict(self.fits[key])))
+        except BaseException:
+            self._unsaved |= keys
+            raise
+
+    def _fit(self, network: str, layer: str = "") -> Fit:
+        if layer in self.fits:
+            return self.fits[layer]
+        if network not in self.fits:
+            return Fit(FIXED, PRIOR[network] * 1e6)
+        return Fit.like(self.fits[network]) if layer else self.fits[network]

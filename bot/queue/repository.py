@@ -1,0 +1,326 @@
+"""Jobs in the database: each change of one is a compare-and-set that commits here."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, case, delete, func, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.clock import Clock
+from bot.queue.lifecycle import CANCEL, COMPLETE, FAIL, REFUSE, REQUEUE, START, TAKE_OVER, Actor, Transition
+from bot.queue.request import DreamRequest
+from bot.store.database import DURABLE, Database, uninterrupted
+from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Job, Kind, Picture, State
+from bot.store.lease import Lease
+from dream.render import Rendered
+
+_HAS_NO_MESSAGE = or_(Job.kind == Kind.DAILY, Job.channel_id.is_(None))
+
+
+class MessageRef(NamedTuple):
+    """Where a job's state is shown: a message of the bot's, or the answer to the interaction of a token."""
+
+    message_id: int
+    interaction_token: str | None
+
+
+@uninterrupted
+class JobRepository:
+    """The jobs as one process reads and changes them; each method is one short transaction.
+
+    A method that makes a transition of `bot.queue.lifecycle` returns the job as it then is, or None where the
+    transition was not to be made: the job is in another state, belongs to another process, or is gone.
+    """
+
+    def __init__(self, database: Database, lease: Lease, clock: Clock) -> None:
+        self._database, self._lease, self._clock = database, lease, clock
+
+    # Reading
+
+    async def get(self, id: str) -> Job | None:
+        """A job as it stands; None if it was never there, or was erased."""
+        job = await self.for_display(id)
+        return None if job is None or job.erased else job
+
+    async def for_display(self, id: str) -> Job | None:
+        """The same, but also one that was erased and whose message does not show it yet."""
+        async with self._database.session() as session, session.begin():
+            return await session.get(Job, id)
+
+    async def of_message(self, message_id: int) -> Job | None:
+        """The job that was asked for in this message, or whose state it shows."""
+        async with self._database.session() as session, session.begin():
+            wanted = or_(Job.request_message_id == message_id, Job.status_message_id == message_id)
+            return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)).limit(1))
+
+    async def unfinished(self, *conditions: ColumnElement[bool]) -> Sequence[Job]:
+        """Unfinished jobs of all processes, oldest first."""
+        query = select(Job).where(Job.state.in_(UNFINISHED), *conditions).order_by(Job.created_at, Job.id)
+        async with self._database.session() as session, session.begin():
+            return (await session.scalars(query)).all()
+
+    async def count_unfinished(self) -> int:
+        """How many jobs of all processes are unfinished."""
+        query = select(func.count()).select_from(Job).where(Job.state.in_(UNFINISHED))
+        async with self._database.session() as session, session.begin():
+            return (await session.scalars(query)).one()
+
+    async def owned(self) -> dict[str, State]:
+        """The states of this process's unfinished jobs, oldest first."""
+        query = select(Job.id, Job.state).where(Job.state.in_(UNFINISHED), Job.owner == self._lease.owner)
+        async with self._database.session() as session, session.begin():
+            rows = await session.execute(query.order_by(Job.created_at, Job.id))
+            return {row.id: row.state for row in rows}
+
+    async def unshown(self) -> Sequence[Job]:
+        """This process's jobs whose message is to be sent, or to be edited to show how they ended."""
+        query = select(Job).where(IS_UNSHOWN, Job.owner == self._lease.owner)
+        async with self._database.session() as session, session.begin():
+            return [job for job in await session.scalars(query) if job.needs_showing]
+
+    async def picture(self, id: str, role: str) -> bytes | None:
+        """One picture's bytes, or None if there never was one or it is not kept any more."""
+        async with self._database.session() as session, session.begin():
+            return (await self._pictures(session, id, role)).get(role)
+
+    # Changing the state
+
+    def new_id(self) -> str:
+        """An id for a job: later ones sort after earlier ones, and Discord takes it as a nonce."""
+        return f"{int(self._clock.now().timestamp() * 1000):011x}{secrets.token_hex(5)}"
+
+    async def add(
+        self, id: str, request: DreamRequest, size: tuple[int, int] | None, cost: float
+    ) -> tuple[Job, bool]:
+        """Commit a new, queued job and its pictures, and say True.
+
+        A message asks once: if a job was asked for in it before, that one comes back, and False.
+        """
+        job = Job(
+            id=id,
+            kind=request.kind,
+            state=State.QUEUED,
+            guild_id=request.guild_id,
+            channel_id=request.channel_id,
+            member_id=request.member_id,
+            author_id=request.author_id,
+            request_message_id=request.request_message_id,
+            interaction_token=request.interaction_token,
+            parent=request.parent,
+            recipe=str(request.recipe),
+            has_source=request.source is not None,
+            width=size and size[0],
+            height=size and size[1],
+            cost=cost,
+            previews=request.previews,
+            spoiler=request.spoiler,
+            max_bytes=request.max_bytes,
+            created_at=self._clock.now(),
+            due_at=request.due_at,
+            owner=self._lease.owner,
+            erased=False,
+        )
+        pictures = {"source": request.source, "guide": request.guide}
+        try:
+            async with self._database.session() as session, session.begin():
+                await session.connection(execution_options=DURABLE)
+                session.add(job)
+                await session.flush()
+                for role, data in pictures.items():
+                    if data is not None:
+                        session.add(Picture(job_id=job.id, role=role, size=len(data), data=data))
+        except IntegrityError:
+            message_id = request.request_message_id
+            earlier = await self.of_message(message_id) if message_id else None
+            if earlier is None:
+                raise
+            return earlier, False
+        return job, True
+
+    async def start(self, id: str) -> tuple[Job, dict[str, bytes]] | None:
+        """Make `START`; with the pictures to dream from."""
+        async with self._database.session() as session, session.begin():
+            job = await self._make(session, START, id, started_at=self._clock.now())
+            return None if job is None else (job, await self._pictures(session, id, "source", "guide"))
+
+    async def requeue(self, id: str) -> Job | None:
+        """Make `REQUEUE`: it is dreamt from the start when its turn comes again."""
+        async with self._database.session() as session, session.begin():
+            return await self._make(session, REQUEUE, id, started_at=None)
+
+    async def complete(self, id: str, rendered: Rendered) -> Job | None:
+        """Make `COMPLETE`, with the result."""
+        data, report = rendered.data, asdict(rendered.report)
+        async with self._database.session() as session, session.begin():
+            job = await self._make(session, COMPLETE, id, filename=rendered.filename, report=report)
+            if job is not None:
+                session.add(Picture(job_id=id, role="result", size=len(data), data=data))
+            return job
+
+    async def fail(self, id: str, reason: str) -> Job | None:
+        """Make `FAIL`."""
+        async with self._database.session() as session, session.begin():
+            return await self._make(session, FAIL, id, reason=reason)
+
+    async def cancel(self, id: str, reason: str) -> Job | None:
+        """Make `CANCEL`."""
+        async with self._database.session() as session, session.begin():
+            return await self._make(session, CANCEL, id, reason=reason)
+
+    async def refuse(self, id: str, reason: str) -> Job | None:
+        """Make `REFUSE`."""
+        async with self._database.session() as session, session.begin():
+            return await self._make(
+                session, REFUSE, id, Job.shown_state.is_distinct_from(State.DONE), reason=reason
+            )
+
+    async def take_over(self) -> Sequence[Job]:
+        """Make `TAKE_OVER` of every job without a living owner, and own those not shown yet, too.
+
+        Whether one was being dreamt, its `started_at` still tells.
+        """
+        orphaned = and_(self._lease.is_free(Job.owner), or_(Job.state.in_(UNFINISHED), IS_UNSHOWN))
+        async with self._database.session() as session, session.begin():
+            ids = (
+                await session.scalars(select(Job.id).where(orphaned).with_for_update(skip_locked=True))
+            ).all()
+            if not ids:
+                return ()
+            dreaming = and_(Job.id.in_(ids), Job.state.in_(TAKE_OVER.before))
+            await session.execute(update(Job).where(dreaming).values(state=TAKE_OVER.after))
+            await session.execute(update(Job).where(Job.id.in_(ids)).values(owner=self._lease.owner))
+            taken = select(Job).where(Job.id.in_(ids)).order_by(Job.created_at, Job.id)
+            return (await session.scalars(taken.execution_options(populate_existing=True))).all()
+
+    # What its message shows
+
+    async def message_sent(self, id: str, ref: MessageRef, shown: State) -> Job | None:
+        """Remember a job's message and the state that it shows."""
+        values = {"status_message_id": ref.message_id, "interaction_token": ref.interaction_token}
+        async with self._database.session() as session, session.begin():
+            return await self._set(session, Job.id == id, shown_state=shown, **values)
+
+    async def state_shown(self, id: str, shown: State) -> Job | None:
+        """Remember the state that a job's message shows; an erased job's row is deleted with that."""
+        async with self._database.session() as session, session.begin():
+            job = await self._set(session, Job.id == id, shown_state=shown)
+            if job is not None and job.erased and not job.needs_showing:
+                await session.delete(job)
+            return job
+
+    async def unreachable(self, id: str, reason: str) -> Job | None:
+        """Remember that Discord will never show a job's state; one that is unfinished fails."""
+        async with self._database.session() as session, session.begin():
+            await self._make(session, FAIL, id, reason=reason)
+            job = await self._set(session, Job.id == id, undeliverable=reason)
+            if job is not None and job.erased:
+                await session.delete(job)
+            return job
+
+    # Deleting
+
+    async def erase(self, *conditions: ColumnElement[bool]) -> Sequence[str]:
+        """Cancel and delete every job that meets the conditions, with its pictures; returns their ids.
+
+        A row whose message does not show its end stays until it does, with nothing in it of the member.
+        """
+        async with self._database.session() as session, session.begin():
+            query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
+            ids = (await session.scalars(query)).all()
+            await session.execute(delete(Picture).where(Picture.job_id.in_(ids)))
+            unfinished = and_(Job.id.in_(ids), Job.state.in_(CANCEL.before))
+            await session.execute(update(Job).where(unfinished).values(self._ended(CANCEL)))
+            await session.execute(delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN))
+            nobody = {
+                "member_id": None,
+                "author_id": None,
+                "request_message_id": None,
+                "parent": None,
+                "recipe": "",
+                "reason": None,
+                "report": None,
+                "filename": None,
+                "width": None,
+                "height": None,
+            }
+            erased = {"erased": True, "owner": self._lease.owner, "state": State.CANCELLED}
+            await session.execute(update(Job).where(Job.id.in_(ids)).values(nobody | erased))
+            return ids
+
+    async def purge(self, older_than: datetime, server_bytes: int) -> int:
+        """Delete jobs that ended and were due before `older_than`, then the oldest pictures of servers that
+        keep more than `server_bytes` (0: no limit); how many jobs lost something."""
+        async with self._database.session() as session, session.begin():
+            kept_from = func.coalesce(case((Job.due_at > Job.finished_at, Job.due_at)), Job.finished_at)
+            gone = await session.scalars(
+                delete(Job).where(kept_from < older_than, ~IS_UNSHOWN).returning(Job.id)
+            )
+            count = len(gone.all())
+            if server_bytes:
+                kept = func.sum(Picture.size)
+                full = (
+                    select(Job.guild_id, kept)
+                    .join(Picture, Picture.job_id == Job.id)
+                    .where(Job.guild_id.is_not(None))
+                    .group_by(Job.guild_id)
+                    .having(kept > server_bytes)
+                )
+                for guild_id, size in (await session.execute(full)).all():
+                    count += await self._trim(session, guild_id, int(size) - server_bytes)
+            return count
+
+    async def _trim(self, session: AsyncSession, guild_id: int | None, excess: int) -> int:
+        query = (
+            select(Job.id, func.sum(Picture.size))
+            .join(Picture, Picture.job_id == Job.id)
+            .where(Job.guild_id == guild_id, Job.finished_at.is_not(None))
+            .group_by(Job.id, Job.finished_at)
+            .order_by(Job.finished_at)
+        )
+        oldest: list[str] = []
+        for id, size in await session.execute(query):
+            if excess <= 0:
+                break
+            oldest.append(id)
+            excess -= int(size)
+        await session.execute(delete(Picture).where(Picture.job_id.in_(oldest)))
+        return len(oldest)
+
+    async def _pictures(self, session: AsyncSession, id: str, *roles: str) -> dict[str, bytes]:
+        query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
+        return {row.role: row.data for row in await session.execute(query)}
+
+    async def _make(
+        self,
+        session: AsyncSession,
+        transition: Transition,
+        id: str,
+        *more: ColumnElement[bool],
+        **values: Any,
+    ) -> Job | None:
+        """The compare-and-set of one transition."""
+        conditions = [Job.id == id, Job.state.in_(transition.before), *more]
+        if transition.actor is Actor.OWNER:
+            conditions.append(Job.owner == self._lease.owner)
+        if transition.after.is_final:
+            values |= self._ended(transition)
+        return await self._set(session, *conditions, **values | {"state": transition.after})
+
+    def _ended(self, transition: Transition) -> dict[str, Any]:
+        """What a transition to a final state sets besides: a job without a message has nothing to show."""
+        shown = case(
+            (_HAS_NO_MESSAGE, literal(transition.after, Job.shown_state.type)), else_=Job.shown_state
+        )
+        ended = {"state": transition.after, "finished_at": self._clock.now(), "shown_state": shown}
+        return ended | ({"owner": self._lease.owner} if transition.actor is Actor.ANYBODY else {})
+
+    async def _set(
+        self, session: AsyncSession, *conditions: ColumnElement[bool], **values: Any
+    ) -> Job | None:
+        query = update(Job).where(*conditions).values(values).returning(Job)
+        return await session.scalar(query, execution_options={"populate_existing": True})

@@ -1,0 +1,35 @@
+"""What the queue is asked for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.store.jobs import Kind
+from dream.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DreamRequest:
+    """A dream that somebody asks for.
+
+    `source` is the picture's file, None for a dream from nothing, and `author_id` posted it; `guide` is a
+    second picture that says what to look for. `max_bytes` is the largest file that may be posted where the
+    dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    """
+
+    recipe: Recipe
+    source: bytes | None
+    guide: bytes | None = None
+    kind: Kind = Kind.DREAM
+    guild_id: int | None = None
+    channel_id: int | None = None
+    member_id: int | None = None
+    author_id: int | None = None
+    request_message_id: int | None = None
+    interaction_token: str | None = None
+    parent: str | None = None
+    due_at: datetime | None = None
+    previews: bool = True
+    spoiler: bool = False
+    max_bytes: int = 10_000_000
+    member_seconds: float | None = None
+    server_seconds: float | None = None

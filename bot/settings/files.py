@@ -1,0 +1,91 @@
+"""A server's settings and presets as a TOML file, which goes back in where it came from or elsewhere."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any, Final, NamedTuple
+
+import tomlkit
+
+from bot.settings.scopes import Choices, Server
+from bot.settings.text import plain
+from bot.settings.values import SettingError
+from bot.store.settings import WHOLE_SERVER
+from config.problems import suggestion
+
+MAX_LENGTH: Final = 64_000
+"""Characters of a file."""
+MAX_DOTS: Final = 4
+"""Dots in a line, outside of strings: Python's TOML parser takes quadratic time for a key of many parts."""
+SECTIONS: Final = ("server", "channels", "presets")
+
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|#.*|\n')
+_NO_FILE: Final = "That is no settings file"
+
+
+class Document(NamedTuple):
+    """What a file holds, before its values are checked: tables by channel (`WHOLE_SERVER` for the server)."""
+
+    choices: dict[int, dict[str, Any]]
+    presets: dict[str, Any]
+
+
+def dump(server: Server) -> str:
+    """A server's choices and presets as TOML, which `parse` reads."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
+    document["server"] = _table(server.choices.get(WHOLE_SERVER, {}))
+    document["channels"] = {
+        str(channel): _table(chosen)
+        for channel, chosen in sorted(server.choices.items())
+        if channel != WHOLE_SERVER
+    }
+    document["presets"] = dict(sorted(server.presets.items()))
+    return tomlkit.dumps(document)
+
+
+def parse(text: str) -> Document:
+    """Read a file that `dump` wrote. Raises SettingError."""
+    if len(text) > MAX_LENGTH:
+        raise SettingError("That file is too large to be settings; please give one that `export` made.")
+    _check_depth(text)
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f"{_NO_FILE}: {str(error)[:100]}.") from None
+    for key, table in document.items():
+        if key not in SECTIONS or not isinstance(table, dict):
+            hint = suggestion(key, SECTIONS)
+            raise SettingError(f"“{key[:40]}” is no section of a settings file; {hint}")
+    choices = {WHOLE_SERVER: document.get("server", {})}
+    for key, table in document.get("channels", {}).items():
+        if not key.isdecimal() or not isinstance(table, dict) or int(key[:20]) == WHOLE_SERVER:
+            raise no_channel(key)
+        choices[int(key[:20])] = table
+    return Document(choices, document.get("presets", {}))
+
+
+def no_channel(key: str | int) -> SettingError:
+    """What to raise for a table of a channel that the server does not have."""
+    return SettingError(f"[channels.{str(key)[:40]}] is no channel of this server.")
+
+
+def _check_depth(text: str) -> None:
+    """Refuse keys of many parts, and strings over several lines, which `dump` writes none of."""
+    line, dots, end = 1, 0, 0
+    for string in _STRING.finditer(text):
+        dots += text.count(".", end, string.start())
+        if dots > MAX_DOTS:
+            raise SettingError(f"{_NO_FILE}: line {line} has a key of too many parts.")
+        end = string.end()
+        if string[0] == "\n":
+            line, dots = line + 1, 0
+        elif string[0] in ('""', "''") and text.startswith(string[0][0], end):
+            raise SettingError(f"{_NO_FILE}: line {line} begins a string of several lines.")
+    if dots + text.count(".", end) > MAX_DOTS:
+        raise SettingError(f"{_NO_FILE}: line {line} has a key of too many parts.")
+
+
+def _table(choices: Choices) -> dict[str, Any]:
+    return {name: plain(value) for name, value in sorted(choices.items())}

@@ -1,0 +1,124 @@
+"""Loads the operator's settings and names everything that is wrong with them.
+
+A value comes from, strongest first: the environment (``DREAMBOT_SECTION__KEY``), the file, the default.
+Secrets come from the environment or from files of their own, never from ``dreambot.toml``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
+
+from config.presets import Preset, load_presets
+from config.problems import ConfigError, Problem, suggestion
+from config.schema import ENV_PREFIX, Config, Section, expected
+from config.toml import FOLDER, read_toml
+from dream.recipe import Recipe, RecipeError
+
+ENV_CONFIG = "DREAMBOT_CONFIG"
+
+
+def load_config(path: Path | str | None = None) -> Config:
+    """Read the configuration from ``path``, else from DREAMBOT_CONFIG, else from the shipped file.
+
+    Raises ConfigError, which names every wrong section and key with the nearest known one.
+    """
+    file = Path(path or os.environ.get(ENV_CONFIG) or FOLDER / "dreambot.toml").expanduser()
+    values = read_toml(file)
+    problems = [*_secrets(values, file), *_unknown_variables()]
+    try:
+        config = Config(**values)
+    except ValidationError as error:
+        problems += [_problem(detail, values, file) for detail in error.errors()]
+    except SettingsError as error:
+        problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
+    else:
+        problems += _contradictions(config, load_presets(), file)
+    if problems:
+        raise ConfigError(*problems)
+    return config
+
+
+def _secrets(values: Mapping[str, Any], file: Path) -> Iterator[Problem]:
+    """Find secrets that somebody wrote into the file, and take them out of it."""
+    if isinstance(discord := values.get("discord"), dict) and discord.pop("token", None):
+        yield Problem(
+            str(file), "discord", "token", "does not belong in this file; set DISCORD_TOKEN or token_file"
+        )
+    store = values.get("store")
+    url = store.get("url") if isinstance(store, dict) else None
+    if isinstance(url, str) and ":" in url.partition("://")[2].rpartition("@")[0]:
+        what = "holds a password; put that in password_file, or all of it in DREAMBOT_STORE__URL"
+        yield Problem(str(file), "store", "url", what)
+
+
+def _unknown_variables() -> Iterator[Problem]:
+    """Find environment variables that look like settings and are none."""
+    known = {ENV_CONFIG} | {
+        f"{ENV_PREFIX}{name}".upper() if field is None else f"{ENV_PREFIX}{name}__{field}".upper()
+        for name, section in _sections().items()
+        for field in (None, *section.model_fields)
+    }
+    known.add(f"{ENV_PREFIX}DATA")
+    for name in sorted(os.environ):
+        if name.startswith(ENV_PREFIX) and name not in known:
+            yield Problem(name, "", "", f"is no setting; {suggestion(name, sorted(known))}")
+
+
+def _sections() -> dict[str, type[Section]]:
+    return {
+        name: field.annotation
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Problem:
+    """Say what pydantic found, in words for somebody who edits the file."""
+    section, key, *_ = [*map(str, detail["loc"]), "", ""]
+    sections = _sections()
+    if not key:  # a table, or the one top-level key
+        section, key = ("", section) if section not in sections else (section, "")
+    variable = f"{ENV_PREFIX}{section}__{key}".upper() if section else f"{ENV_PREFIX}{key}".upper()
+    where = variable if variable in os.environ else str(file)
+    match detail["type"]:
+        case "extra_forbidden" if section:
+            known: Mapping[str, Any] = sections[section].model_fields
+            homes = [name for name, model in sections.items() if key in model.model_fields]
+            hint = f"it belongs in [{homes[0]}]" if homes else suggestion(key, known)
+            return Problem(where, section, key, f"is no setting; {hint}")
+        case "extra_forbidden" if isinstance(values.get(key), dict):
+            return Problem(where, key, "", f"is no section; {suggestion(key, sections)}")
+        case "extra_forbidden":
+            return Problem(where, "", key, f"is no setting here; {suggestion(key, Config.model_fields)}")
+        case "value_error":
+            return Problem(where, section, key, str(detail["ctx"]["error"]))
+        case _ if key:
+            field = (sections[section].model_fields if section else Config.model_fields)[key]
+            about = f": {field.description}" if field.annotation is str else ""
+            return Problem(where, section, key, f"should be {expected(field)}{about}")
+        case _:
+            return Problem(where, section, key, "should be a section with keys of its own")
+
+
+def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
+    """Find values that are right alone and wrong together."""
+    try:
+        recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
+    except RecipeError as error:
+        yield Problem(str(file), "dream", "recipe", str(error))
+    else:
+        if recipe.network not in config.dream.networks:
+            yield Problem(str(file), "dream", "recipe", f"needs {recipe.network} in networks")
+    if config.dream.size > config.dream.max_size:
+        yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")
+    if config.queue.member_seconds > config.queue.server_seconds:
+        yield Problem(str(file), "queue", "member_seconds", "is larger than server_seconds")
+    if config.discord.shards and max(config.discord.shards) >= config.discord.shard_count:
+        yield Problem(str(file), "discord", "shards", "needs shard_count, and numbers below it")

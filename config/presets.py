@@ -1,0 +1,43 @@
+"""Recipes with names, from ``presets.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from config.problems import ConfigError, Problem
+from config.toml import FOLDER, read_toml
+from dream.recipe import Recipe, RecipeError
+
+
+class Preset(BaseModel):
+    """A recipe with a name that people remember."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Annotated[str, Field(min_length=1)]
+    title: str
+    description: str
+
+
+def load_presets(path: Path | str | None = None) -> dict[str, Preset]:
+    """Read the presets from ``path``, else the shipped ones. Raises ConfigError."""
+    file = Path(path or FOLDER / "presets.toml")
+    presets: dict[str, Preset] = {}
+    problems: list[Problem] = []
+    for name, values in read_toml(file).items():
+        try:
+            presets[name] = Preset.model_validate(values)
+            Recipe.parse(presets[name].recipe)
+        except RecipeError as error:
+            problems.append(Problem(str(file), name, "recipe", str(error)))
+        except ValidationError as error:
+            problems += [
+                Problem(str(file), name, ".".join(map(str, detail["loc"])), detail["msg"])
+                for detail in error.errors()
+            ]
+    if problems:
+        raise ConfigError(*problems)
+    return presets

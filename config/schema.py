@@ -1,0 +1,342 @@
+"""The operator's settings: every section with each setting's default, range and meaning.
+
+A setting is a field; its docstring says what it means. ``dreambot.toml`` is written from them
+(``python -m config.document``). Sections that servers decide about, too, are the bases of
+`bot.settings.values.Values`, so that a default and a range stand in one place.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, get_args
+from urllib.parse import quote, urlsplit
+
+import annotated_types
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.problems import ConfigError, Problem
+from dream.backbone.catalog import NetworkName
+
+ENV_PREFIX = "DREAMBOT_"
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        return Path(value).expanduser() if value.strip() else None
+    return value
+
+
+def _url(value: str) -> str:
+    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+        raise ValueError("should be a web address such as https://example.org/page")
+    return value.rstrip("/")
+
+
+def _scheduler(value: str) -> str:
+    if value and urlsplit(value).scheme not in {"tcp", "tls", "ws", "wss", "ucx"}:
+        raise ValueError("should be a Dask scheduler's address such as tcp://10.0.0.5:8786")
+    return value
+
+
+def _database(value: str) -> str:
+    if value and urlsplit(value).scheme.partition("+")[0] not in {"sqlite", "postgres", "postgresql"}:
+        raise ValueError("should start with sqlite:/// or postgresql://")
+    return value
+
+
+def _size(value: int) -> int:
+    if 0 < value < 64:
+        raise ValueError("should be 0, or at least 64")
+    return value
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_path)]
+"""A path; ``~`` is expanded and an empty text means none."""
+Url = Annotated[str, AfterValidator(_url)]
+Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
+"""A dream's longer side in pixels, where 0 leaves it to the picture."""
+Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
+
+
+def expected(field: FieldInfo, most: int | None = None) -> str:
+    """Say a setting's type and range in words; `most` is a number's ceiling if that is not its own."""
+    annotation = str(field.annotation)
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation in (int, float):
+        low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
+        high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
+        kind = "a whole number" if field.annotation is int else "a number"
+        high = high if most is None else most
+        return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
+    if "Literal" in annotation:
+        return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
+    if "tuple" in annotation:
+        return "a list of whole numbers"
+    return "a path" if "Path" in annotation else "text"
+
+
+class Section(BaseModel):
+    """A table of ``dreambot.toml``: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switch_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError(f"should be {expected(field)}")
+        return value
+
+
+class Commands(Section):
+    """How text commands are written."""
+
+    prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
+    """What starts a text command; a mention of the bot always does."""
+
+
+class Discord(Commands):
+    """How the bot meets Discord. The token is read from DISCORD_TOKEN or from token_file, never from here.
+
+    Admins may choose another prefix for their server.
+    """
+
+    token_file: OptionalPath = None
+    """A file that holds the bot's token; DISCORD_TOKEN goes before it."""
+    api: Url = "https://discord.com/api/v10"
+    """Where Discord's HTTP interface is; change it only for a Discord-compatible server."""
+    message_content: bool = True
+    """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
+    the developer portal; without it, slash commands and mentions work."""
+    operators: Ids = ()
+    """User ids that count as operators, besides the owner (or team) of the Discord application."""
+    shard_count: Annotated[int, Field(ge=0)] = 0
+    """How many shards the bot has over all its processes; 0 lets Discord say."""
+    shards: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Which shards this process serves; empty means all of them. Needs shard_count."""
+
+
+class Dream(Section):
+    """What is dreamt when nobody says otherwise, and the ceilings that no server can raise."""
+
+    recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = "block8+block11"
+    """The recipe, or the name of a preset, of a dream asked for without one."""
+    networks: Annotated[tuple[NetworkName, ...], Field(title="Networks", min_length=1)] = get_args(
+        NetworkName
+    )
+    """The networks that may dream."""
+    size: Annotated[Size, Field(title="Usual size")] = 0
+    """The longer side, in pixels, of a dream whose recipe names no size; 0 keeps the picture's own, up to
+    1024."""
+    max_size: Annotated[int, Field(title="Largest size", ge=64, le=4096)] = 2048
+    """The longest side, in pixels, that anyone may ask for."""
+    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=200)] = 100
+    """The most steps an octave may have."""
+    previews: Annotated[bool, Field(title="Previews")] = True
+    """Whether a small picture shows a dream on its way."""
+    spoiler: Annotated[bool, Field(title="Spoilers")] = False
+    """Whether dreams are posted behind a spoiler."""
+
+
+class Picture(Section):
+    """Limits on pictures coming in, checked before anything is decoded."""
+
+    max_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
+    """The largest file, in bytes."""
+    max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
+    """The largest picture, in pixels: width times height."""
+    max_frames: Annotated[int, Field(ge=1)] = 1000
+    """The most frames of an animated picture, of which the first is dreamt."""
+
+
+class Weights(Section):
+    """The networks' weights. Those of EfficientNet-Lite0 and SqueezeNet come with the bot."""
+
+    inception_v3: OptionalPath = None
+    """A file with InceptionV3's weights (.h5, .weights.h5 or .keras); empty means Keras' own in its cache."""
+    fetch: bool = True
+    """Whether missing InceptionV3 weights may be fetched, in the background, from where Keras keeps them."""
+
+
+class Farm(Section):
+    """The Dask workers that dream: on this machine, or a cluster's."""
+
+    scheduler: Annotated[str, AfterValidator(_scheduler)] = ""
+    """A cluster's scheduler, such as tcp://10.0.0.5:8786; empty means workers on this machine."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Worker processes on this machine; 0 means one per GPU, or one where there is none."""
+    threads: Annotated[int, Field(ge=0, le=512)] = 0
+    """CPU threads that each worker's TensorFlow may use; 0 means an even share of the cores."""
+    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9.]+ ?([kMGT]i?)?B)$")] = "auto"
+    """Memory at which a worker is restarted, such as 6GB; auto means its share of the machine, 0 no limit."""
+
+
+class Store(Section):
+    """Where jobs, settings and pictures are kept."""
+
+    url: Annotated[str, AfterValidator(_database)] = ""
+    """SQLite or PostgreSQL (postgresql://user@host/database); empty means dreambot.db in the data folder."""
+    password_file: OptionalPath = None
+    """A file with the database's password. The environment's DREAMBOT_STORE__URL may hold one itself."""
+
+
+class Limits(Section):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them."""
+
+    member_seconds: Annotated[int, Field(title="Waiting per member, in seconds", ge=1)] = 600
+    """How many seconds of dreaming one member may have waiting and running."""
+    server_seconds: Annotated[int, Field(title="Waiting per server, in seconds", ge=1)] = 3600
+    """How many seconds of dreaming the whole server may have waiting and running. A single dream that
+    would take longer is refused."""
+
+
+class Queue(Limits):
+    """How much may wait, in seconds of one worker's time, as the cost model estimates them.
+
+    Servers may lower member_seconds and server_seconds for themselves, and not raise them.
+    """
+
+    total_seconds: Annotated[int, Field(ge=1)] = 86_400
+    """What may be waiting and running over all servers."""
+    grace: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Seconds that running dreams get to finish when the bot is stopped."""
+
+
+class Daily(Section):
+    """The daily dream. Its hour, channel and sources are each server's own (see its commands)."""
+
+    folder: OptionalPath = None
+    """A folder of pictures that servers may choose as a source; empty means none."""
+    lead: Annotated[int, Field(ge=0, le=24)] = 12
+    """The most hours that a daily dream is rendered ahead."""
+    grace: Annotated[int, Field(ge=0, le=24)] = 6
+    """Hours after its time that a missed daily dream is still posted."""
+    remember_days: Annotated[int, Field(ge=0, le=3650)] = 60
+    """Days before a picture may be dreamt again while others are left."""
+    posts_per_second: Annotated[int, Field(ge=1, le=50)] = 40
+    """The most daily dreams that this process posts in a second; Discord allows a bot 50 requests in all."""
+
+
+class Privacy(Section):
+    """What is kept of members, and for how long. `/privacy` tells them so."""
+
+    retention_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """Days that sources and results are kept after a dream is delivered."""
+    server_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
+    """The most bytes of pictures kept for one server; the oldest go first. 0 means no limit."""
+    audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days that the log of changed settings, blocks and removed dreams is kept."""
+    leave_days: Annotated[int, Field(ge=0, le=365)] = 14
+    """Days after the bot leaves a server that its data is deleted."""
+    key_file: OptionalPath = None
+    """A file with the key of the hashes that stand for forgotten members; empty: in the data folder."""
+    terms_url: Url = ""
+    """The address of your terms of service, shown by /privacy."""
+    policy_url: Url = ""
+    """The address of your privacy policy, shown by /privacy."""
+
+
+class Moderation(Section):
+    """Which servers may use the bot."""
+
+    allow_servers: Ids = ()
+    """If not empty, the bot stays only on servers with these ids."""
+    deny_servers: Ids = ()
+    """Servers that the bot leaves at once."""
+    ask_above: Annotated[int, Field(ge=0)] = 0
+    """Members above which a server must be approved by an operator first; 0 means never."""
+
+
+class Config(BaseSettings):
+    """Everything an operator decides, one attribute a section."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    data: OptionalPath = None
+    """The folder for the database and the bot's own files; empty means this user's data folder."""
+    discord: Discord = Discord()
+    dream: Dream = Dream()
+    picture: Picture = Picture()
+    weights: Weights = Weights()
+    farm: Farm = Farm()
+    store: Store = Store()
+    queue: Queue = Queue()
+    daily: Daily = Daily()
+    privacy: Privacy = Privacy()
+    moderation: Moderation = Moderation()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment go before the file's values, which are handed in when loading."""
+        return env_settings, init_settings
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, made if it is not there."""
+        folder = self.data or platformdirs.user_data_path("dreambot", appauthor=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def token(self) -> SecretStr | None:
+        """The bot's token from DISCORD_TOKEN or ``discord.token_file``; None where there is neither."""
+        if token := os.environ.get("DISCORD_TOKEN", "").strip():
+            return SecretStr(token)
+        if self.discord.token_file:
+            return SecretStr(_secret(self.discord.token_file, "discord", "token_file"))
+        return None
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with its password where a file holds one."""
+        url = self.store.url
+        if not url:
+            return f"sqlite:///{self.folder / 'dreambot.db'}"
+        if self.store.password_file and "@" in url:
+            user, host = url.rsplit("@", 1)
+            password = quote(_secret(self.store.password_file, "store", "password_file"), safe="")
+            return f"{user}:{password}@{host}"
+        return url
+
+
+def _secret(file: Path, section: str, key: str) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(Problem(str(file), section, key, f"cannot be read: {error}")) from None
