@@ -132,7 +132,6 @@ class SimApp(App):
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
     sys.path.insert(0, str(HERE / "tests" / "daily"))
     from days import Life
-
     from tests.daily.test_slots import QUARTERS
 
     for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):

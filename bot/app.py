@@ -10,7 +10,10 @@ from bot.clock import Clock
 from bot.commands import COGS
 from bot.commands.events import DreamTree
 from bot.daily.service import Daily
+from bot.delivery.daily_posts import DailyPosts
+from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.job_messages import JobMessages
+from bot.delivery.member_pictures import WithdrawnPictures
 from bot.delivery.rate_limit import RateLimit
 from bot.moderation import Moderation
 from bot.periodic import Periodic
@@ -48,15 +51,26 @@ class App:
         self.queue.listener = self.job_messages
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
-        self.daily = Daily(self.database, self.queue, self.settings, self.moderation, self.clock, config)
+        self.daily_servers = DiscordServers(config.picture.max_bytes)
+        self.daily = Daily(
+            self.database,
+            self.queue,
+            self.settings,
+            self.moderation,
+            self.daily_servers,
+            self.clock,
+            config,
+        )
+        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
+        self.daily.on_ready = self.daily_posts.post_due
         keepers = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, keepers)
         self.periodic = Periodic()
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
         self.periodic.every_seconds(SAVE_COSTS_SECONDS, self.queue.cost_model.save)
-        self.periodic.every_minutes(1, self.daily.post_due)
-        self.periodic.every_minutes(1, self.daily.prepare)
+        self.periodic.every_minutes(1, self.daily_posts.post_due)
+        self.periodic.every_minutes(1, self.daily.planner.run)
         self.periodic.every_minutes(60, self.privacy.purge)
         self.bot = DreamBot(
             config,
@@ -99,7 +113,7 @@ class App:
         self._opened.push_async_callback(self.catch_up.close)
         self.job_messages.open()
         await self.queue.open()
-        self._opened.push_async_callback(self.daily.close)
+        self._opened.push_async_callback(self.daily_posts.close)
 
     async def close(self, grace: float = 0) -> None:
         """Close what was opened, newest first; running dreams get `grace` seconds to end and to be shown."""
@@ -114,4 +128,5 @@ class App:
             await bot.load_extension(cog)
         bot.add_dynamic_items(*BUTTONS)
         self.job_messages.attach(bot)
-        self.daily.attach(bot)
+        self.daily_servers.attach(bot)
+        await bot.add_cog(WithdrawnPictures(self.daily))

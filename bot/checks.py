@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 NOT_A_MANAGER = "Only members with Manage Server, or the role that the admins chose for it, can do that."
 NOT_A_MODERATOR = "Only moderators (Manage Messages) can do that."
+NOT_A_SERVER_MODERATOR = "Only moderators of the whole server (Manage Messages by a role) can do that."
 NOT_AN_OPERATOR = "Only the operator of this bot can do that."
 
 
@@ -22,19 +23,30 @@ class NotAllowed(Refused, commands.CheckFailure):
     """A refusal of a command's check, in the form that discord.py lets a check raise."""
 
 
-async def is_manager(bot: DreamBot, member: discord.abc.User, permissions: discord.Permissions) -> bool:
+def has_manage_server(member: discord.abc.User) -> bool:
+    """Whether a member has the permission Manage Server, by their roles or as the owner."""
+    return isinstance(member, discord.Member) and member.guild_permissions.manage_guild
+
+
+async def is_manager(bot: DreamBot, member: discord.abc.User) -> bool:
     """Whether a member may change a server's settings."""
-    if permissions.manage_guild:
+    if has_manage_server(member):
         return True
     if not isinstance(member, discord.Member):
         return False
     role = (await bot.settings.effective(member.guild.id)).admin_role
-    return any(own.id == role for own in member.roles)
+    return any(own.id == role for own in member.roles if not own.is_default())
 
 
 async def is_moderator(bot: DreamBot, member: discord.abc.User, permissions: discord.Permissions) -> bool:
-    """Whether a member may remove others' dreams and block members."""
-    return permissions.manage_messages or await is_manager(bot, member, permissions)
+    """Whether a member may remove others' dreams where they have these permissions."""
+    return permissions.manage_messages or await is_manager(bot, member)
+
+
+async def is_server_moderator(bot: DreamBot, member: discord.abc.User) -> bool:
+    """Whether a member may decide about other members for the whole server, such as to block them."""
+    moderates = isinstance(member, discord.Member) and member.guild_permissions.manage_messages
+    return moderates or await is_manager(bot, member)
 
 
 async def is_operator(bot: DreamBot, user: discord.abc.User) -> bool:
@@ -48,21 +60,21 @@ def manager_only() -> Callable[[T], T]:
     async def check(context: commands.Context[DreamBot]) -> bool:
         if context.guild is None:
             raise commands.NoPrivateMessage
-        if not await is_manager(context.bot, context.author, context.permissions):
+        if not await is_manager(context.bot, context.author):
             raise NotAllowed(NOT_A_MANAGER)
         return True
 
     return commands.check(check)
 
 
-def moderator_only() -> Callable[[T], T]:
-    """Let only moderators of the server use a command. Raises NotAllowed."""
+def server_moderator_only() -> Callable[[T], T]:
+    """Let only moderators of the whole server use a command. Raises NotAllowed."""
 
     async def check(context: commands.Context[DreamBot]) -> bool:
         if context.guild is None:
             raise commands.NoPrivateMessage
-        if not await is_moderator(context.bot, context.author, context.permissions):
-            raise NotAllowed(NOT_A_MODERATOR)
+        if not await is_server_moderator(context.bot, context.author):
+            raise NotAllowed(NOT_A_SERVER_MODERATOR)
         return True
 
     return commands.check(check)

@@ -11,18 +11,35 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dream.backbone import runtime
 from dream.backbone.catalog import NetworkName
 from dream.clouds import sky
 from dream.octaves import final_size, octaves
-from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, probe, resize
+from dream.picture import (
+    DEFAULT_LIMITS,
+    Limits,
+    PictureError,
+    PictureFile,
+    Pixels,
+    Probe,
+    contents,
+    decode,
+    load,
+    resize,
+)
 from dream.recipe import Recipe
 
 DECAY = 0.6
 """An octave's step sizes fall linearly from 1 + DECAY to 1 - DECAY times their mean."""
+
+
+Picture = PictureFile | NDArray[Any] | None
+"""What to dream on: a file, pixels (float in [0, 1], or 8 bits) of shape (height, width, 3), or None."""
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -86,16 +103,16 @@ class Dream:
 
 
 def dream(
-    picture: bytes | Pixels | None,
+    picture: Picture,
     recipe: Recipe | str,
     *,
-    guide: bytes | Pixels | None = None,
+    guide: Picture = None,
     inception_v3: Path | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Dream:
-    """Dream of `recipe` on `picture`: a file's bytes, pixels, or None for a generated sky.
+    """Dream of `recipe` on `picture`: a file (path, contents or file object), pixels, or None for a sky.
 
     `guide` is a second picture whose features are to appear. `inception_v3` names a weights file for that
     network instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before
@@ -119,10 +136,10 @@ class Dreamer:
 
     def __init__(
         self,
-        picture: bytes | Pixels | None,
+        picture: Picture,
         recipe: Recipe | str,
         *,
-        guide: bytes | Pixels | None = None,
+        guide: Picture = None,
         inception_v3: Path | str | None = None,
         limits: Limits = DEFAULT_LIMITS,
         cancelled: Callable[[], bool] = lambda: False,
@@ -147,7 +164,11 @@ class Dreamer:
             if cancelled():
                 raise Cancelled
 
-        guide_pixels = decode(guide, limits) if isinstance(guide, bytes) else guide
+        guide_pixels = None
+        if guide is not None:
+            guide_pixels = (
+                _checked(guide) if isinstance(guide, np.ndarray) else decode(contents(guide), limits)
+            )
         self.ascent = Ascent(
             backbone,
             objective(self.recipe, backbone, self.source, guide_pixels),
@@ -216,18 +237,31 @@ def step_sizes(steps: int) -> list[float]:
     return [1 + DECAY * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
-def _source(picture: bytes | Pixels | None, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
+def _source(picture: Picture, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
     """The picture's pixels, no larger than the largest octave, and its original (width, height)."""
     if picture is None:
         longer = recipe.size or 640
-        shape = (longer, round(longer * 0.75))
-        return sky(*shape, seed=recipe.seed or 0), shape
-    if isinstance(picture, bytes):
-        found = probe(picture, limits)
-        largest = octaves(recipe, found.width, found.height)[-1]
-        return decode(picture, limits, (largest.width, largest.height)), (found.width, found.height)
-    pixels = np.asarray(picture, np.float32)
-    return pixels, (pixels.shape[1], pixels.shape[0])
+        size = (longer, round(longer * 0.75))
+        return sky(*size, seed=recipe.seed or 0), size
+    if isinstance(picture, np.ndarray):
+        pixels = _checked(picture)
+        return pixels, (pixels.shape[1], pixels.shape[0])
+
+    def largest_octave(probe: Probe) -> tuple[int, int]:
+        largest = octaves(recipe, probe.width, probe.height)[-1]
+        return largest.width, largest.height
+
+    pixels, probe = load(contents(picture), limits, largest_octave)
+    return pixels, (probe.width, probe.height)
+
+
+def _checked(pixels: NDArray[Any]) -> Pixels:
+    """An array of pixels as float32, converted from 8 bits if it has whole numbers. Raises PictureError."""
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise PictureError("Pixels must be an array of shape (height, width, 3).")
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.float32) / np.float32(255)
+    return np.asarray(pixels, np.float32)
 
 
 def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from distributed import Worker, WorkerPlugin, get_worker
 
+from dream import quarantine
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
@@ -47,6 +48,7 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
     async def setup(self, worker: Worker) -> None:
         """Warm up; the worker registers with its scheduler after this."""
         self._worker = worker
+        quarantine.start()  # before anything here lowers its priority, which it would inherit
         await asyncio.to_thread(self._warm_at_low_priority)
 
     def _warm_at_low_priority(self) -> None:

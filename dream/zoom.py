@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dream.dreamer import Dreamer, Progress, Report
+from dream.dreamer import Dreamer, Picture, Progress, Report
 from dream.octaves import SMALLEST, frames
 from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe
@@ -45,7 +45,7 @@ FIRST_SCALE = 1.15
 
 
 def zoom(
-    picture: bytes | Pixels | None,
+    picture: Picture,
     recipe: Recipe | str,
     path: Path,
     *,

@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.checks import moderator_only
+from bot.checks import has_manage_server, server_moderator_only
 from bot.durations import parse_duration
 from bot.errors import Refused
 
@@ -38,12 +38,13 @@ class Blocking(commands.Cog):
 
     @commands.hybrid_command(usage="@member [duration] [reason]")
     @commands.guild_only()
+    @app_commands.default_permissions(manage_messages=True)
     @app_commands.describe(
         member="Who",
         duration="For how long, such as 12h or 7d; for good without it",
         reason="Shown to moderators",
     )
-    @moderator_only()
+    @server_moderator_only()
     async def block(
         self,
         context: Context,
@@ -52,10 +53,15 @@ class Blocking(commands.Cog):
         *,
         reason: str = "",
     ) -> None:
-        """Let a member ask for no more dreams; those that wait are cancelled."""
-        assert context.guild is not None
-        if member.bot or member.id == context.author.id or member.guild_permissions.manage_guild:
+        """Stop a member from asking for dreams; those that wait are cancelled."""
+        assert context.guild is not None and isinstance(context.author, discord.Member)
+        if member.bot or member == context.author or has_manage_server(member):
             raise Refused("You can't block yourself, an admin or a bot.")
+        if context.author != context.guild.owner and member.top_role >= context.author.top_role:
+            raise Refused(
+                f"You can't block {member.mention}: their highest role is not below yours; "
+                "please ask somebody whose is higher."
+            )
         until = self.bot.clock.now() + duration if isinstance(duration, timedelta) else None
         await self.bot.moderation.block(
             context.guild.id, member.id, until=until, reason=reason[:300], by=context.author.id
@@ -68,18 +74,22 @@ class Blocking(commands.Cog):
 
     @commands.hybrid_command()
     @commands.guild_only()
+    @app_commands.default_permissions(manage_messages=True)
     @app_commands.describe(member="Who")
-    @moderator_only()
-    async def unblock(self, context: Context, member: discord.User) -> None:
+    @server_moderator_only()
+    async def unblock(self, context: Context, member: discord.Member | discord.User) -> None:
         """Let a member ask for dreams again."""
         assert context.guild is not None
+        if member == context.author:
+            raise Refused("You can't unblock yourself; please ask another moderator.")
         if not await self.bot.moderation.unblock(context.guild.id, member.id, by=context.author.id):
             raise Refused(f"{member.mention} is not blocked.")
         await context.reply(f"✅ {member.mention} can ask for dreams again.", mention_author=False)
 
     @commands.hybrid_command()
     @commands.guild_only()
-    @moderator_only()
+    @app_commands.default_permissions(manage_messages=True)
+    @server_moderator_only()
     async def blocked(self, context: Context) -> None:
         """Show who is blocked, until when and why."""
         assert context.guild is not None

@@ -2,98 +2,39 @@
 
 from __future__ import annotations
 
-import difflib
-import random
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.checks import manager_only
+from bot.checks import is_manager, manager_only
+from bot.client import DreamBot
+from bot.commands.channels import VisibleTextChannel, find_channel, visible_channels
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
-from bot.daily.service import PostError
-from bot.daily.slots import Schedule as Slots
-from bot.daily.slots import ScheduleError, format_days, nearest_zones
-from bot.daily.sources import names_in, readable
+from bot.daily.schedule import Schedule, ScheduleError, nearest_zones
+from bot.daily.settings import DailySettings
 from bot.errors import Refused
-from bot.store.daily import DailyRow, PostState
-from bot.ui import daily as ui
+from bot.store.daily import PostState
+from bot.ui import daily_status as ui
+from bot.ui.daily_post import DAILY_BUTTONS, post_message
+from bot.ui.errors import code
+from bot.visibility import is_no_less_public, may_be_source
+from dream.suggestions import did_you_mean
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
+Context = commands.Context[DreamBot]
 
-    Context = commands.Context[DreamBot]
-
-KINDS = {
-    "samples": "the photographs that come with me",
-    "sky": "skies that I make up",
-    "folder": "the operator's pictures",
-}
 EXAMPLE = "daily on #dreams 09:00 Europe/Berlin"
 HISTORY = 10
 
 
-class PostChannel(commands.Converter[discord.TextChannel], app_commands.Transformer):
-    """A text channel of this server: a choice in slash commands, a mention, name or id in text."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """A channel, chosen from Discord's list."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """Only those that hold messages."""
-        return [discord.ChannelType.text, discord.ChannelType.news]
-
-    async def convert(self, context: commands.Context[Any], argument: str) -> discord.TextChannel:
-        """Find the channel that somebody typed. Raises Refused with the nearest one."""
-        assert context.guild is not None
-        return find_channel(context.bot, context.guild, argument)
-
-    async def transform(self, interaction: discord.Interaction[Any], value: Any, /) -> discord.TextChannel:
-        """Take the channel that somebody chose. Raises Refused."""
-        assert interaction.guild is not None
-        return find_channel(interaction.client, interaction.guild, str(value.id))
-
-
-def find_channel(bot: DreamBot, guild: discord.Guild, typed: str) -> discord.TextChannel:
-    """The text channel of a server that is meant. Raises Refused with the nearest one."""
-    number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", typed)
-    name = typed.removeprefix("#").lower()
-    found: Any
-    if number:
-        found = bot.get_channel(int(number[1] or number[2]))
-    else:
-        # Text channels come first, should a voice channel have the same name.
-        channels = [*guild.text_channels, *guild.channels]
-        found = next((channel for channel in channels if channel.name.lower() == name), None)
-    if isinstance(found, discord.TextChannel) and found.guild == guild:
-        return found
-    names = {channel.name: channel for channel in guild.text_channels}
-    near = difflib.get_close_matches(getattr(found, "name", name), names, n=1, cutoff=0.4)
-    best = names[near[0]] if near else next(iter(guild.text_channels), None)
-    hint = f"try {best.mention}" if best else "make one first"
-    if found is None:
-        raise Refused(f"I see no channel `{typed[:50]}` on this server; {hint}, as in `{EXAMPLE}`.")
-    if getattr(found, "guild", None) != guild:
-        raise Refused(f"That channel is not on this server; {hint}.")
-    raise Refused(f"{found.mention} is no text channel; {hint}.")
-
-
-class Daily(commands.Cog, name="Daily dream"):
+class DailyCommands(commands.Cog, name="Daily dream"):
     """A picture, dreamt, every day."""
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
         self.service = bot.daily
-
-    async def cog_load(self) -> None:
-        """Hand the bot over to the service, and make the buttons of earlier posts work."""
-        self.service.attach(self.bot)
-        self.bot.add_dynamic_items(*ui.BUTTONS)
 
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
         """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
@@ -103,25 +44,21 @@ class Daily(commands.Cog, name="Daily dream"):
     @commands.hybrid_group(fallback="status", invoke_without_command=True)
     @commands.guild_only()
     @manager_only()
-    async def daily(self, context: commands.Context[DreamBot]) -> None:
+    async def daily(self, context: Context) -> None:
         """How the daily dream of this server stands."""
         self._check_word(context, self.daily)
         assert context.guild is not None
-        wishes = await self.service.wishes(context.guild.id)
-        store = self.service.store
-        history = await store.history(context.guild.id, 1)
-        embed = ui.standing(
-            wishes,
-            upcoming=await self.service.upcoming(wishes),
-            prepared=await store.next_post(context.guild.id),
-            last=history[0] if history else None,
-            trouble=await self.service.trouble(context.guild, wishes),
-            example=f"{self.bot.prefix_in(context)}{EXAMPLE}",
-        )
-        embed.add_field(
-            name="Made from",
-            value=await self._sources(context.guild, wishes, self.bot.prefix_in(context)),
-            inline=False,
+        settings = await self.service.settings.get(context.guild.id)
+        posts = await self.service.posts.history(context.guild.id, 1)
+        embed = ui.status(
+            settings,
+            await self.service.states.get(context.guild.id),
+            next_due=await self.service.next_due(settings),
+            prepared=await self.service.posts.next_open(context.guild.id),
+            last=posts[0] if posts else None,
+            obstacle=await self.service.obstacle(settings),
+            sources=await self._sources(context, settings),
+            example=self._example(context),
         )
         await self._answer(context, embed=embed)
 
@@ -135,8 +72,8 @@ class Daily(commands.Cog, name="Daily dream"):
     )
     async def on(
         self,
-        context: commands.Context[DreamBot],
-        channel: PostChannel,
+        context: Context,
+        channel: VisibleTextChannel,
         times: str = "09:00",
         zone: str = "UTC",
         *,
@@ -146,29 +83,21 @@ class Daily(commands.Cog, name="Daily dream"):
         assert context.guild is not None
         target: discord.TextChannel = channel  # type: ignore[assignment]
         try:
-            slots = Slots.read(f"{times} {zone} {days}")
+            schedule = Schedule.read(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
-        wishes = await self.service.wishes(context.guild.id)
-        wishes.channel_id = target.id
-        try:
-            self.service.channel(context.guild, wishes)
-        except PostError as error:
-            raise Refused(str(error)) from None
-        wishes = await self.service.change(
+        await self.service.check_channel(context.guild.id, target.id)
+        settings = await self.service.turn_on(
             context.guild.id,
             by=context.author.id,
-            enabled=True,
             channel_id=target.id,
-            times=",".join(f"{time:%H:%M}" for time in slots.times),
-            zone=slots.zone,
-            days=format_days(slots.days),
-            admin_id=context.author.id,
+            times=schedule.times,
+            zone=schedule.zone,
+            days=schedule.days,
         )
-        text = f"🌅 A dream will be posted in {target.mention} at {slots}."
-        if upcoming := await self.service.upcoming(wishes):
-            moment = f"{discord.utils.format_dt(upcoming, 'F')}, {discord.utils.format_dt(upcoming, 'R')}"
-            text += f" The next one comes {moment}."
+        text = f"🌅 A dream will be posted in {target.mention} at {schedule}."
+        if due := await self.service.next_due(settings):
+            text += f" The next one comes {ui.moment(due)}."
         await self._answer(context, text)
 
     @on.autocomplete("zone")
@@ -180,43 +109,40 @@ class Daily(commands.Cog, name="Daily dream"):
 
     @daily.command()
     @manager_only()
-    async def off(self, context: commands.Context[DreamBot]) -> None:
+    async def off(self, context: Context) -> None:
         """Post no more daily dreams here; the settings are kept."""
         assert context.guild is not None
-        if not (await self.service.wishes(context.guild.id)).enabled:
-            raise Refused(
-                f"The daily dream is off already; `{self.bot.prefix_in(context)}{EXAMPLE}` turns it on."
-            )
+        if not (await self.service.settings.get(context.guild.id)).enabled:
+            raise Refused(f"The daily dream is off already; `{self._example(context)}` turns it on.")
         await self.service.change(context.guild.id, by=context.author.id, enabled=False)
         await self._answer(context, "The daily dream is off. What you chose is kept for when it is on again.")
 
     @daily.command()
     @manager_only()
-    async def now(self, context: commands.Context[DreamBot]) -> None:
+    async def now(self, context: Context) -> None:
         """Post one in between, now."""
         assert context.guild is not None
-        try:
-            channel = self.service.channel(context.guild, await self._started(context))
-            await self._answer(
-                context, f"I am dreaming it; it will be in {channel.mention} when it is ready."
-            )
-            post = await self.service.now(context.guild, str(context.message.id))
-        except PostError as error:
-            raise Refused(str(error)) from None
+        settings = await self.service.settings.get(context.guild.id)
+        if settings.channel_id is None:
+            raise Refused(f"Choose a channel for the daily dream first: `{self._example(context)}`.")
+        await self.service.check_channel(context.guild.id, settings.channel_id)
+        await self._answer(
+            context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
+        )
+        post = await self.service.now(context.guild.id, str(context.message.id))
         if post.state == PostState.FAILED:
             raise Refused(post.reason or "That dream failed; please try again.")
 
     @daily.command()
     @manager_only()
-    async def preview(self, context: commands.Context[DreamBot]) -> None:
+    async def preview(self, context: Context) -> None:
         """See what the next one could be like; only you see it."""
         assert context.guild is not None
         if not context.interaction:
             await self._answer(context, "I am dreaming it; you get it as a direct message.")
-        try:
-            shown = await self.service.preview(context.guild)
-        except PostError as error:
-            raise Refused(str(error)) from None
+        visible = {channel.id for channel in visible_channels(context.author)}
+        shown = post_message(*await self.service.preview(context.guild.id, visible), context.guild)
+        del shown["view"]
         if context.interaction:
             await context.send(**shown, ephemeral=True)
             return
@@ -228,14 +154,14 @@ class Daily(commands.Cog, name="Daily dream"):
     @daily.command(usage="[walk or a recipe]")
     @manager_only()
     @app_commands.describe(recipe="A preset or recipe; “walk” wanders over the presets, led by your votes")
-    async def recipe(self, context: commands.Context[DreamBot], *, recipe: str) -> None:
+    async def recipe(self, context: Context, *, recipe: str) -> None:
         """What is dreamt: one recipe, or a walk over the presets that your votes lead."""
         assert context.guild is not None
         wanted = None if recipe.strip().lower() == "walk" else recipe.strip()
         await self.service.choose_recipe(context.guild.id, wanted, by=context.author.id)
         await self._answer(
             context,
-            f"The daily dream is made with `{wanted}`."
+            f"The daily dream is made with {code(wanted, 200)}."
             if wanted
             else "The daily dream walks over the presets.",
         )
@@ -252,107 +178,111 @@ class Daily(commands.Cog, name="Daily dream"):
     @daily.command(usage="on|off")
     @manager_only()
     @app_commands.describe(switch="Whether each post gets a thread to talk in")
-    async def thread(self, context: commands.Context[DreamBot], switch: Literal["on", "off"]) -> None:
+    async def thread(self, context: Context, switch: Literal["on", "off"]) -> None:
         """Open a thread under each post, or don't."""
         assert context.guild is not None
-        wishes = await self.service.change(context.guild.id, by=context.author.id, thread=switch == "on")
-        channel = context.guild.get_channel(wishes.channel_id or 0)
+        settings = await self.service.change(context.guild.id, by=context.author.id, thread=switch == "on")
+        channel = context.guild.get_channel(settings.channel_id or 0)
         text = f"Threads under the daily dream are {switch}."
-        if wishes.thread and channel and not channel.permissions_for(context.guild.me).create_public_threads:
+        may = channel and channel.permissions_for(context.guild.me)
+        if settings.thread and channel and may and not may.create_public_threads:
             text += f" I need the permission Create Public Threads in {channel.mention} for it."
         await self._answer(context, text)
 
     @daily.group(fallback="show", invoke_without_command=True)
     @manager_only()
-    async def source(self, context: commands.Context[DreamBot]) -> None:
+    async def source(self, context: Context) -> None:
         """What pictures are dreamt of."""
         self._check_word(context, self.source)
         assert context.guild is not None
-        wishes = await self.service.wishes(context.guild.id)
-        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
+        settings = await self.service.settings.get(context.guild.id)
+        await self._answer(context, await self._sources(context, settings))
 
     @source.command(name="add", usage="#channel|samples|sky|folder")
     @manager_only()
     @app_commands.describe(what="A channel whose members' pictures may be dreamt, or samples, sky, folder")
-    async def source_add(self, context: commands.Context[DreamBot], *, what: str) -> None:
+    async def source_add(self, context: Context, *, what: str) -> None:
         """Dream of the pictures in a channel too, or of samples, skies, the operator's folder."""
         assert context.guild is not None
-        wishes = await self.service.wishes(context.guild.id)
-        if (kind := what.strip().lower()) in KINDS:
-            if kind == "folder" and self.bot.config.daily.folder is None:
-                raise Refused(
-                    "The operator of this bot offers no folder of pictures; try `samples` or `sky`."
-                )
-            wishes = await self._change_kinds(context, wishes, [*wishes.kinds, kind])
-        else:
-            channel = find_channel(self.bot, context.guild, what.strip())
-            if channel.is_nsfw():
-                raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
-            if not readable(channel):
-                raise Refused(f"I need View Channel and Read Message History in {channel.mention}.")
-            channels = list(dict.fromkeys([*wishes.channels, channel.id]))
-            wishes = await self.service.change(context.guild.id, by=context.author.id, channels=channels)
-        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
+        settings = await self.service.settings.get(context.guild.id)
+        source = what.strip().lower()
+        if source == "folder" and self.bot.config.daily.folder is None:
+            raise Refused("The operator of this bot offers no folder of pictures; try `samples` or `sky`.")
+        if source in ui.SOURCES:
+            sources = {*settings.sources, source}
+            await self._change_sources(context, sources=tuple(one for one in ui.SOURCES if one in sources))
+            return
+        channel = find_channel(context.author, what.strip())
+        target = context.guild.get_channel(settings.channel_id or 0)
+        if channel.is_nsfw():
+            raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
+        if not may_be_source(channel):
+            raise Refused(f"I need View Channel and Read Message History in {channel.mention}.")
+        if not is_no_less_public(channel, target):
+            first = (
+                "" if target else f" Choose a channel for the daily dream first: `{self._example(context)}`."
+            )
+            raise Refused(f"I take no pictures from there: {ui.less_public(channel, target)}.{first}")
+        channels = dict.fromkeys([*settings.source_channels, channel.id])
+        await self._change_sources(context, source_channels=tuple(channels))
 
     @source.command(name="remove", usage="#channel|samples|sky|folder")
     @manager_only()
     @app_commands.describe(what="A channel, or samples, sky, folder")
-    async def source_remove(self, context: commands.Context[DreamBot], *, what: str) -> None:
+    async def source_remove(self, context: Context, *, what: str) -> None:
         """Dream no more of the pictures in a channel, or of samples, skies, the operator's folder."""
         assert context.guild is not None
-        wishes = await self.service.wishes(context.guild.id)
-        if (kind := what.strip().lower()) in KINDS:
-            wishes = await self._change_kinds(context, wishes, [one for one in wishes.kinds if one != kind])
-        else:
-            number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", what.strip())
-            id = int(number[1] or number[2]) if number else find_channel(self.bot, context.guild, what).id
-            channels = [one for one in wishes.channels if one != id]
-            wishes = await self.service.change(context.guild.id, by=context.author.id, channels=channels)
-        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
+        settings = await self.service.settings.get(context.guild.id)
+        if (source := what.strip().lower()) in ui.SOURCES:
+            left = tuple(one for one in settings.sources if one != source)
+            await self._change_sources(context, sources=left)
+            return
+        number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", what.strip())  # of a channel that may be gone
+        id = int(number[1] or number[2]) if number else find_channel(context.author, what.strip()).id
+        channels = tuple(one for one in settings.source_channels if one != id)
+        await self._change_sources(context, source_channels=channels)
 
     @source.command(name="days", usage="14")
     @manager_only()
     @app_commands.describe(days="Members' pictures from this many last days may be dreamt")
-    async def source_days(
-        self, context: commands.Context[DreamBot], days: commands.Range[int, 1, 90]
-    ) -> None:
+    async def source_days(self, context: Context, days: commands.Range[int, 1, 90]) -> None:
         """How many days back members' pictures are taken from."""
-        assert context.guild is not None
-        wishes = await self.service.change(context.guild.id, by=context.author.id, recent_days=days)
-        await self._answer(context, await self._sources(context.guild, wishes, self.bot.prefix_in(context)))
+        await self._change_sources(context, source_days=days)
 
     @source_add.autocomplete("what")
     @source_remove.autocomplete("what")
     async def offers(
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Offer the kinds of source and the server's channels."""
-        offers = {kind: f"{kind}: {meaning}" for kind, meaning in KINDS.items()}
-        if interaction.guild:
-            offers |= {f"<#{channel.id}>": f"#{channel.name}" for channel in interaction.guild.text_channels}
+        """Offer managers the kinds of source and the channels that they see."""
+        if not await is_manager(self.bot, interaction.user):
+            return []
+        offers = {source: f"{source}: {meaning}" for source, meaning in ui.SOURCES.items()}
+        for channel in visible_channels(interaction.user):
+            if isinstance(channel, discord.TextChannel):
+                offers[channel.mention] = f"#{channel.name}"
         wanted = typed.lower().removeprefix("#")
         found = [(value, text) for value, text in offers.items() if wanted in text.lower()]
-        return [app_commands.Choice(name=text[:100], value=value) for value, text in found[:25]]
+        return [app_commands.Choice(name=text[:100], value=value) for value, text in found[:MOST_CHOICES]]
 
     @daily.command()
     @manager_only()
-    async def history(self, context: commands.Context[DreamBot]) -> None:
+    async def history(self, context: Context) -> None:
         """The last dreams, and how they were liked."""
         assert context.guild is not None
-        posts = await self.service.store.history(context.guild.id, HISTORY)
+        posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
-            prefix = self.bot.prefix_in(context)
-            raise Refused(f"There was no daily dream here yet; `{prefix}{EXAMPLE}` turns it on.")
-        embed = discord.Embed(title="The last daily dreams", colour=ui.COLOUR)
-        embed.description = "\n".join(ui.line(post) for post in posts)
-        await self._answer(context, embed=embed)
+            due = await self.service.next_due(await self.service.settings.get(context.guild.id))
+            then = f"the first comes {ui.moment(due)}." if due else f"`{self._example(context)}` turns it on."
+            raise Refused(f"There was no daily dream here yet; {then}")
+        await self._answer(context, embed=ui.history(posts))
 
     @daily.command(usage="[undo]")
     @app_commands.describe(what="“undo” allows it again")
-    async def forget(self, context: commands.Context[DreamBot], what: Literal["me", "undo"] = "me") -> None:
+    async def forget(self, context: Context, what: Literal["me", "undo"] = "me") -> None:
         """Never use my pictures for the daily dream, on any server."""
         if what == "undo":
-            allowed = await self.service.remember(context.author.id)
+            allowed = await self.service.allow_member(context.author.id)
             text = (
                 "Your pictures may be dreamt of again."
                 if allowed
@@ -366,81 +296,36 @@ class Daily(commands.Cog, name="Daily dream"):
             )
         await self._answer(context, text)
 
-    @commands.Cog.listener()
-    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        """Dream of no picture that its author took away."""
-        await self.service.source_deleted([event.message_id])
-
-    @commands.Cog.listener()
-    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        """The same for a picture that its author took out of a message, or hid."""
-        if event.message.edited_at is not None:
-            await self.service.source_deleted([event.message_id], names_in(event.message))
-
-    @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """The same for what happened while the bot was not connected."""
-        await self.service.look_again()
-
-    @commands.Cog.listener()
-    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        """The same for many."""
-        await self.service.source_deleted(event.message_ids)
-
-    def _check_word(
-        self, context: commands.Context[DreamBot], group: commands.HybridGroup[Any, ..., Any]
-    ) -> None:
+    def _check_word(self, context: Context, group: commands.HybridGroup[Any, ..., Any]) -> None:
         """Refuse a word that is none of a group's commands. Raises Refused."""
         context.view.skip_ws()
         word = "" if context.interaction else context.view.get_word()
         if word in ("", group.fallback):
             return
-        p = self.bot.prefix_in(context)
-        near = difflib.get_close_matches(word.lower(), group.all_commands, n=1, cutoff=0.5)
-        hint = (
-            f"did you mean `{p}{group.qualified_name} {near[0]}`?"
-            if near
-            else f"`{p}help {group.qualified_name}` shows what there is."
-        )
-        raise Refused(f"I don't know `{p}{group.qualified_name} {word[:40]}`; {hint}")
+        name = f"{self.bot.prefix_in(context)}{group.qualified_name}"
+        hint = did_you_mean(word, group.all_commands, most=1, quoted=lambda near: f"`{name} {near}`")
+        shown = f"`{self.bot.prefix_in(context)}help {group.qualified_name}` shows what there is."
+        raise Refused(f"I don't know {code(f'{name} {word}')}; {hint or shown}")
 
-    async def _answer(
-        self, context: commands.Context[DreamBot], text: str | None = None, **parts: Any
-    ) -> None:
+    def _example(self, context: Context) -> str:
+        return f"{self.bot.prefix_in(context)}{EXAMPLE}"
+
+    async def _answer(self, context: Context, text: str | None = None, **parts: Any) -> None:
         await context.reply(text, mention_author=False, ephemeral=True, **parts)
 
-    async def _started(self, context: commands.Context[DreamBot]) -> DailyRow:
+    async def _change_sources(self, context: Context, **changes: Any) -> None:
         assert context.guild is not None
-        wishes = await self.service.wishes(context.guild.id)
-        if wishes.channel_id is None:
-            raise Refused(
-                f"Choose a channel for the daily dream first: `{self.bot.prefix_in(context)}{EXAMPLE}`."
-            )
-        return wishes
+        settings = await self.service.change(context.guild.id, by=context.author.id, **changes)
+        await self._answer(context, await self._sources(context, settings))
 
-    async def _change_kinds(
-        self, context: commands.Context[DreamBot], wishes: DailyRow, kinds: list[str]
-    ) -> DailyRow:
-        ordered = [kind for kind in KINDS if kind in kinds]
-        return await self.service.change(wishes.guild_id, by=context.author.id, kinds=ordered)
-
-    async def _sources(self, guild: discord.Guild, wishes: DailyRow, prefix: str) -> str:
-        found = await self.service.candidates(guild, wishes, random.Random())
-        lines = [f"• **{kind}**: {KINDS[kind]}" for kind in KINDS if kind in wishes.kinds]
-        if wishes.channels:
-            channels = ", ".join(f"<#{id}>" for id in wishes.channels)
-            count = len(found.get("members", ()))
-            lines.append(
-                f"• **members' pictures** of the last {wishes.recent_days} days in {channels}: {count} now"
-                + ("" if count else "; until somebody posts one, I take the others")
-            )
-        else:
-            lines.append(f"Members' pictures are not used; `{prefix}daily source add #channel` allows them.")
-        if not wishes.kinds and not found:
-            lines.append("There is nothing else to dream of, so I make up skies.")
-        return "\n".join(lines)
+    async def _sources(self, context: Context, settings: DailySettings) -> str:
+        assert context.guild is not None
+        found = await self.service.candidates(settings)
+        pictures, prefix = len(found.get("members", ())), self.bot.prefix_in(context)
+        return ui.sources_text(settings, context.guild, context.author, pictures, prefix)
 
 
 async def setup(bot: DreamBot) -> None:
-    """Add the cog."""
-    await bot.add_cog(Daily(bot))
+    """Add the cog, and make the buttons of earlier posts work."""
+    await bot.add_cog(DailyCommands(bot))
+    bot.add_dynamic_items(*DAILY_BUTTONS)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
+from bot.ui.privacy import ForgetMe, question
+
 if TYPE_CHECKING:
     from bot.client import DreamBot
 
     Context = commands.Context[DreamBot]
-
-log = logging.getLogger(__name__)
 
 
 class PrivacyCommands(commands.Cog, name="Privacy"):
@@ -21,6 +20,14 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Let the confirmation work, also one from before a restart."""
+        self.bot.add_dynamic_items(ForgetMe)
+
+    async def cog_unload(self) -> None:
+        """Let it go."""
+        self.bot.remove_dynamic_items(ForgetMe)
 
     @commands.hybrid_command()
     async def privacy(self, context: Context) -> None:
@@ -36,9 +43,10 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
             "**Settings and blocks.** Who changed, blocked or removed what is kept for "
             f"{_days(kept.audit_days)}, a block until it ends.",
             f"**Leaving.** What I have of a server is deleted {_days(kept.leave_days)} after I leave it.",
-            "**To be forgotten.** `/forget-me` deletes your pictures and jobs at once, on every server. "
-            "Only a block, a wish to be left out of the daily dream, and that you asked stay, under a code "
-            "that does not tell who you are. Dreams already posted belong to their channel: 🗑️ them first.",
+            "**To be forgotten.** `/forget-me` deletes your pictures and jobs, on every server, once you "
+            "confirm it. Only a block, a wish to be left out of the daily dream, and that you asked stay, "
+            "under a code that does not tell who you are. Dreams already posted belong to their channel: 🗑️ "
+            "them first.",
         ]
         links = [("Terms of service", kept.terms_url), ("Privacy policy", kept.policy_url)]
         lines += [f"[{title}]({address})" for title, address in links if address]
@@ -47,15 +55,8 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
 
     @commands.hybrid_command(name="forget-me", aliases=["forgetme"])
     async def forget_me(self, context: Context) -> None:
-        """Delete everything that is kept of you, on every server, at once."""
-        if context.interaction:
-            await context.defer(ephemeral=True)
-        await self.bot.privacy.forget_member(context.author.id)
-        await context.reply(
-            "🌫️ Done: your pictures, dreams and what you asked for are deleted, on every server.",
-            mention_author=False,
-            ephemeral=True,
-        )
+        """Delete everything that is kept of you, on every server, once you confirm it."""
+        await context.reply(**question(context.author.id), mention_author=False, ephemeral=True)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:

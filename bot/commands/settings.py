@@ -8,23 +8,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.checks import NOT_A_MANAGER, is_manager, manager_only
+from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager, manager_only
 from bot.errors import Refused
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
-from bot.ui.settings import (
-    LOG_LINES,
-    Control,
-    answer_old_form,
-    exported,
-    imported,
-    known_to,
-    log_embed,
-    opener,
-    overview,
-    panel,
-    told,
-)
+from bot.ui.settings.files import exported, imported
+from bot.ui.settings.forms import answer_old_form
+from bot.ui.settings.names import find_channel, known_to, with_ids
+from bot.ui.settings.panel import Control, opener, panel
+from bot.ui.settings.text import LOG_LINES, log_embed, overview, told
 
 if TYPE_CHECKING:
     from bot.client import DreamBot
@@ -32,15 +24,15 @@ if TYPE_CHECKING:
     Context = commands.Context[DreamBot]
 
 
-class ChannelMention(commands.Converter[int]):
-    """A channel of this server written as `#channel`; a bare word is never one."""
+class ChannelName(commands.Converter[int]):
+    """A channel of this server written as `#channel`, mentioned or spelt out; a bare word is never one."""
 
     async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> int:  # type: ignore[override]
         """Return its id."""
-        number = argument.removeprefix("<#").removesuffix(">")
-        if not argument.startswith("<#") or not number.isdecimal():
+        assert ctx.guild is not None
+        if not argument.startswith(("#", "<#")):
             raise commands.BadArgument(f"“{argument[:40]}” is no channel")
-        return int(number[:20])
+        return find_channel(ctx.guild, ctx.author, argument)
 
 
 class SettingsCommands(commands.Cog, name="Settings"):
@@ -59,10 +51,11 @@ class SettingsCommands(commands.Cog, name="Settings"):
 
     @app_commands.command(name="settings")
     @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
     async def slash(self, interaction: discord.Interaction[DreamBot]) -> None:
         """Open the panel where admins decide what I do on this server."""
         assert interaction.guild is not None
-        if not await is_manager(self.bot, interaction.user, interaction.permissions):
+        if not await is_manager(self.bot, interaction.user):
             raise Refused(NOT_A_MANAGER)
         await interaction.response.send_message(**await panel(self.bot, interaction.guild), ephemeral=True)
 
@@ -79,49 +72,59 @@ class SettingsCommands(commands.Cog, name="Settings"):
             )
         assert context.guild is not None
         await context.reply(
-            embed=await overview(self.bot, context.guild), view=opener(), mention_author=False
+            embed=overview(await self.bot.settings.effective(context.guild.id), context.guild.name),
+            view=opener(),
+            mention_author=False,
         )
 
     @settings.command(usage="[#channel] name value")
     @manager_only()
-    async def set(self, context: Context, channel: ChannelMention | None, name: str, *, value: str) -> None:
+    async def set(self, context: Context, channel: ChannelName | None, name: str, *, value: str) -> None:
         """Set one setting, for the whole server or for one channel."""
         assert context.guild is not None
+        self._check_no_channel(context, name)
         changes = await self.bot.settings.choose(
             context.guild.id,
             name.lower(),
-            value,
+            await with_ids(context, name.lower(), value),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            exists=known_to(context.guild),
+            exists=known_to(context.guild, context.author),
+            may_appoint=has_manage_server(context.author),
         )
         await context.reply(told(changes), mention_author=False)
 
     @settings.command(usage="[#channel] name|all")
     @manager_only()
-    async def reset(self, context: Context, channel: ChannelMention | None, name: str) -> None:
+    async def reset(self, context: Context, channel: ChannelName | None, name: str = "") -> None:
         """Take one setting back, or all of them."""
         assert context.guild is not None
+        if not name and channel is None:
+            raise Refused(f"Say which, as in `{context.clean_prefix}settings reset size`, or `all`.")
+        self._check_no_channel(context, name)
         changes = await self.bot.settings.reset(
             context.guild.id,
-            None if name.lower() == "all" else name.lower(),
+            None if name.lower() in ("", "all") else name.lower(),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
+            may_appoint=has_manage_server(context.author),
         )
         await context.reply(told(changes), mention_author=False)
 
     @settings.command(usage="[#channel]")
     @commands.guild_only()
-    async def explain(self, context: Context, channel: ChannelMention | None) -> None:
+    async def explain(self, context: Context, *, channel: str = "") -> None:
         """Show what holds here, and who decided it."""
         assert context.guild is not None
-        here = channel or getattr(context.channel, "parent_id", None) or context.channel.id
+        here = getattr(context.channel, "parent_id", None) or context.channel.id
+        if channel:
+            here = find_channel(context.guild, context.author, channel)
         seen = context.guild.get_channel(here)
         assert isinstance(context.author, discord.Member)
         if seen is None or not seen.permissions_for(context.author).view_channel:
             raise Refused("I see no such channel on this server; choose one from the list that # opens.")
-        embed = await overview(self.bot, context.guild, here)
-        await context.reply(embed=embed, mention_author=False)
+        effective = await self.bot.settings.effective(context.guild.id, here)
+        await context.reply(embed=overview(effective, f"#{seen}"), mention_author=False)
 
     @settings.command()
     @manager_only()
@@ -138,7 +141,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
         if not context.message.attachments:
             raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
         file = context.message.attachments[0]
-        changes = await imported(self.bot, context.guild, file, context.author.id)
+        changes = await imported(self.bot, context.guild, file, context.author)
         await context.reply(told(changes), mention_author=False)
 
     @settings.command()
@@ -146,8 +149,13 @@ class SettingsCommands(commands.Cog, name="Settings"):
     async def log(self, context: Context) -> None:
         """Show who changed what, and when."""
         assert context.guild is not None
-        entries = [*await self.bot.settings.log(context.guild.id, LOG_LINES)]
+        entries = await self.bot.settings.log(context.guild.id, LOG_LINES)
         await context.reply(embed=log_embed(entries), mention_author=False)
+
+    def _check_no_channel(self, context: Context, name: str) -> None:
+        """Refuse a `#channel` that there is not where a setting's name is due. Raises Refused."""
+        if context.guild and name.startswith("#"):
+            find_channel(context.guild, context.author, name)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:

@@ -75,7 +75,7 @@ class JobRepository:
         query = select(Job.id, Job.state).where(Job.state.in_(UNFINISHED), Job.owner == self._lease.owner)
         async with self._database.session() as session, session.begin():
             rows = await session.execute(query.order_by(Job.created_at, Job.id))
-            return dict(rows.tuples().all())
+            return {row.id: row.state for row in rows}
 
     async def unshown(self) -> Sequence[Job]:
         """This process's jobs whose message is to be sent, or to be edited to show how they ended."""

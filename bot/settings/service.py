@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import delete, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
 from bot.settings import files
+from bot.settings.rows import Change, differences, load, store
 from bot.settings.scopes import Choices, Effective, Server, operators
 from bot.settings.text import expected, plain, read, unknown
 from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
@@ -28,20 +27,9 @@ from dream.backbone.catalog import LAYERS
 from dream.backbone.inception_v3 import imagenet_file
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
-log = logging.getLogger(__name__)
-
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
 """Characters of a preset's recipe: as many as fit into the message that saves it."""
-
-
-class Change(NamedTuple):
-    """One setting of one scope that was changed; None stands for "not chosen"."""
-
-    channel_id: int
-    name: str
-    before: Any
-    after: Any
 
 
 Exists = Callable[[Kind, int], bool]
@@ -68,7 +56,7 @@ class Settings:
         """All that a server chose."""
         if guild_id not in self._servers:
             async with self._database.session() as session:
-                loaded = await _load(session, guild_id)
+                loaded = await load(session, guild_id)
             self._servers.setdefault(guild_id, loaded)  # a change may have been quicker
         return self._servers[guild_id]
 
@@ -298,9 +286,9 @@ class Settings:
     ) -> list[Change]:
         """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
         async with self._database.session() as session, session.begin():
-            before = await _load(session, guild_id)
+            before = await load(session, guild_id)
             after = change(before)
-            changes = [*_differences(before, after)]
+            changes = [*differences(before, after)]
             if not may_appoint and any(name == "admin_role" for _, name, *_ in changes):
                 raise SettingError("Only members with Manage Server can choose the admin_role.")
             known = before.faults(self.operator, self.shipped)
@@ -308,17 +296,17 @@ class Settings:
             for fault in after.faults(self.operator, self.shipped, chosen):
                 if fault not in known:
                     raise SettingError(fault)
-            for channel_id, name, old, new in changes:
-                await _store(session, guild_id, channel_id, name, new)
+            for one in changes:
+                await store(session, guild_id, one)
                 entry = AuditRow(
                     at=self._clock.now(),
                     guild_id=guild_id,
-                    channel_id=max(channel_id, WHOLE_SERVER),
+                    channel_id=max(one.channel_id, WHOLE_SERVER),
                     actor=str(by),
                     action=action,
-                    subject=name,
-                    before=plain(old),
-                    after=plain(new),
+                    subject=one.name,
+                    before=plain(one.before),
+                    after=plain(one.after),
                 )
                 session.add(entry)
         self._servers[guild_id] = after
@@ -333,43 +321,3 @@ _PARTS: Final = {
     Kind.MEMBERS: Kind.MEMBERS,
 }
 """What the ids of a setting are ids of."""
-
-_PRESETS: Final = -1
-"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
-
-
-def _differences(before: Server, after: Server) -> Iterator[Change]:
-    tables = (
-        *(
-            (c, before.choices.get(c, {}), after.choices.get(c, {}))
-            for c in {*before.choices, *after.choices}
-        ),
-        (_PRESETS, before.presets, after.presets),
-    )
-    for channel_id, old, new in sorted(tables, key=lambda table: table[0]):
-        for name in sorted({*old, *new}):
-            if old.get(name) != new.get(name):
-                yield Change(channel_id, name, old.get(name), new.get(name))
-
-
-async def _load(session: AsyncSession, guild_id: int) -> Server:
-    choices: dict[int, dict[str, Any]] = {}
-    for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
-        try:
-            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
-        except SettingError as error:  # another version of the bot knew it differently
-            log.warning("server %s: a stored setting is left out: %s", guild_id, error)
-    presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
-    return Server(choices, {row.name: row.recipe for row in presets})
-
-
-async def _store(session: AsyncSession, guild_id: int, channel_id: int, name: str, value: Any) -> None:
-    if value is not None and channel_id == _PRESETS:
-        await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
-    elif value is not None:
-        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=plain(value))
-        await session.merge(row)
-    elif channel_id == _PRESETS:
-        await session.delete(await session.get_one(PresetRow, (guild_id, name)))
-    else:
-        await session.delete(await session.get_one(SettingRow, (guild_id, channel_id, name)))

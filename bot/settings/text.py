@@ -93,7 +93,7 @@ def shown(name: str, value: Any) -> str:
 
 
 def _taken_apart(kind: Kind, value: object) -> object:
-    """A value as its type is validated: typed text without the spaces around it, a typed list as its words."""
+    """A value as its type is validated: typed text without spaces around it, a typed list as its words."""
     if kind in LISTS:
         return [_id(word) for word in words(value)] if isinstance(value, str) else value
     if kind in (Kind.CHANNEL, Kind.ROLE):

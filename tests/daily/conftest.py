@@ -3,141 +3,30 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import discord
 import pytest
 import pytest_asyncio
 import simcord
-from simcord.backend.models.channel import Overwrite
-from simcord.enums import OverwriteType
-from sqlalchemy import select
 
-import dream
-from bot.app import App
-from bot.clock import Clock
-from bot.store.daily import PostRow
+from bot.daily.sources import SAMPLES
 from config.schema import Config
 from dream.farm import Farm
+from tests.support import daily_dreams
+from tests.support.daily_world import SimApp, SimClock, World
 
-SAMPLE = (Path(dream.__file__).parent / "samples" / "chelsea.jpg").read_bytes()
-HERE = str(Path(__file__).parent)
-sys.path.insert(0, HERE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
-
-
-class SimClock(Clock):
-    """SimCord's clock, with an error that a test can set."""
-
-    def __init__(self) -> None:
-        self.env: simcord.Env | None = None
-        self.error = timedelta(0)
-
-    def now(self) -> datetime:
-        return (self.env.now() if self.env else datetime(2026, 1, 1, tzinfo=UTC)) + self.error
-
-
-class SimApp(App):
-    """The app without the schedule: tests say when a minute passes."""
-
-    async def open(self) -> None:
-        await self.open_store()
-        await self.queue.open()
-
-    def again(self) -> SimApp:
-        """Another process on the same data, with the same clock."""
-        return SimApp(self.config, self.clock, self.farm)
-
-    async def stop(self) -> None:
-        """End as a process does, leaving the farm to the next."""
-        await self.daily.close()
-        await self.queue.close()
-        await self.database.close()
-
-
-class World:
-    """A server called Dreamers with an admin, two members and a few channels, and the bot's parts."""
-
-    def __init__(self, app: SimApp, env: simcord.Env) -> None:
-        self.app, self.env, self.clock = app, env, app.clock
-        self.guild = env.create_guild("Dreamers", owner=env.create_user("ada"))
-        self.dreams = self.guild.create_text_channel("dreams")
-        self.art = self.guild.create_text_channel("art")
-        admins = self.guild.create_role("Admins", permissions=discord.Permissions(manage_guild=True))
-        moderators = self.guild.create_role(
-            "Moderators", permissions=discord.Permissions(manage_messages=True)
-        )
-        self.admin = self.guild.add_member(env.create_user("admin"), roles=[admins])
-        self.moderator = self.guild.add_member(env.create_user("mod"), roles=[moderators])
-        self.alice = self.guild.add_member(env.create_user("alice"))
-
-    async def on(self, times: str = "09:00", zone: str = "Europe/Berlin", days: str = "") -> None:
-        """Let the admin turn the daily dream on."""
-        await self.admin.send(self.dreams, f"!daily on {self.dreams.mention} {times} {zone} {days}")
-        assert "will be posted" in self.dreams.last_message.content
-
-    async def until(self, moment: str) -> None:
-        """Let time pass, all at once, to a moment in UTC."""
-        seconds = (datetime.fromisoformat(moment).replace(tzinfo=UTC) - self.env.now()).total_seconds()
-        await self.env.advance_time(seconds)
-
-    async def minute(self, moment: str | None = None) -> None:
-        """What happens each minute, or in one, with the dreams that it begins dreamt to their end."""
-        if moment:
-            await self.until(moment)
-        await self.app.daily.post_due()
-        await self.prepared()
-
-    async def prepared(self) -> None:
-        """Begin what is to be begun, and wait until it is dreamt."""
-        await self.app.daily.prepare()
-        for post in await self.posts():
-            if post.job_id and post.state == "planned":
-                await self.app.queue.finished(post.job_id)
-
-    async def members_only(self) -> None:
-        """Let only the pictures that members post in #art be dreamt."""
-        for kind in ("samples", "sky"):
-            await self.admin.send(self.dreams, f"!daily source remove {kind}")
-        await self.admin.send(self.dreams, f"!daily source add {self.art.mention}")
-
-    async def posts(self) -> list[PostRow]:
-        """Every slot that was taken on, the earliest first."""
-        async with self.app.database.session() as session:
-            return list(await session.scalars(select(PostRow).order_by(PostRow.due_at)))
-
-    def deny(self, **permissions: bool) -> None:
-        """Take permissions in #dreams from the bot; none gives them all back."""
-        denied = discord.Permissions(**permissions).value
-        assert self.app.bot.user is not None
-        self.env.backend.set_overwrite(
-            self.dreams.id, Overwrite(self.app.bot.user.id, OverwriteType.MEMBER, 0, denied)
-        )
-
-    def told(self) -> list[str]:
-        """What the admin was told in direct messages."""
-        return [message.content for message in self.admin.user.dm_channel.history()]
-
-    def seen(self, channel: simcord.ChannelHandle | None = None) -> list[discord.Message]:
-        """The bot's posts in a channel, by default #dreams."""
-        history = (channel or self.dreams).history()
-        return [
-            message
-            for message in history
-            if message.author.id == self.app.bot.user.id and message.attachments
-        ]
+ROOT = str(Path(__file__).parents[2])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    import daily_dreams
-
     farm = Farm(workers=1, render=daily_dreams.render, warm=daily_dreams.warm)
     await farm.start()
-    await farm.probe(SAMPLE)  # so that nothing waits for the worker to come up
+    await farm.probe(
+        (SAMPLES / "chelsea.jpg").read_bytes()
+    )  # so that nothing waits for the worker to come up
     yield farm
     await farm.close()
 

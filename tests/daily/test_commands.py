@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import World
+    from tests.support.daily_world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, ty
     await world.admin.send(world.dreams, "!daily on " + typed.format(**names))
     assert hint.format(**names) in last(world)
     assert "\n" not in last(world)
-    assert not (await world.app.daily.wishes(world.guild.id)).enabled
+    assert not (await world.app.daily.settings.get(world.guild.id)).enabled
 
 
 @pytest.mark.parametrize(
@@ -160,19 +160,14 @@ async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
 
 async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None:
     await world.on()
-    guild = world.app.bot.get_guild(world.guild.id)
-    assert guild is not None
-    asked = [
-        world.app.daily.now(guild, "one"),
-        world.app.daily.now(guild, "two"),
-        world.app.daily.preview(guild),
-    ]
+    daily, guild = world.app.daily, world.guild.id
+    asked = [daily.now(guild, "one"), daily.now(guild, "two"), daily.preview(guild, ())]
     first, *others = await asyncio.gather(*asked, return_exceptions=True)
     assert not isinstance(first, BaseException)
     assert {str(refused) for refused in others} == {
         "One is being dreamt already; please wait until it is there."
     }
-    await world.app.daily.preview(guild)
+    await daily.preview(guild, ())
 
 
 async def test_now_posts_one_in_between(world: World) -> None:
@@ -212,3 +207,10 @@ async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: Wo
     await world.minute("2026-01-01T08:41")
     await world.minute("2026-01-01T09:00")
     assert "fire7 steps=3" in world.seen()[0].content
+
+
+async def test_an_empty_history_says_when_the_first_comes_where_it_is_on(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.admin.send(world.dreams, "!daily history")
+    assert "the first comes <t:" in last(world)
+    assert "turns it on" not in last(world)

@@ -9,18 +9,23 @@ import sys
 from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from bench.support.discord_client import ROOT, Wire
+from bot.daily.posts import PostRepository
 from bot.store.daily import PostRow
+from bot.store.lease import DURATION
+from tests.support.daily_days import Life
 
 if TYPE_CHECKING:
     import simcord
-    from conftest import SimApp, World
+
+    from tests.support.daily_world import SimApp, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,8 +41,6 @@ TIMES = (time(0, 0), time(1, 45), time(2, 15), time(16, 15))
 
 
 async def test_one_post_a_day_over_every_daylight_saving_change(app: SimApp, env: simcord.Env) -> None:
-    from days import Life
-
     life = Life(env, app, app.again, random.Random(2026))
     posts = 0
     for zone, change in CHANGES:
@@ -53,7 +56,7 @@ async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_agai
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    left = {"state": "posting", "owner": "a process that is gone"[:16], "message_id": None}
     async with world.app.database.session() as session, session.begin():
         await session.execute(update(PostRow).values(**left))  # as a SIGKILL leaves it
     for minute in range(1, 8):
@@ -67,7 +70,7 @@ async def test_a_post_found_again_long_after_is_not_called_missed(world: World) 
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    left = {"state": "posting", "claimed_at": world.clock.now(), "message_id": None}
+    left = {"state": "posting", "owner": "a process that is gone"[:16], "message_id": None}
     async with world.app.database.session() as session, session.begin():
         await session.execute(update(PostRow).values(**left))
     await world.minute("2026-01-01T17:00")  # past the grace
@@ -94,6 +97,40 @@ async def test_a_bot_that_is_stopped_while_it_posts_skips_nothing(
     assert [post.state for post in await world.posts()] == ["posted"]
 
 
+@pytest.mark.parametrize("statement", ["posting", "posted"])
+async def test_a_database_error_while_posting_leaves_one_post(
+    world: World, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    """The error comes before the message is sent, or after it was."""
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    change, left = PostRepository._change, [statement]
+
+    async def away(self: PostRepository, post: PostRow, query: Any, values: dict[str, Any]) -> bool:
+        if values.get("state") in left:
+            left.clear()
+            raise OperationalError("UPDATE", {}, OSError("no disk"))
+        return await change(self, post, query, values)
+
+    monkeypatch.setattr(PostRepository, "_change", away)
+    await world.minute("2026-01-01T09:00")
+    assert not left
+    await world.minute("2026-01-01T09:01")
+    await world.minute("2026-01-01T09:02")
+    [message] = world.seen()
+    [post] = await world.posts()
+    assert (post.state, post.message_id, post.owner) == ("posted", message.id, None)
+
+
+async def test_a_post_that_one_task_sends_is_not_sent_by_another(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.until("2026-01-01T09:00")
+    posts = world.app.daily_posts
+    await asyncio.gather(posts.post_due(), posts.post_due(world.guild.id), posts.post_due())
+    assert len(world.seen()) == 1
+
+
 class Process:
     """One bot process, told by its standard input what time it is."""
 
@@ -103,7 +140,8 @@ class Process:
     async def start(self) -> Process:
         self.running = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(Path(__file__).parent / "process.py"),
+            "-m",
+            "tests.support.daily_process",
             *self.arguments,
             stdin=PIPE,
             stdout=PIPE,
@@ -148,6 +186,7 @@ async def test_two_processes_on_one_postgresql_post_once(database_url: str, tmp_
                         await second.kill()
                         await second.start()
                         await first.heard("done")
+                        await asyncio.sleep(DURATION.total_seconds())  # the killed one's lease runs out
                     else:
                         await asyncio.gather(*(one.heard("done") for one in both))
                 for server in range(servers):

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from simcord.backend import serializers
 
 import dream
 from bot.store.daily import PostState
 
 if TYPE_CHECKING:
-    from conftest import World
+    from bot.queue.request import DreamRequest
+    from bot.store.jobs import Job
+    from tests.support.daily_world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -189,7 +192,7 @@ async def test_a_picture_taken_away_while_the_bot_was_gone_is_not_posted(world: 
         messages[mine.id].attachments = []
     else:
         messages[mine.id].attachments[0]["filename"] = "SPOILER_rocket.jpg"
-    await world.app.daily.look_again()
+    await world.app.daily.check_sources()
     await world.minute("2026-01-01T08:41")
     assert [post.kind for post in await world.posts()] == ["sky"]
 
@@ -248,7 +251,7 @@ async def test_a_post_that_is_not_known_any_more_can_be_removed_by_moderators(wo
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    await world.app.daily.store.leave(world.guild.id)
+    await world.app.daily.forget_guild(world.guild.id)
     [message] = world.seen()
     assert "Only moderators" in (await world.alice.click(message, label="Remove")).response.content
     await world.moderator.click(message, label="Remove")
@@ -426,3 +429,67 @@ async def test_a_channel_that_is_gone_is_told_to_the_admin_once(world: World) ->
     assert "is gone" in str(world.art.last_message.embeds[0].to_dict())
     await world.admin.send(world.art, "!daily now")
     assert "is gone" in world.art.last_message.content
+
+
+async def test_a_recipes_own_seed_is_kept(world: World) -> None:
+    await world.admin.send(world.dreams, "!daily source remove sky")
+    await world.admin.send(world.dreams, "!daily recipe fire7 seed=0")
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    [post] = await world.posts()
+    assert "seed=0" in (post.recipe or "")
+
+
+async def test_a_reaction_that_cannot_be_read_stops_no_dream(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    await world.env.settle()
+    monkeypatch.setattr(serializers, "emoji_payload", lambda *_: {"id": None})  # which discord.py refuses
+    await world.minute("2026-01-02T08:40")
+    [_, post] = await world.posts()
+    assert post.job_id is not None
+    await world.minute("2026-01-02T09:00")
+    assert [post.state for post in await world.posts()] == ["posted", "posted"]
+
+
+async def test_a_message_that_cannot_be_read_hides_no_others(world: World) -> None:
+    await world.members_only()
+    mine = await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    odd = await world.alice.send(world.art, "odd")
+    world.env.backend.messages[world.art.id][odd.id].attachments.append({"id": "odd"})
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    assert [post.source_message_id for post in await world.posts()] == [mine.id]
+
+
+async def test_a_post_of_a_server_that_is_gone_is_given_up(world: World) -> None:
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    world.env.backend.remove_guild(world.guild.id)
+    await world.env.settle()
+    await world.minute("2026-01-01T09:00")
+    await world.minute("2026-01-01T16:00")
+    assert [post.state for post in await world.posts()] == ["planned"]  # another process may serve it
+    await world.minute("2026-01-02T16:00")
+    assert [post.state for post in await world.posts()] == ["missed"]
+
+
+async def test_the_dream_of_a_post_that_is_withdrawn_while_it_is_prepared_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.on("09:00", "UTC")
+    submit, jobs = world.app.queue.submit, []
+
+    async def and_then_it_is_turned_off(request: DreamRequest) -> Job:
+        jobs.append(await submit(request))
+        await world.admin.send(world.art, "!daily off")
+        return jobs[-1]
+
+    monkeypatch.setattr(world.app.queue, "submit", and_then_it_is_turned_off)
+    await world.minute("2026-01-01T08:40")
+    assert not await world.posts()
+    [job] = jobs
+    assert await world.app.queue.get(job.id) is None

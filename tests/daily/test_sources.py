@@ -6,12 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.schedule import Schedule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.daily import ahead
-from bot.daily.sources import Source, folder_pictures, pick, sky, walk
+from bot.daily.lead_time import LEAST, begin_at, lead_time
+from bot.daily.selection import next_preset, pick
+from bot.daily.sources import Source, folder_pictures, sky
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -72,59 +72,34 @@ def test_the_walk_never_stands_still_and_follows_the_votes() -> None:
     presets = ["serpents", "beasts", "aviary"]
     votes: list[tuple[str, int]] = []
     for day in range(300):
-        step = walk(votes, presets, random.Random(day))
+        step = next_preset(votes, presets, random.Random(day))
         assert not votes or step != votes[-1][0]
         votes.append((step, {"serpents": 0, "beasts": 5, "aviary": -5}[step]))
     steps = Counter(step for step, _ in votes)
     assert steps["beasts"] > steps["serpents"] > steps["aviary"] > 10
-    assert walk([("serpents", 0)], ["serpents"], random.Random(0)) == "serpents"
+    assert next_preset([("serpents", 0)], ["serpents"], random.Random(0)) == "serpents"
 
 
 def test_beginnings_are_spread_evenly_over_the_lead() -> None:
     lead = timedelta(hours=12)
     guilds = range(10**17, 10**17 + 10_000 * 4_194_304, 4_194_304)  # as Discord numbers them
-    before = [NOW - ahead.begin(NOW, guild, lead) for guild in guilds]
-    assert min(before) >= ahead.SOONEST
+    before = [NOW - begin_at(NOW, guild, lead) for guild in guilds]
+    assert min(before) >= LEAST
     assert max(before) <= lead
     hours = Counter(int(early / timedelta(hours=1)) for early in before)
     assert all(700 < hours[hour] < 1050 for hour in range(1, 11))
-    assert ahead.begin(NOW, 5, lead) == ahead.begin(NOW, 5, lead)
+    assert begin_at(NOW, 5, lead) == begin_at(NOW, 5, lead)
 
 
 @given(st.integers(0, 2**63), st.timedeltas(timedelta(0), timedelta(hours=24)))
 def test_a_dream_is_begun_within_its_lead(guild_id: int, lead: timedelta) -> None:
-    assert NOW - lead <= ahead.begin(NOW, guild_id, lead) <= NOW
+    assert NOW - lead <= begin_at(NOW, guild_id, lead) <= NOW
 
 
 def test_the_lead_grows_with_what_the_farm_has_to_do() -> None:
     most = timedelta(hours=12)
-    assert ahead.lead(0, 1, most) == ahead.SOONEST
-    assert ahead.lead(3600, 1, most) == ahead.SOONEST + timedelta(hours=2)
-    assert ahead.lead(3600, 2, most) == ahead.SOONEST + timedelta(hours=1)
-    assert ahead.lead(10**6, 1, most) == most
-    assert ahead.lead(10**6, 0, timedelta(0)) == timedelta(0)
-
-
-async def test_chores_run_side_by_side_and_close_stops_them() -> None:
-    schedule = Schedule()
-    begun, ended = asyncio.Event(), asyncio.Event()
-
-    async def slow() -> None:
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-
-    async def broken() -> None:
-        raise ZeroDivisionError
-
-    schedule.every(1, slow)
-    schedule.every(1, broken)
-    schedule.open()
-    for job in schedule._scheduler.get_jobs():
-        job.modify(next_run_time=datetime.now(UTC))
-    await asyncio.wait_for(begun.wait(), 5)
-    assert all(job.next_run_time.second == 0 for job in schedule._scheduler.get_jobs())
-    await schedule.close()
-    assert ended.is_set()
+    assert lead_time(0, 1, most) == LEAST
+    assert lead_time(3600, 1, most) == LEAST + timedelta(hours=2)
+    assert lead_time(3600, 2, most) == LEAST + timedelta(hours=1)
+    assert lead_time(10**6, 1, most) == most
+    assert lead_time(10**6, 0, timedelta(0)) == timedelta(0)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -305,6 +306,38 @@ def test_a_dream_from_nothing_is_a_dreamt_sky():
     result = dream(None, "block4 octaves=1 steps=1 size=160 seed=9")
     assert result.pixels.shape == (120, 160, 3)
     assert not np.array_equal(result.pixels, dream(None, "block4 octaves=1 steps=1 size=160 seed=8").pixels)
+
+
+def test_a_picture_may_be_a_path_a_file_or_its_contents(samples, tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(samples["rocket"])
+    recipe = "block4 octaves=1 steps=1 size=120 seed=9"
+    expected = dream(samples["rocket"], recipe, guide=samples["coffee"]).pixels
+    guide = tmp_path / "guide.jpg"
+    guide.write_bytes(samples["coffee"])
+    with path.open("rb") as file, guide.open("rb") as guide_file:
+        for picture, other in ((str(path), str(guide)), (path, guide), (file, guide_file)):
+            assert np.array_equal(dream(picture, recipe, guide=other).pixels, expected)
+
+
+def test_pixels_may_be_8_bits(cat):
+    rounded = np.round(cat * 255)
+    expected = dream((rounded / np.float32(255)).astype(np.float32), QUICK).pixels
+    assert np.array_equal(dream(rounded.astype(np.uint8), QUICK).pixels, expected)
+
+
+@pytest.mark.parametrize("role", ["picture", "guide"])
+def test_a_picture_that_cannot_be_read_is_named(cat, tmp_path, role):
+    (tmp_path / "notes.txt").write_text("milk, eggs")
+    with (tmp_path / "notes.txt").open() as text:
+        for source, said in (
+            ("nowhere.jpg", "There is no file nowhere.jpg."),
+            (tmp_path, f"{tmp_path} can't be read: is a directory."),
+            (text, "binary mode"),
+            (np.zeros((8, 8)), "(height, width, 3)"),
+        ):
+            with pytest.raises(PictureError, match=re.escape(said)):
+                dream(**{"picture": cat, role: source}, recipe=QUICK)
 
 
 def test_a_bad_picture_is_refused():

@@ -91,7 +91,7 @@ class World:
         """The job once it has ended and its message shows it."""
         async with asyncio.timeout(60):
             await self.queue.finished(job.id)
-            while (ended := await self.queue.get(job.id)) and ended.needs_showing:
+            while (ended := await self.queue.get(job.id)) and ended.needs_showing:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert ended
         return ended

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.checks import NOT_A_MANAGER
-from bot.settings.values import SETTINGS
+from bot.settings.values import SETTINGS, SettingError, title
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,7 +21,7 @@ async def test_a_member_may_change_nothing(world: World) -> None:
 
 
 async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> None:
-    assert "✅ **recipe**" in await world.say(world.admin, "!settings set recipe block3*0.5 steps=7")
+    assert "✅ **Usual recipe**" in await world.say(world.admin, "!settings set recipe block3*0.5 steps=7")
     await world.say(world.admin, f"!settings set {world.art.mention} recipe puppyslug")
     assert (await world.dream(world.alice)).recipe.startswith("block3*0.5 steps=7")
     assert (await world.dream(world.alice, channel=world.art)).recipe.startswith(
@@ -83,7 +84,7 @@ async def test_the_prefix_of_a_server(world: World) -> None:
 async def test_a_role_that_may_change_settings(world: World) -> None:
     assert NOT_A_MANAGER in await world.say(world.bob, "!settings set size 512")
     await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
-    assert "✅ **size**" in await world.say(world.bob, "!settings set size 512")
+    assert "✅ **Usual size**" in await world.say(world.bob, "!settings set size 512")
     assert NOT_A_MANAGER in await world.say(world.alice, "!settings set size 500")
 
 
@@ -92,9 +93,9 @@ async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
     await world.say(world.admin, f"!settings set {world.dreams.mention} spoiler on")
     said = await world.say(world.alice, "!settings explain")
     for name in SETTINGS:
-        assert f"**{name}**" in said
-    assert "🏠 **size** `512`" in said and "📌 **spoiler** on" in said
-    assert "🛠️ **max_size** `1024`" in said and "▫️ **recipe**" in said
+        assert f"**{title(name)}** ({name})" in said
+    assert "🏠 **Usual size** (size) `512`" in said and "📌 **Spoilers** (spoiler) on" in said
+    assert "🛠️ **Largest size** (max_size) `1024`" in said and "▫️ **Usual recipe**" in said
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,14 @@ async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
         ("set <#12345> size 512", "no channel of this server"),
         ("set spoiler maybe", "on or off"),
         ("set size", "Something is missing"),
+        ("set recipe mixd5", "The recipe can't be `mixd5`: "),
+        ("set recipe mixd5", "did you mean mixed5"),
+        ("set #dreems size 512", "did you mean #dreams?"),
+        ("set report_channel #dreems", "did you mean dreams?"),
+        ("set roles fns", "I see no role `fns` here; did you mean Fans?"),
+        ("set members nobody", "I see no member `nobody` here"),
+        ("set admin_role @everyone", "can't be @everyone"),
+        ("reset", "`!settings reset size`"),
         ("reset sise", "did you mean size?"),
         ("size 512", "`!settings set size 512`"),
         ("import", "attach the file"),
@@ -130,7 +139,7 @@ async def test_export_and_import_by_text(world: World) -> None:
     await world.say(world.admin, "!settings import", settings_toml=file.replace(b"512", b"9999"))
     assert "[server] size must be" in world.dreams.last_message.content
     assert (await world.app.settings.server(world.guild.id)).choices == {}
-    assert "✅ **size**" in await world.say(world.admin, "!settings import", settings_toml=file)
+    assert "✅ **Usual size**" in await world.say(world.admin, "!settings import", settings_toml=file)
     assert await world.app.settings.server(world.guild.id) == before
 
 
@@ -138,8 +147,8 @@ async def test_the_log_says_who_changed_what(world: World) -> None:
     await world.say(world.admin, "!settings set size 512")
     await world.say(world.admin, "!settings set size 600")
     said = await world.say(world.admin, "!settings log")
-    assert f"{world.admin.mention} · set **size**: `512` → `600`" in said
-    assert "**size**: not set → `512`" in said
+    assert f"{world.admin.mention} · set **Usual size**: `512` → `600`" in said
+    assert "**Usual size**: not set → `512`" in said
 
 
 async def test_presets_of_a_server(world: World) -> None:
@@ -162,3 +171,63 @@ async def test_presets_of_a_server(world: World) -> None:
 async def test_a_file_that_holds_no_settings_is_refused(world: World, file: bytes) -> None:
     said = await world.say(world.admin, "!settings import", settings_toml=file)
     assert "settings" in said and "✅" not in said
+
+
+async def test_names_typed_by_hand_do_as_mentions_do(world: World) -> None:
+    await world.say(world.admin, "!settings set #art recipe puppyslug")
+    await world.say(world.admin, "!settings set report_channel #Dreams")
+    await world.say(world.admin, "!settings set channels dreams, #art")
+    await world.say(world.admin, "!settings set roles @fans Mods")
+    await world.say(world.admin, f"!settings set members {world.alice.name}")
+    await world.say(world.admin, "!settings set blocked_roles Role With Spaces, none of these")
+    two = [world.guild.create_role(name) for name in ("Role With Spaces", "none of these")]
+    await world.say(world.admin, "!settings set blocked_roles role with spaces, none of these")
+    here = await world.app.settings.effective(world.guild.id, world.art.id)
+    assert (here.recipe, here.report_channel) == ("puppyslug", world.dreams.id)
+    assert here.channels == (world.dreams.id, world.art.id)
+    assert here.roles[0] == world.fans.id and len(here.roles) == 2
+    assert here.members == (world.alice.id,)
+    assert here.blocked_roles == tuple(role.id for role in two)
+    await world.say(world.admin, "!settings reset #art")
+    assert (await world.app.settings.effective(world.guild.id, world.art.id)).recipe != "puppyslug"
+
+
+async def test_no_hidden_channel_is_suggested(world: World) -> None:
+    hidden = discord.PermissionOverwrite(view_channel=False)
+    world.guild.create_text_channel("secret-plans", overwrites={world.admins: hidden})
+    for words in ("set #secret-plan size 512", "set #secret-plans size 512", "set channels secret-plan"):
+        said = await world.say(world.admin, f"!settings {words}")
+        assert "I see no channel" in said and "did you mean" not in said
+
+
+async def test_who_has_the_role_for_settings_gives_it_to_nobody(world: World) -> None:
+    await world.say(world.admin, "!settings set admin_role Fans")
+    for words in ("set admin_role Mods", "reset admin_role", "reset all"):
+        assert "Only members with Manage Server" in await world.say(world.bob, f"!settings {words}")
+    assert "Only members" in await world.say(world.bob, "!settings import", settings_toml=b"[server]\n")
+    assert (await world.app.settings.effective(world.guild.id)).admin_role == world.fans.id
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("a." * 31_000 + "a=1", "line 1 has a key of too many parts"),
+        ("[" + "a." * 31_000 + "a]", "line 1 has a key of too many parts"),
+        ("\nx={" + '"#".' * 15_000 + "a=1}", "line 2 has a key of too many parts"),
+        (
+            'x = {y = """\n\' """, ' + "a." * 31_000 + "a = '1'} # '",
+            "line 1 begins a string of several lines",
+        ),
+        ("[presets]\nfog = '" + "block8+" * 6000 + "block8'", "at most 2000 characters"),
+    ],
+    ids=["key", "table", "inline table", "hidden key", "recipe"],
+)
+async def test_a_settings_file_costs_no_more_than_its_length(world: World, text: str, answer: str) -> None:
+    """Python's parser takes quadratic time for keys of many parts: 14 s for 63 KB."""
+    assert answer in await world.say(world.admin, "!settings import", settings_toml=text.encode())
+    assert (await world.app.settings.server(world.guild.id)).presets == {}
+
+
+async def test_a_preset_is_no_longer_than_a_message(world: World) -> None:
+    with pytest.raises(SettingError, match="at most 2000"):
+        await world.app.settings.save_preset(world.guild.id, "fog", "block8+" * 400 + "block8", by=1)

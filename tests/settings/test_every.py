@@ -10,11 +10,11 @@ import pytest
 import simcord
 
 from bot.checks import NOT_A_MANAGER
-from bot.settings.values import SETTINGS, Kind, kind
+from bot.settings.values import SETTINGS, Kind, kind, title
 from bot.store.jobs import Job
-from bot.ui.settings import panel
+from bot.ui.settings.panel import panel
 from tests.settings.conftest import World
-from tests.settings.test_panel import chosen, control, opened_panel, put
+from tests.settings.test_panel import chosen, control, notice, opened_panel, put
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -139,14 +139,16 @@ async def test_by_panel(world: World, name: str) -> None:
     shown = await opened_panel(world)
     await chosen(world, shown, name)
     await put(world, shown, name, wanted(world))
-    assert f"✅ **{name}**" in shown.content
+    assert f"✅ **{title(name)}**" in notice(shown)
     await effect(world)
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_by_text(world: World, name: str) -> None:
     wanted, effect = CASES[name]
-    assert f"✅ **{name}**" in await world.say(world.admin, f"!settings set {name} {typed(wanted(world))}")
+    assert f"✅ **{title(name)}**" in await world.say(
+        world.admin, f"!settings set {name} {typed(wanted(world))}"
+    )
     await effect(world)
 
 
@@ -157,7 +159,7 @@ async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: Wor
     # No panel is shown to a member, but controls can be pressed by whoever sees their message.
     channel = world.app.bot.get_channel(world.dreams.id)
     assert isinstance(channel, discord.TextChannel)
-    shown = await channel.send(**await panel(world.app.bot, channel.guild, name=name))
+    shown = await channel.send(**await panel(world.app.bot, channel.guild, subject=name))
     match kind(name):
         case Kind.SWITCH:
             press = await world.alice.click(shown, custom_id=control("on" if value else "off", name))

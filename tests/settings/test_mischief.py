@@ -88,7 +88,9 @@ async def test_to_be_forgotten_stops_a_dream_on_its_way_to_the_channel(world: Wo
         while (await world.jobs(world.alice))[0].state is not State.DELIVERING:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     (status,) = [message for message in world.dreams.history() if message.author.bot]
-    assert "Done" in await world.say(world.alice, "!forget-me")
+    await world.say(world.alice, "!forget-me")
+    await world.alice.click(world.dreams.last_message, label="Delete everything of me")
+    assert "Done" in world.dreams.last_message.content
     async with asyncio.timeout(20):
         while "cancelled" not in world.dreams.history()[1].content:
             assert not world.dreams.history()[1].attachments

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import discord
 import pytest
 
-from bot.checks import NOT_A_MODERATOR
+from bot.checks import NOT_A_SERVER_MODERATOR
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_block_for_a_while(world: World) -> None:
-    assert NOT_A_MODERATOR in await world.say(world.alice, f"!block {world.bob.mention}")
+    assert NOT_A_SERVER_MODERATOR in await world.say(world.alice, f"!block {world.bob.mention}")
     said = await world.say(world.mod, f"!block {world.bob.mention} 2h too many frogs")
     assert "can't ask for dreams until <t:" in said
     assert "You can't ask for dreams on this server until <t:" in await world.say(world.bob, "!sky")
@@ -48,6 +49,30 @@ async def test_a_block_of_another_server_does_not_hold_here(world: World) -> Non
 @pytest.mark.parametrize("whom", ["admin", "mod"])
 async def test_who_may_not_be_blocked(world: World, whom: str) -> None:
     assert "You can't block" in await world.say(world.mod, f"!block {getattr(world, whom).mention}")
+
+
+async def test_a_moderator_of_one_channel_decides_about_nobody_on_the_server(world: World) -> None:
+    may = discord.PermissionOverwrite(manage_messages=True)
+    den = world.guild.create_text_channel("den", overwrites={world.fans: may})
+    for words in (f"block {world.alice.mention}", f"unblock {world.alice.mention}", "blocked"):
+        assert NOT_A_SERVER_MODERATOR in await world.say(world.bob, f"!{words}", den)
+    assert await world.app.moderation.blocks(world.guild.id) == []
+
+
+async def test_nobody_blocks_who_ranks_no_lower_or_unblocks_themselves(world: World) -> None:
+    mods = world.guild.roles["Mods"]
+    colleague = world.guild.add_member(world.env.create_user("colleague"), roles=[mods])
+    assert "not below yours" in await world.say(world.mod, f"!block {colleague.mention}")
+    assert "✅" in await world.say(world.mod, f"!block {world.bob.mention}")
+    assert "✅" in await world.say(world.admin, f"!block {world.mod.mention}")
+    assert "unblock yourself" in await world.say(world.mod, f"!unblock {world.mod.mention}")
+    assert "✅" in await world.say(world.admin, f"!unblock {world.mod.mention}")
+
+
+async def test_block_and_unblock_take_a_name(world: World) -> None:
+    assert "✅" in await world.say(world.mod, f"!block {world.bob.name}")
+    assert "✅" in await world.say(world.mod, f"!unblock {world.bob.name}")
+    assert await world.app.moderation.blocks(world.guild.id) == []
 
 
 async def test_a_slash_block_with_a_mistaken_duration(world: World) -> None:

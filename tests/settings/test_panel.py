@@ -7,10 +7,11 @@ from typing import Any
 import discord
 import pytest
 import simcord
+from simcord.backend.errors import SetupError
 
 from bot.checks import NOT_A_MANAGER
-from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, kind
-from bot.ui.settings import Control
+from bot.settings.values import CHANNEL_SETTINGS, GROUPS, SETTINGS, Kind, kind, title
+from bot.ui.settings.panel import Control
 from tests.settings.conftest import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,11 +27,29 @@ async def opened_panel(world: World, who: simcord.MemberActor | None = None) -> 
     return shown.response
 
 
+def group_of(name: str) -> str:
+    return next(group for group, names in GROUPS.items() if name in names)
+
+
+def notice(panel: simcord.ResponseMessage) -> str:
+    """What the panel says of the last press, right above its controls."""
+    field = panel.embeds[0].fields[-1]
+    assert field.name in ("Changed", "⚠️ Not changed")
+    return f"{field.name}: {field.value}"
+
+
 async def chosen(world: World, panel: simcord.ResponseMessage, name: str, channel: Any = None) -> None:
     """Open one setting of the panel, of the server or of one channel."""
     if channel:
-        await world.admin.select(panel, [channel], custom_id=control("scope"))
-    await world.admin.select(panel, [name], custom_id=control("show", "", channel))
+        (scope,) = [one for one in ids(panel) if one.startswith("settings:scope")]
+        await world.admin.select(panel, [channel], custom_id=scope)
+    group = group_of(name)
+    await world.admin.select(panel, [group], custom_id=control("show", "", channel))
+    await world.admin.select(panel, [name], custom_id=control("show", group, channel))
+
+
+def ids(panel: simcord.ResponseMessage) -> list[str]:
+    return [item["custom_id"] for row in panel.components for item in row["components"]]
 
 
 async def put(
@@ -77,13 +96,11 @@ async def test_every_setting_by_press(world: World) -> None:
     for name, (given, value) in wishes(world).items():
         await chosen(world, panel, name)
         await put(world, panel, name, given)
-        assert f"✅ **{name}**" in panel.content
+        assert f"✅ **{title(name)}**" in notice(panel)
         assert getattr(await world.app.settings.effective(world.guild.id), name) == value
     for name in SETTINGS:
         await chosen(world, panel, name)
         await world.admin.click(panel, custom_id=control("reset", name))
-        if "⚠️" in panel.content or name in ("recipe", "max_size"):
-            continue  # what another setting still needs goes last
     assert len(await world.app.settings.log(world.guild.id, 100)) >= 2 * len(SETTINGS) - 2
 
 
@@ -96,8 +113,40 @@ async def test_every_setting_of_a_channel_by_press(world: World) -> None:
         await put(world, panel, name, given, world.art)
         assert getattr(await world.app.settings.effective(world.guild.id, world.art.id), name) == value
         assert getattr(await world.app.settings.effective(world.guild.id), name) != value
-    menu = next(c for row in panel.components for c in row["components"] if "show" in c["custom_id"])
-    assert {option["value"] for option in menu["options"]} == CHANNEL_SETTINGS
+    panel = await opened_panel(world)
+    await chosen(world, panel, "size", world.art)
+    offered = set()
+    for group in ("Dreams", "Limits"):
+        await world.admin.select(panel, [group], custom_id=control("show", "", world.art))
+        offered |= {one["value"] for one in menu(panel, control("show", group, world.art))["options"]}
+    assert offered == CHANNEL_SETTINGS
+
+
+def menu(panel: simcord.ResponseMessage, custom_id: str) -> Any:
+    items = [item for row in panel.components for item in row["components"]]
+    return next(item for item in items if item["custom_id"] == custom_id)
+
+
+async def test_the_panel_fits_a_phone_and_discords_menus(world: World) -> None:
+    panel = await opened_panel(world)
+    for group, names in GROUPS.items():
+        await world.admin.select(panel, [group], custom_id=control("show"))
+        assert len(menu(panel, control("show", group))["options"]) == len(names) <= 25
+        for name in names:
+            await chosen(world, panel, name)
+            embed = panel.embeds[0]
+            text = "\n".join([embed.description or "", *(f"{f.name}\n{f.value}" for f in embed.fields)])
+            assert text.count("\n") < 16 and not panel.content
+            assert title(name) in text and len(panel.components) <= 5
+
+
+async def test_the_form_promises_no_more_than_the_operator_allows(world: World) -> None:
+    panel = await opened_panel(world)
+    for name in ("size", "max_size"):
+        await chosen(world, panel, name)
+        form = await world.admin.click(panel, custom_id=control("edit", name))
+        assert "from 64 to 1024" in str(form.modal)
+        assert "from 64 to 1024" in str(panel.embeds[0].fields[0].value)
 
 
 async def test_a_press_has_its_effect_on_the_next_dream(world: World) -> None:
@@ -113,13 +162,27 @@ async def test_a_refused_value_is_explained_in_the_panel(world: World) -> None:
     panel = await opened_panel(world)
     await chosen(world, panel, "max_size")
     await put(world, panel, "max_size", 4000)
-    assert "⚠️ max_size can be at most 1024" in panel.content
+    assert notice(panel).startswith("⚠️ Not changed: max_size can be at most 1024")
     await put(world, panel, "max_size", "large")
-    assert "a whole number from 64 to 4096" in panel.content
+    assert "a whole number from 64 to 4096" in notice(panel)
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
+async def test_admin_commands_do_not_stand_in_members_lists(world: World) -> None:
+    for command, options in (
+        ("settings", {}),
+        ("block", {"member": world.bob}),
+        ("unblock", {"member": world.bob}),
+        ("blocked", {}),
+    ):
+        with pytest.raises(SetupError, match="default-member-permissions"):
+            await world.alice.slash(world.dreams, command, **options)
+
+
 async def test_a_member_is_refused_at_the_command_and_at_every_press(world: World) -> None:
+    for command in await world.app.bot.tree.fetch_commands():
+        if command.name == "settings":  # which the server's owner may show to everybody
+            world.guild.set_command_permissions(command, {world.guild.default_role: True})
     refused = await world.alice.slash(world.dreams, "settings")
     assert refused.response is not None and refused.ephemeral
     assert refused.response.content == NOT_A_MANAGER
@@ -131,8 +194,10 @@ async def test_a_member_is_refused_at_the_command_and_at_every_press(world: Worl
 
 async def test_who_is_no_admin_any_more_is_refused_at_the_next_press(world: World) -> None:
     await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
-    panel = await opened_panel(world, world.bob)
-    await world.bob.select(panel, ["spoiler"], custom_id=control("show"))
+    await world.say(world.bob, "!settings")
+    panel = (await world.bob.click(world.dreams.last_message, label="Change settings")).response
+    assert panel is not None
+    await world.bob.select(panel, ["spoiler"], custom_id=control("show", "Dreams"))
     await world.say(world.admin, "!settings reset admin_role")
     answer = await world.bob.click(panel, custom_id=control("on", "spoiler"))
     assert [said.content for said in (answer.response, *answer.followups) if said][-1] == NOT_A_MANAGER
@@ -146,11 +211,11 @@ async def test_export_log_and_import_by_press(world: World) -> None:
     exported = await world.admin.click(panel, label="Export")
     file = await exported.response.attachments[0].read()
     log = await world.admin.click(panel, label="Log")
-    assert "set **size**: not set → `512`" in log.response.embeds[0].description
+    assert "set **Usual size**: not set → `512`" in log.response.embeds[0].description
     await world.admin.click(panel, custom_id=control("reset", "size"))
     form = await world.admin.click(panel, label="Import")
     await world.admin.submit_modal(form, {"file": ("settings.toml", file)})
-    assert "✅ **size**: not set → `512`" in panel.content
+    assert "✅ **Usual size**: not set → `512`" in notice(panel)
     form = await world.admin.click(panel, label="Import")
     refused = await world.admin.submit_modal(form, {"file": ("settings.toml", b"[server]\nsise = 3\n")})
     assert "did you mean size?" in refused.response.content
@@ -163,7 +228,7 @@ async def test_a_panel_left_open_for_an_hour_answers(world: World) -> None:
     await chosen(world, panel, "spoiler")
     await put(world, panel, "spoiler", True)
     assert (await world.app.settings.effective(world.guild.id)).spoiler is True
-    assert "✅ **spoiler**: not set → on" in panel.content
+    assert "✅ **Spoilers**: not set → on" in notice(panel)
 
 
 async def test_a_panel_of_an_earlier_version_says_so(world: World) -> None:
@@ -182,3 +247,15 @@ async def test_very_long_lists_fit_into_the_answer(world: World) -> None:
         assert "✅" in await world.say(world.admin, f"!settings set {name} {everyone}")
     assert "✅" in await world.say(world.admin, "!settings reset all")
     await chosen(world, await opened_panel(world), "roles")
+
+
+async def test_a_list_of_members_stays_closed_when_the_last_is_forgotten(world: World) -> None:
+    await world.say(world.admin, f"!settings set members {world.alice.mention}")
+    await world.app.privacy.forget_member(world.alice.id)
+    assert "only some members" in await world.say(world.bob, "!sky")
+    panel = await opened_panel(world)
+    await chosen(world, panel, "members")  # which Discord draws without whoever is gone
+    exported = await world.app.settings.export(world.guild.id)
+    await world.app.settings.reset(world.guild.id, by=world.admin.id)
+    await world.app.settings.load(world.guild.id, exported, by=world.admin.id)
+    assert "only some members" in await world.say(world.bob, "!sky")

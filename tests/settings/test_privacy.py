@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 import simcord
-from bot.queue.jobs import Ask
 from sqlalchemy import select
 
 from bot.pseudonyms import pseudonyms
+from bot.queue.request import DreamRequest
+from bot.settings.values import FORGOTTEN
 from bot.store.database import Base
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError
 from config.schema import Config, Privacy, Store
 from dream.farm import Farm
+from dream.recipe import Recipe
 from tests.settings.conftest import NOON, PHOTO, SimApp, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,7 +69,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert await app.queue.source(job.id) == photo
         coffee = PHOTO.with_name("coffee.jpg").read_bytes()
         daily = await app.queue.submit(
-            Ask(recipe="block8", source=coffee, kind="daily", guild_id=world.guild.id)
+            DreamRequest(recipe=Recipe.parse("block8"), source=coffee, kind="daily", guild_id=world.guild.id)
         )
         await app.queue.finished(daily.id)
         await app.daily.store.take(
@@ -83,7 +85,13 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert await rows_with(app, alice.id)
         assert await rows_with(app, photo[5000:5100])
 
-        assert "deleted" in await world.say(alice, "!forget-me")
+        assert "can't be undone" in await world.say(alice, "!forget-me")
+        ask = world.dreams.last_message
+        assert await world.jobs(alice)
+        await world.alice.click(ask, label="Delete everything of me")  # somebody else
+        assert await world.jobs(alice)
+        await alice.click(ask, label="Delete everything of me")
+        assert "deleted, on every server" in world.dreams.history()[-1].content
 
         assert await rows_with(app, alice.id) == []
         pictures = photo[5000:5100], coffee[5000:5100], rocket[5000:5100], b"dreamt \xff\xd8"
@@ -93,7 +101,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert "You can't ask for dreams" in await world.say(alice, "!sky")
         assert await world.jobs(alice) == []
         assert "somebody who asked to be forgotten" in await world.say(world.admin, "!blocked")
-        assert (await app.settings.effective(world.guild.id)).members == (world.alice.id,)
+        assert (await app.settings.effective(world.guild.id)).members == (FORGOTTEN, world.alice.id)
         async with app.database.session() as session:
             (block,) = await session.scalars(select(BlockRow))
             entry = await session.scalar(select(AuditRow).where(AuditRow.action == "forget"))

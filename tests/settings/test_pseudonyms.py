@@ -21,7 +21,7 @@ def test_a_key_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """The process dies, as on a full disk, while it writes: nothing is in the way of the next start."""
     code = (
         "import resource, signal; from pathlib import Path\n"
-        "from bot.pseudonyms import pseudonyms; from config.loader import Config\n"
+        "from bot.pseudonyms import pseudonyms; from config.schema import Config\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_DFL); resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))\n"
         f"pseudonyms(Config(data=Path({str(tmp_path)!r})))"
     )

@@ -9,7 +9,7 @@ import simcord
 
 from dream.farm import Farm
 from tests.settings.conftest import World, opened
-from tests.settings.test_panel import chosen, control, opened_panel, put
+from tests.settings.test_panel import chosen, control, notice, opened_panel, put
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,7 +30,7 @@ async def test_a_panel_and_a_form_open_across_a_restart(tmp_path: Path, farm: Fa
     late = await world.admin.submit_modal(form, {"value": "512"})
     assert late.response is not None and "open it again" in late.response.content
     await put(world, panel, "size", 512)
-    assert "✅ **size**" in panel.content
+    assert "✅ **Usual size**" in notice(panel)
     assert (await second.settings.effective(world.guild.id)).size == 512
     await chosen(world, panel, "spoiler")
     await put(world, panel, "spoiler", True)

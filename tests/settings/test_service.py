@@ -74,6 +74,7 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
         ("recipe", "mixed5", 0, "inception_v3"),
         ("recipe", "block8 size=2000", 0, "size=1024"),
         ("nonsense", 1, 0, "no setting called"),
+        ("admin_role", SERVER, 0, "@everyone"),
     ],
 )
 async def test_what_cannot_work_is_refused(

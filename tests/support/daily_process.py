@@ -1,4 +1,6 @@
-"""A bot process that takes the time from its standard input: `python process.py API DATABASE FOLDER`.
+"""A bot process that takes the time from its standard input.
+
+`python -m tests.support.daily_process API DATABASE FOLDER`
 
 It logs in, says "ready", and then for each line, a moment, does what the schedule does in that minute and
 says "done". The line "on" makes every server want a dream at 09:00 UTC.
@@ -9,13 +11,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import daily_dreams
-
-from bot.app import App
+from bot.app import RECONCILE_SECONDS, App
 from bot.clock import MovedClock
+from bot.periodic import Periodic
 from bot.run import point_at
 from config.schema import Config, Store
 from dream.farm import Farm
+from tests.support import daily_dreams
 
 WAIT = 20
 
@@ -28,7 +30,10 @@ async def main(api: str, database: str, folder: str) -> None:
     await app.open_store()
     await app.bot.login("wire")
     await farm.start()
-    await app.queue.open()
+    await app.open_queue()
+    alive = Periodic()
+    alive.every_seconds(RECONCILE_SECONDS, app.queue.reconcile)
+    alive.open()
     connected = asyncio.create_task(app.bot.connect())
     await app.bot.wait_until_ready()
     lines = asyncio.StreamReader()
@@ -40,15 +45,13 @@ async def main(api: str, database: str, folder: str) -> None:
         if line == "on":
             for guild in app.bot.guilds:
                 channel = next(channel for channel in guild.text_channels if channel.name == "dreams")
-                await app.daily.change(
-                    guild.id, by=1, enabled=True, channel_id=channel.id, zone="UTC", kinds=["samples", "sky"]
-                )
+                await app.daily.turn_on(guild.id, by=1, channel_id=channel.id, zone="UTC")
         else:
             clock.set(datetime.fromisoformat(line).replace(tzinfo=UTC))
-            await app.daily.post_due()
-            await app.daily.prepare()
+            await app.daily_posts.post_due()
+            await app.daily.planner.run()
             for _ in range(WAIT * 20):
-                if all(due.ready for due in await app.daily.store.due(datetime(2027, 1, 1, tzinfo=UTC))):
+                if all(due.ready for due in await app.daily.posts.due(datetime(2027, 1, 1, tzinfo=UTC))):
                     break
                 await asyncio.sleep(0.05)
         print("done", flush=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.daily.slots import Schedule, ScheduleError, Slot, instant, nearest_zones, parse_days
+from bot.daily.schedule import Schedule, ScheduleError, Slot, instant, nearest_zones, parse_days
 
 ZONES = ("Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 QUARTER = timedelta(minutes=15)

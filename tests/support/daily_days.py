@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 import simcord
 
 from bot.app import App
-from bot.daily.slots import Schedule, Slot
+from bot.daily.schedule import Schedule, Slot
 
 STEP = timedelta(minutes=15)
 
@@ -59,9 +59,8 @@ class Life:
                 by=1,
                 enabled=True,
                 channel_id=server.channel.id,
-                times=f"{server.schedule.times[0]:%H:%M}",
+                times=server.schedule.times,
                 zone=server.schedule.zone,
-                kinds=["samples", "sky"],
             )
         back = start
         while (now := self.env.now()) <= end:
@@ -78,17 +77,17 @@ class Life:
 
     async def quarter(self) -> None:
         """Do what the schedule does in a quarter of an hour, in which dreams are dreamt."""
-        await self.app.daily.post_due()
-        await self.app.daily.prepare()
-        for due in await self.app.daily.store.due(self.env.now() + timedelta(hours=1)):
+        await self.app.daily_posts.post_due()
+        await self.app.daily.planner.run()
+        for due in await self.app.daily.posts.due(self.env.now() + timedelta(hours=1)):
             if due.job:
                 await self.app.queue.finished(due.job.id)
-        await self.app.daily.post_due()  # what came late is posted a minute later
+        await self.app.daily_posts.post_due()  # what came late is posted a minute later
 
     async def kill(self) -> None:
         """Stop the bot wherever it happens to be in its work, and start another on what it leaves behind."""
         self.kills += 1
-        for work in (self.app.daily.post_due, self.app.daily.prepare):
+        for work in (self.app.daily_posts.post_due, self.app.daily.planner.run):
             task = asyncio.create_task(work())
             for _ in range(self.rng.randrange(60)):
                 await asyncio.sleep(0.0003)
@@ -106,7 +105,7 @@ class Life:
         posts = 0
         for server in servers:
             messages = [message for message in server.channel.history() if message.attachments]
-            history = await self.app.daily.store.history(server.guild.id, 1000)
+            history = await self.app.daily.posts.history(server.guild.id, 1000)
             others = [(post.slot, post.state, post.reason) for post in history if post.state != "posted"]
             assert len(messages) == len(server.slots), (server.guild.name, len(messages), others)
             sources = [post.source for post in history if post.state == "posted"]

@@ -1,0 +1,190 @@
+"""What a daily dream is made of: a picture and a recipe are chosen, and the queue is asked for the dream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final
+
+from bot.clock import Clock
+from bot.daily.exclusions import Exclusions
+from bot.daily.posts import PostRepository
+from bot.daily.selection import next_preset, pick
+from bot.daily.servers import Server, Servers
+from bot.daily.settings import DailySettings
+from bot.daily.sources import SAMPLES, Source, folder_pictures, sky
+from bot.moderation import Moderation
+from bot.queue.queue import Queue
+from bot.queue.request import DreamRequest
+from bot.settings.scopes import Effective
+from bot.settings.service import Settings
+from bot.store.jobs import Job, Kind
+from config.schema import Config
+from dream.picture import PictureError
+from dream.recipe import Recipe, RecipeError
+
+log = logging.getLogger(__name__)
+
+PICTURES: Final = 8
+"""Pictures that are tried for one dream before it is made from a sky."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a dream is made of; `data` is the picture's file, None for a sky."""
+
+    source: Source
+    data: bytes | None
+    recipe: Recipe
+    preset: str | None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a post's row says of it."""
+        return {
+            "recipe": str(self.recipe),
+            "preset": self.preset,
+            "kind": self.source.kind,
+            "source": self.source.name,
+            "digest": digest(self.data) if self.data else None,
+            "author_id": self.source.author_id,
+            "source_channel_id": self.source.channel_id,
+            "source_message_id": self.source.message_id,
+        }
+
+
+class Dreams:
+    """Chooses pictures and recipes, within the server's settings, and asks the queue."""
+
+    def __init__(
+        self,
+        posts: PostRepository,
+        exclusions: Exclusions,
+        servers: Servers,
+        queue: Queue,
+        settings: Settings,
+        moderation: Moderation,
+        clock: Clock,
+        config: Config,
+    ) -> None:
+        self._posts, self._exclusions, self._servers = posts, exclusions, servers
+        self._queue, self._settings, self._moderation = queue, settings, moderation
+        self._clock, self._config = clock, config.daily
+
+    async def request(
+        self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
+    ) -> tuple[Chosen, Job]:
+        """Choose pictures until the queue accepts one, else a sky. Raises RecipeError and Refused."""
+        effective = await self._settings.effective(server.id, settings.channel_id)
+        recipe, preset = await self._recipe(settings, effective, rng)
+        used = await self._posts.used(
+            server.id, self._clock.now() - timedelta(days=self._config.remember_days)
+        )
+        candidates = await self.candidates(settings, rng, used)
+        excluded = await self._exclusions.pictures(server.id)
+
+        async def ask(chosen: Chosen) -> tuple[Chosen, Job]:
+            job = await self._queue.submit(
+                DreamRequest(
+                    kind=Kind.DAILY,
+                    recipe=chosen.recipe,
+                    source=chosen.data,
+                    guild_id=server.id,
+                    channel_id=settings.channel_id,
+                    author_id=chosen.source.author_id,
+                    due_at=due_at,
+                    previews=False,
+                    spoiler=effective.spoiler,
+                    max_bytes=server.upload_limit,
+                )
+            )
+            return chosen, job
+
+        for _ in range(PICTURES):
+            source = pick(candidates, used, excluded, rng)
+            if source is None or source.read is None:
+                break
+            excluded.add(source.name)
+            try:
+                data = await source.read()
+            except Exception as error:  # whatever a disk or Discord says: another picture will do
+                log.info("%s cannot be read for a daily dream: %s", source.name, error)
+                continue
+            mark = digest(data)
+            if mark in excluded or (mark in used and source.name not in used):
+                continue  # it was used under another name
+            try:
+                return await ask(Chosen(source, data, recipe, preset))
+            except PictureError as error:
+                log.info("%s cannot be dreamt: %s", source.name, error)
+        source = sky(rng, used)
+        seeded = replace(recipe, seed=int(source.name.rpartition("/")[2]))
+        return await ask(Chosen(source, None, seeded, preset))
+
+    async def candidates(
+        self, settings: DailySettings, rng: random.Random, used: Container[str] = ()
+    ) -> dict[str, list[Source]]:
+        """The pictures that a server's next dream could be made of, by their kind; a sky is none `used`."""
+        found = {"members": await self._member_pictures(settings)} if settings.source_channels else {}
+        for kind, folder in (("folder", self._config.folder), ("samples", SAMPLES)):
+            if kind in settings.sources:
+                found[kind] = await asyncio.to_thread(folder_pictures, kind, folder)
+        if "sky" in settings.sources:
+            found["sky"] = [sky(rng, used)]
+        return {kind: sources for kind, sources in found.items() if sources}
+
+    async def usual_seconds(self) -> float:
+        """What a dream of the operator's usual recipe is likely to take one worker."""
+        usual = (await self._settings.effective(None)).read("", await self._settings.presets(None))
+        return self._queue.seconds(usual, 1024, 768)
+
+    async def read(self, settings: DailySettings, text: str) -> Recipe:
+        """The recipe or preset that an admin chose. Raises RecipeError if it cannot be a daily dream."""
+        effective = await self._settings.effective(settings.guild_id, settings.channel_id)
+        return self._read(effective, text, await self._settings.presets(settings.guild_id))
+
+    async def _member_pictures(self, settings: DailySettings) -> list[Source]:
+        """Members' pictures without those of members who asked to be left out or are blocked."""
+        since = self._clock.now() - timedelta(days=settings.source_days)
+        pictures = await self._servers.member_pictures(settings, since)
+        hashes = {one: self._settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
+        left_out = await self._exclusions.members(hashes.values())
+        left_out |= await self._moderation.blocked(settings.guild_id, hashes.values())
+        return [one for one in pictures if one.author_id and hashes[one.author_id] not in left_out]
+
+    async def _recipe(
+        self, settings: DailySettings, effective: Effective, rng: random.Random
+    ) -> tuple[Recipe, str | None]:
+        """The recipe that the admins chose, or the next preset of the walk. Raises RecipeError."""
+        presets = await self._settings.presets(settings.guild_id)
+        text, preset = settings.recipe or "", None
+        if not text and (allowed := self._allowed(effective, presets)):
+            text = preset = next_preset(await self._posts.votes(settings.guild_id), allowed, rng)
+        recipe = self._read(effective, text, presets)
+        return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
+
+    def _allowed(self, effective: Effective, presets: Mapping[str, str]) -> list[str]:
+        """The presets that may be dreamt; those whose weights are missing only if there are no others."""
+        allowed = {}
+        for name in presets:
+            with contextlib.suppress(RecipeError):
+                allowed[name] = self._read(effective, name, presets)
+        return [name for name, recipe in allowed.items() if self._settings.has_weights(recipe)] or [*allowed]
+
+    def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
+        recipe = effective.read(text, presets)
+        if recipe.is_video:
+            raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
+        self._settings.check_weights(recipe, effective)
+        return recipe
+
+
+def digest(data: bytes) -> str:
+    """The hash by which a picture is known under another name."""
+    return blake2b(data, digest_size=16).hexdigest()

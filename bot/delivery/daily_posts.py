@@ -1,0 +1,173 @@
+"""Posts daily dreams that are due, each once: a post's row says what is on Discord, sooner or later.
+
+A message is sent with the post's id as its nonce, which lets Discord answer a repeated request within minutes
+with the first one's message. After an interruption that may have been longer, the channel's history is
+searched for the post's id first, which is in the name of its file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Final
+
+import discord
+
+from bot.daily.posts import Due
+from bot.daily.service import Daily
+from bot.delivery.daily_servers import DiscordServers
+from bot.delivery.member_pictures import history
+from bot.delivery.rate_limit import RateLimit
+from bot.errors import Refused
+from bot.queue.queue import Queue
+from bot.store.daily import PostRow, PostState
+from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT: Final = 64
+"""Posts on their way at a time: enough to keep the pace, few enough that none waits long for the database."""
+SEND_TIMEOUT: Final = 120
+"""Seconds that sending one message may take."""
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+"""How far this clock may be ahead of Discord's when a message is searched."""
+
+
+class DailyPosts:
+    """Sends the messages of posts. `post_due` is to be called each minute."""
+
+    def __init__(self, daily: Daily, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
+        self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
+        self._decorating: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        for task in self._decorating:
+            task.cancel()
+        await asyncio.gather(*self._decorating, return_exceptions=True)
+
+    async def post_due(self, guild_id: int | None = None) -> None:
+        """Post what is due and ready, on all servers or on one, and give up what is too late."""
+        if not self._servers.ready:
+            return
+        due, missed = await self._daily.due(guild_id)
+        for post in missed:
+            await self._miss(post)
+        gate = asyncio.Semaphore(IN_FLIGHT)
+        sent: list[tuple[PostRow, discord.Message]] = []
+
+        async def one(due: Due) -> None:
+            async with gate:
+                if message := await self._post(due):
+                    sent.append((due.post, message))
+
+        async with asyncio.TaskGroup() as group:
+            for each in due:
+                group.create_task(one(each))
+        if sent:
+            task = asyncio.create_task(self._decorate(sent))
+            self._decorating.add(task)
+            task.add_done_callback(self._decorating.discard)
+
+    async def _post(self, due: Due) -> discord.Message | None:
+        """Post one dream; None if it failed, or is another's to post."""
+        post = due.post
+        interrupted = post.state == PostState.POSTING
+        await self._rate.final()
+        try:
+            async with self._daily.posts.claim(post, PostState.POSTING) as claimed:
+                if not claimed:
+                    return None
+                reason = None
+                try:
+                    settings = await self._daily.settings.get(post.guild_id)
+                    channel = self._servers.channel(post.guild_id, settings.channel_id)
+                    message = await self._find(channel, post) if interrupted else None
+                    message = message or await self._send(channel, due)
+                except Refused as refused:
+                    reason = str(refused)
+                except (discord.Forbidden, discord.NotFound) as error:
+                    reason = f"Discord refused the post: {error.text}."
+                except (LookupError, discord.HTTPException) as error:
+                    if isinstance(error, discord.DiscordServerError):
+                        raise
+                    log.error("post %s of server %s failed: %s", post.id, post.guild_id, error)
+                    failure = f"It could not be posted: {error}"
+                    await self._daily.posts.release(post, state=PostState.FAILED, reason=failure)
+                    return None
+                else:
+                    await self._posted(post, message)
+                    return message
+                await self._daily.posts.release(post, state=PostState.FAILED, reason=reason)
+                await self._daily.planner.report_failure(post.guild_id, reason)
+        except Exception as error:  # Discord or the database is away, or the bot is being stopped
+            log.warning("post %s of server %s is tried again: %r", post.id, post.guild_id, error)
+        return None
+
+    async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
+        """Send the message. Raises LookupError if the dream is not kept any more."""
+        picture = await self._queue.result(due.job.id) if due.job else None
+        if due.job is None or picture is None:
+            raise LookupError("its dream is not kept any more")
+        async with asyncio.timeout(SEND_TIMEOUT):
+            message = post_message(due.post, due.job, picture, channel.guild)
+            return await channel.send(nonce=due.post.id, **message)
+
+    async def _posted(self, post: PostRow, message: discord.Message) -> None:
+        await self._daily.posts.release(
+            post,
+            state=PostState.POSTED,
+            channel_id=message.channel.id,
+            message_id=message.id,
+            posted_at=message.created_at,
+        )
+        await self._daily.states.reset_failures(post.guild_id)
+
+    async def _find(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
+        """The message of an interrupted post, if it was sent. Raises Refused if that cannot be known."""
+        if not channel.permissions_for(channel.guild.me).read_message_history:
+            raise Refused(
+                "I was stopped while posting, and cannot see without Read Message History if I had."
+            )
+        async for message in history(channel, post.due_at - CLOCKS_DIFFER):
+            if message.author == channel.guild.me and any(
+                post.id in attachment.filename for attachment in message.attachments
+            ):
+                return message
+        return None
+
+    async def _miss(self, post: PostRow) -> None:
+        """Give up a post that is too late, unless it was interrupted after it was sent."""
+        interrupted = post.state == PostState.POSTING
+        async with self._daily.posts.claim(post) as claimed:
+            if not claimed:
+                return
+            guild = self._servers.guild(post.guild_id)
+            channel = guild and guild.get_channel(post.channel_id or 0)
+            if interrupted and isinstance(channel, discord.TextChannel):
+                try:
+                    if message := await self._find(channel, post):
+                        await self._posted(post, message)
+                        return
+                except (Refused, discord.HTTPException) as error:
+                    log.info("whether post %s was sent is not known: %s", post.id, error)
+            await self._daily.posts.release(
+                post, state=PostState.MISSED, reason="It was too late to post it."
+            )
+        if post.job_id:
+            await self._queue.cancel(post.job_id)
+
+    async def _decorate(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
+        """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
+        for post, message in sent:
+            settings = await self._daily.settings.get(post.guild_id)
+            try:
+                for emoji in (LIKE, DISLIKE):
+                    await self._rate.final()
+                    await message.add_reaction(emoji)
+                if settings.thread:
+                    await self._rate.final()
+                    await message.create_thread(name=title(post))
+            except discord.HTTPException as error:
+                log.info("post %s has no votes or thread: %s", post.id, error)

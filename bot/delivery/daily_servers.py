@@ -1,0 +1,140 @@
+"""Discord's servers, as the daily dream knows them."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Final
+
+import discord
+
+from bot.daily.servers import Server
+from bot.daily.settings import DailySettings
+from bot.daily.sources import Source
+from bot.delivery.member_pictures import member_pictures, names_in
+from bot.errors import Refused
+from bot.store.daily import PostRow
+from bot.ui.daily_post import DISLIKE
+from bot.visibility import is_no_less_public, may_be_source
+
+log = logging.getLogger(__name__)
+
+NEEDED: Final = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "attach_files": "Attach Files",
+}
+"""The permissions without which nothing can be posted, by their names in discord.py and in Discord."""
+
+
+class DiscordServers:
+    """Implements `bot.daily.servers.Servers` once it has a client.
+
+    Pictures larger than `max_bytes` are no sources.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._client: discord.Client | None = None
+
+    def attach(self, client: discord.Client) -> None:
+        """Hand over the client."""
+        self._client = client
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client knows its servers."""
+        return self._client is not None and self._client.is_ready()
+
+    def get(self, guild_id: int) -> Server | None:
+        """A server; None if this process does not serve it, or Discord has lost it for the moment."""
+        guild = self.guild(guild_id)
+        return Server(guild.id, guild.member_count or 0, guild.filesize_limit) if guild else None
+
+    def guild(self, guild_id: int) -> discord.Guild | None:
+        """The same as discord.py's own object."""
+        guild = self._client.get_guild(guild_id) if self._client else None
+        return None if guild is None or guild.unavailable else guild
+
+    def channel(self, guild_id: int, channel_id: int | None) -> discord.TextChannel:
+        """Where a server's dream goes. Raises Refused if it is gone or the bot may not post there."""
+        guild = self.guild(guild_id)
+        channel = guild and guild.get_channel(channel_id or 0)
+        if not isinstance(channel, discord.TextChannel):
+            raise Refused("The channel of the daily dream is gone; choose one with `daily on`.")
+        may = channel.permissions_for(channel.guild.me)
+        if missing := [name for right, name in NEEDED.items() if not getattr(may, right)]:
+            raise Refused(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
+        return channel
+
+    def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
+        """Why nothing can be posted in a channel."""
+        try:
+            self.channel(guild_id, channel_id)
+        except Refused as refused:
+            return str(refused)
+        return None
+
+    async def member_pictures(self, settings: DailySettings, since: datetime) -> list[Source]:
+        """The pictures of the source channels that are no less public than the target."""
+        guild = self.guild(settings.guild_id)
+        if guild is None:
+            return []
+        target = guild.get_channel(settings.channel_id or 0)
+        found: list[Source] = []
+        for channel in map(guild.get_channel, settings.source_channels):
+            if may_be_source(channel) and is_no_less_public(channel, target):
+                found += [one async for one in member_pictures(channel, since, self._max_bytes)]
+        return found
+
+    async def pictures_left(self, post: PostRow) -> set[str] | None:
+        """The names of the pictures that are left in the message of a post's source."""
+        guild = self.guild(post.guild_id)
+        if guild is None:
+            return None
+        channel = guild.get_channel(post.source_channel_id or 0)
+        if not isinstance(channel, discord.TextChannel):
+            return set()
+        try:
+            return names_in(await channel.fetch_message(post.source_message_id or 0))
+        except (discord.NotFound, discord.Forbidden):
+            return set()
+        except Exception as error:  # Discord is away, or the message is one that discord.py cannot read
+            log.info("the picture of post %s cannot be looked at again: %r", post.id, error)
+            return None
+
+    async def votes(self, post: PostRow) -> int | None:
+        """The reactions of members under a post; the dislikes count against it, all others for it."""
+        guild = self.guild(post.guild_id)
+        channel = guild and guild.get_channel(post.channel_id or 0)
+        if not isinstance(channel, discord.TextChannel):
+            return None
+        try:
+            message = await channel.fetch_message(post.message_id or 0)
+            return sum(
+                (reaction.count - reaction.me) * (-1 if str(reaction.emoji) == DISLIKE else 1)
+                for reaction in message.reactions
+            )
+        except Exception as error:  # the same: votes are no reason to do without a dream
+            log.info("the votes of post %s cannot be read: %r", post.id, error)
+            return None
+
+    async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+        """Say that a dream failed in the updates channel, a direct message, or a public channel."""
+        guild = self.guild(guild_id)
+        if guild is None or self._client is None:
+            return
+        name = discord.utils.escape_markdown(guild.name)
+        text = f"🌧️ The daily dream of **{name}** could not be posted. {reason}"
+        for channel in (guild.public_updates_channel, admin_id, guild.owner_id, guild.system_channel):
+            try:
+                if isinstance(channel, int):
+                    await (await self._client.create_dm(discord.Object(channel))).send(text)
+                elif channel is not None:
+                    await channel.send(text)
+                else:
+                    continue
+            except discord.HTTPException:
+                continue
+            return
+        log.warning("no admin of server %s could be told: %s", guild_id, reason)

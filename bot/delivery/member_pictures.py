@@ -1,0 +1,114 @@
+"""The pictures that members post, as sources of daily dreams, and what becomes of them afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+from discord.ext import commands
+
+from bot.daily.sources import SUFFIXES, Source
+
+if TYPE_CHECKING:
+    from bot.daily.service import Daily
+
+log = logging.getLogger(__name__)
+
+MESSAGES: Final = 500
+"""Messages that are looked through in each channel, the newest first."""
+PAGE: Final = 100
+"""Messages that Discord hands out at a time."""
+
+
+async def member_pictures(
+    channel: discord.TextChannel, since: datetime, max_bytes: int
+) -> AsyncIterator[Source]:
+    """The pictures that members posted in a channel since a moment.
+
+    Passed over are spoilers, bots' and webhooks' messages, and files that are no pictures or too large.
+    """
+    try:
+        async for message in history(channel, since, MESSAGES):
+            if message.author.bot or message.webhook_id:
+                continue
+            for picture in message.attachments:
+                if may_be_dreamt(picture) and picture.size <= max_bytes:
+                    name, author = picture_name(picture), message.author.id
+                    yield Source("members", name, picture.read, author, channel.id, message.id)
+    except discord.HTTPException as error:
+        log.info("the pictures of channel %s cannot be looked through: %s", channel.id, error)
+
+
+async def history(
+    channel: discord.TextChannel, after: datetime, limit: int | None = None
+) -> AsyncIterator[discord.Message]:
+    """The messages of a channel since a moment, the newest first, without those that discord.py cannot read.
+
+    `TextChannel.history` ends at the first of these.
+    """
+    state, oldest, before = channel._state, discord.utils.time_snowflake(after), None
+    for _ in range(-(-limit // PAGE) if limit else 10**6):
+        page: list[Any] = await state.http.logs_from(channel.id, PAGE, before=before)
+        for payload in page:
+            before = int(payload["id"])
+            if before < oldest:
+                return
+            try:
+                message = state.create_message(channel=channel, data=payload)
+            except Exception as error:
+                log.warning("message %s cannot be read and is passed over: %r", before, error)
+                continue
+            yield message
+        if len(page) < PAGE:
+            return
+
+
+def names_in(message: discord.Message) -> set[str]:
+    """The names of the pictures in a message that may be dreamt."""
+    return {picture_name(picture) for picture in message.attachments if may_be_dreamt(picture)}
+
+
+def may_be_dreamt(attachment: discord.Attachment) -> bool:
+    """Whether an attachment says that it is a picture, and is not hidden."""
+    kind = attachment.content_type or ""
+    is_picture = kind.startswith("image/") and "svg" not in kind
+    return (
+        is_picture or Path(attachment.filename).suffix.lower() in SUFFIXES
+    ) and not attachment.is_spoiler()
+
+
+def picture_name(attachment: discord.Attachment) -> str:
+    """What a member's picture is known by."""
+    return f"attachment/{attachment.id}"
+
+
+class WithdrawnPictures(commands.Cog):
+    """Drops dreams of pictures that their authors take away."""
+
+    def __init__(self, daily: Daily) -> None:
+        self._daily = daily
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """A message is deleted."""
+        await self._daily.source_deleted([event.message_id])
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Many are."""
+        await self._daily.source_deleted(event.message_ids)
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """A picture is taken out of its message, or hidden."""
+        if event.message.edited_at is not None:
+            await self._daily.source_deleted([event.message_id], names_in(event.message))
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Any of that may have happened while the bot was not connected."""
+        await self._daily.check_sources()

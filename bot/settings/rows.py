@@ -1,0 +1,70 @@
+"""A server's settings and presets as rows of the database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.settings.scopes import Server
+from bot.settings.text import plain, read
+from bot.settings.values import SettingError
+from bot.store.settings import PresetRow, SettingRow
+
+log = logging.getLogger(__name__)
+
+PRESETS: Final = -1
+"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
+
+
+class Change(NamedTuple):
+    """One setting of one scope that was changed; None stands for "not chosen"."""
+
+    channel_id: int
+    name: str
+    before: Any
+    after: Any
+
+
+def differences(before: Server, after: Server) -> Iterator[Change]:
+    """What was chosen, changed or taken back between two states of a server."""
+    tables = (
+        *(
+            (c, before.choices.get(c, {}), after.choices.get(c, {}))
+            for c in {*before.choices, *after.choices}
+        ),
+        (PRESETS, before.presets, after.presets),
+    )
+    for channel_id, old, new in sorted(tables, key=lambda table: table[0]):
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                yield Change(channel_id, name, old.get(name), new.get(name))
+
+
+async def load(session: AsyncSession, guild_id: int) -> Server:
+    """Read all that a server chose; what this version of the bot does not accept is left out."""
+    choices: dict[int, dict[str, Any]] = {}
+    for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
+        try:
+            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
+        except SettingError as error:  # another version of the bot knew it differently
+            log.warning("server %s: a stored setting is left out: %s", guild_id, error)
+    presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
+    return Server(choices, {row.name: row.recipe for row in presets})
+
+
+async def store(session: AsyncSession, guild_id: int, change: Change) -> None:
+    """Write one change."""
+    channel_id, name, _, value = change
+    if value is not None and channel_id == PRESETS:
+        await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
+    elif value is not None:
+        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=plain(value))
+        await session.merge(row)
+    elif channel_id == PRESETS:
+        await session.delete(await session.get_one(PresetRow, (guild_id, name)))
+    else:
+        await session.delete(await session.get_one(SettingRow, (guild_id, channel_id, name)))

@@ -1,0 +1,166 @@
+"""The message of a daily dream, and its buttons."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from datetime import date
+from pathlib import PurePath
+from typing import Any, Final
+
+import discord
+
+from bot.checks import NOT_A_MODERATOR, is_moderator
+from bot.client import DreamBot
+from bot.errors import Refused
+from bot.store.daily import PostRow
+from bot.store.jobs import Job
+from bot.ui.buttons import report
+from bot.ui.components import Press, RowButton
+from bot.ui.errors import whisper
+from bot.visibility import can_see
+
+LIKE: Final = "💜"
+DISLIKE: Final = "👎"
+LONGEST: Final = 900
+"""Characters of a recipe, which a post and its picture's description have room for."""
+
+
+def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
+    """The message of a daily dream, as keyword arguments for `channel.send`.
+
+    The picture is an attachment and not in an embed: it is shown larger there, and hidden if it is a spoiler.
+    """
+    report = job.dream_report
+    recipe = (report.recipe if report else job.recipe)[:LONGEST]
+    # The post's id in the file's name finds the message again after a crash.
+    name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
+    alt = f"The daily dream: {source_of(post)}, dreamt by a neural network with the recipe {recipe}."
+    made = f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"
+    lines = [f"### 🌅 {title(post)}", credit(post, guild), f"-# Dreamt with {made}"]
+    if report and report.note:
+        lines.append(f"-# 🪞 {report.note}")
+    lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
+    view = discord.ui.View(timeout=None)
+    for button in (Before, Remove, Flag)[post.kind == "sky" :]:
+        view.add_item(button(post.id))
+    return {
+        "content": "\n".join(lines),
+        "file": discord.File(io.BytesIO(picture), name, description=alt[:1024], spoiler=job.spoiler),
+        "view": view,
+    }
+
+
+def title(post: PostRow) -> str:
+    """A post's title: the local day that it is for."""
+    if not re.match(r"\d{4}-\d\d-\d\dT", post.slot):
+        return "A dream in between"
+    day = date.fromisoformat(post.slot[:10])
+    return f"The dream of {day:%A}, {day.day} {day:%B}"
+
+
+def source_of(post: PostRow) -> str:
+    """What a post was made from, as part of a sentence."""
+    match post.kind:
+        case "members":
+            return "a picture by a member of this server"
+        case "sky":
+            return "a generated sky"
+        case _:
+            return f"the picture “{PurePath(post.source or '').stem.replace('_', ' ').replace('-', ' ')}”"
+
+
+def credit(post: PostRow, guild: discord.Guild) -> str:
+    """What a post was made from and by whom, with links, as a sentence."""
+    if post.kind == "sky":
+        return "From a sky that nobody has seen."
+    if post.author_id is None:
+        return f"From {source_of(post)}."
+    link = f"https://discord.com/channels/{guild.id}/{post.source_channel_id}/{post.source_message_id}"
+    return f"From [a picture](<{link}>) by <@{post.author_id}>."
+
+
+class PostButton(RowButton[PostRow], template="-"):
+    """A button that does one thing to one post."""
+
+    gone = "I don't know this dream any more: it is too long ago."
+
+    async def load(self, bot: DreamBot) -> PostRow | None:
+        """The post."""
+        return await bot.daily.posts.get(self.row_id)
+
+
+class Before(PostButton, template=r"daily-before:(?P<id>\w+)"):
+    """Show the picture that was dreamt of, beside the dream, to the presser alone."""
+
+    key, label, emoji = "daily-before", "Before", "🖼️"
+
+    async def act(self, press: Press, row: PostRow) -> None:
+        """Send the picture as it was, to whoever sees the channel that it comes from."""
+        await press.response.defer(ephemeral=True, thinking=True)
+        assert press.guild is not None
+        if row.source_channel_id is not None:
+            channel = press.guild.get_channel(row.source_channel_id)
+            visible = channel is not None and can_see(press.user, channel)
+        else:
+            visible = True
+        source = await press.client.queue.source(row.job_id or "") if visible else None
+        if source is None:
+            raise Refused("The picture from before is not kept any more.")
+        name, description = _file_name(row, source), f"Before: {source_of(row)}."
+        await press.followup.send(
+            f"Before it was dreamt. {credit(row, press.guild)}",
+            file=discord.File(io.BytesIO(source), name, description=description),
+            ephemeral=True,
+        )
+
+
+class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
+    """A moderator takes a post away and keeps its picture from ever being used again."""
+
+    key, label, emoji = "daily-remove", "Remove", "🗑️"
+
+    async def act(self, press: Press, row: PostRow) -> None:
+        """Delete the post, its dream and its picture; a report that this was pressed at says so."""
+        bot, message = press.client, press.message
+        assert message is not None
+        if not await is_moderator(bot, press.user, press.permissions):
+            raise Refused(NOT_A_MODERATOR)
+        await press.response.defer(ephemeral=True)
+        await bot.daily.remove(row, by=press.user.id)
+        channel = bot.get_partial_messageable(row.channel_id or message.channel.id)
+        with contextlib.suppress(discord.NotFound):
+            await channel.get_partial_message(row.message_id or message.id).delete()
+        if row.message_id not in (None, message.id):
+            done = f"🗑️ {press.user.mention} removed the reported dream."
+            await message.edit(content=done, view=None)
+        await press.followup.send("🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True)
+
+    async def miss(self, press: Press) -> None:
+        """Delete at least the message. Raises Refused."""
+        if not await is_moderator(press.client, press.user, press.permissions):
+            raise Refused(NOT_A_MODERATOR)
+        assert press.message is not None
+        await press.message.delete()
+        await whisper(press, "🗑️ Removed; nothing else was kept of that dream.")
+
+
+class Flag(PostButton, template=r"daily-report:(?P<id>\w+)"):
+    """Show a post to the server's moderators."""
+
+    key, emoji = "daily-report", "🚩"
+
+    async def act(self, press: Press, row: PostRow) -> None:
+        """Post a link to it in the channel that the admins named."""
+        await report(press, "a daily dream", Remove(row.id))
+
+
+DAILY_BUTTONS: Final = (Before, Remove, Flag)
+
+
+def _file_name(post: PostRow, source: bytes) -> str:
+    """A file name that lets Discord show the picture, told from its first bytes."""
+    kinds = {b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp", b"\xff\xd8\xff": "jpg"}
+    suffix = next((kind for start, kind in kinds.items() if source.startswith(start)), "bin")
+    return f"before-{post.id}.{suffix}"

@@ -1,0 +1,120 @@
+"""What admins see of the daily dream: how it stands, what it is made from, and its history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import discord
+
+from bot.daily.settings import DailySettings
+from bot.store.daily import DailyRow, PostRow, PostState
+from bot.ui.daily_post import source_of
+from bot.ui.errors import code
+from bot.visibility import can_see, is_no_less_public, may_be_source
+
+COLOUR: Final = discord.Colour(0x7B4FD1)
+SOURCES: Final = {
+    "samples": "the photographs that come with me",
+    "sky": "skies that I make up",
+    "folder": "the operator's pictures",
+}
+
+
+def status(
+    settings: DailySettings,
+    state: DailyRow | None,
+    *,
+    next_due: datetime | None,
+    prepared: PostRow | None,
+    last: PostRow | None,
+    obstacle: str | None,
+    sources: str,
+    example: str,
+) -> discord.Embed:
+    """How a server's daily dream stands.
+
+    `prepared` is the next post if it is planned, `last` the one before, `obstacle` why it could not be posted
+    as things are, `example` the command that turns it on.
+    """
+    embed = discord.Embed(title="The daily dream", colour=COLOUR)
+    if state and state.paused:
+        embed.description = (
+            f"⏸️ **Paused** after {state.failures} failures. {state.reason} `{example}` resumes it."
+        )
+    elif not settings.enabled:
+        embed.description = f"It is **off**. `{example}` turns it on."
+    else:
+        embed.description = f"It is **on**: {settings.schedule}, in <#{settings.channel_id}>."
+        if obstacle:
+            embed.add_field(name="⚠️ In the way", value=obstacle, inline=False)
+    if next_due:
+        embed.add_field(name="Next", value=moment(next_due), inline=False)
+    if prepared and prepared.job_id:
+        will_be = f"{source_of(prepared)}, {code(prepared.recipe or '', 200)}"
+        embed.add_field(name="It will be", value=will_be, inline=False)
+    made = code(settings.recipe, 200) if settings.recipe else "a walk over the presets, led by your votes"
+    embed.add_field(name="Dreamt with", value=made, inline=False)
+    embed.add_field(name="Last", value=history_line(last) if last else "There was none yet.", inline=False)
+    embed.add_field(name="Made from", value=sources, inline=False)
+    return embed
+
+
+def history(posts: list[PostRow]) -> discord.Embed:
+    """The last posts."""
+    return discord.Embed(
+        title="The last daily dreams", colour=COLOUR, description="\n".join(map(history_line, posts))
+    )
+
+
+def history_line(post: PostRow) -> str:
+    """One post in a list: when, of what, how it was liked or why there is none."""
+    when = discord.utils.format_dt(post.due_at, "d")
+    if post.state != PostState.POSTED:
+        return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
+    link = f"https://discord.com/channels/{post.guild_id}/{post.channel_id}/{post.message_id}"
+    votes = f"{post.votes:+} vote{'' if abs(post.votes) == 1 else 's'}" if post.votes else "no votes"
+    return f"{when} · [{source_of(post)}]({link}) · {code(post.preset or post.recipe or '')} · {votes}"
+
+
+def sources_text(
+    settings: DailySettings, guild: discord.Guild, asker: discord.abc.User, pictures: int, prefix: str
+) -> str:
+    """What a server's dreams are made from; `pictures` of members are there now.
+
+    Source channels that the asker does not see are counted, not named.
+    """
+    lines = [f"• **{source}**: {SOURCES[source]}" for source in SOURCES if source in settings.sources]
+    if not settings.source_channels:
+        lines.append(f"Members' pictures are not used; `{prefix}daily source add #channel` allows them.")
+        if not settings.sources:
+            lines.append("There is nothing else to dream of, so I make up skies.")
+        return "\n".join(lines)
+    channels = [guild.get_channel(id) for id in settings.source_channels]
+    seen = [channel for channel in channels if channel and can_see(asker, channel)]
+    names = [channel.mention for channel in seen]
+    if hidden := len(channels) - len(seen):
+        names.append(f"{hidden} channel{'s' if hidden > 1 else ''} that you can't see")
+    lines.append(
+        f"• **members' pictures** of the last {settings.source_days} days in {', '.join(names)}: "
+        f"{pictures} now" + ("" if pictures else "; until somebody posts one, I take the others")
+    )
+    target = guild.get_channel(settings.channel_id or 0)
+    lines += [
+        f"• nothing from {channel.mention}: {less_public(channel, target)}"
+        for channel in seen
+        if may_be_source(channel) and not is_no_less_public(channel, target)
+    ]
+    return "\n".join(lines)
+
+
+def less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:
+    """Why pictures of a channel may not be shown in another."""
+    if target is None:
+        return f"not everybody on this server can see {source.mention}"
+    return f"not everybody who sees {target.mention} can see {source.mention}"
+
+
+def moment(at: datetime) -> str:
+    """A moment as a date and as a countdown."""
+    return f"{discord.utils.format_dt(at, 'F')} ({discord.utils.format_dt(at, 'R')})"

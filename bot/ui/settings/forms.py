@@ -1,0 +1,83 @@
+"""The panel's forms: a setting's value in words, and a file to import."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import discord
+
+from bot.client import DreamBot
+from bot.settings.text import expected, plain
+from bot.settings.values import title
+from bot.ui.components import Press
+from bot.ui.errors import explain, whisper
+
+_RUNS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
+"""What tells the forms that a bot opened from those of an earlier run, which nobody waits for any more."""
+
+
+class Form(discord.ui.Modal):
+    """A form of the panel; one that was opened before a restart is answered by `answer_old_form`."""
+
+    def __init__(self, bot: discord.Client, title: str) -> None:
+        super().__init__(title=title[:45], custom_id=f"{_forms_of(bot)}:{secrets.token_hex(4)}")
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]
+        """Tell whoever filled it in, and nobody else."""
+        await whisper(interaction, explain(error))
+
+
+class ValueForm(Form):
+    """Asks for a setting's value in words and hands it to `save`."""
+
+    def __init__(
+        self, bot: DreamBot, name: str, value: Any, save: Callable[[Press, str], Awaitable[None]]
+    ) -> None:
+        super().__init__(bot, f"Change {title(name)}")
+        self.save = save
+        held = plain(value)
+        text = ", ".join(held) if isinstance(held, list) else str(held)
+        self.value: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            custom_id="value", default=text[:300], max_length=300, required=False
+        )
+        may = f"It can be {expected(name, bot.settings.operator)}."
+        self.add_item(discord.ui.Label(text=title(name)[:45], description=may[:100], component=self.value))
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Save it."""
+        await self.save(interaction, self.value.value)
+
+
+class ImportForm(Form):
+    """Asks for a settings file and hands it to `load`."""
+
+    def __init__(self, bot: DreamBot, load: Callable[[Press, discord.Attachment], Awaitable[None]]) -> None:
+        super().__init__(bot, "Import settings")
+        self.load = load
+        self.file: discord.ui.FileUpload[Any] = discord.ui.FileUpload(custom_id="file")
+        self.add_item(
+            discord.ui.Label(
+                text="A file that Export made",
+                description="It replaces every setting and preset of this server.",
+                component=self.file,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Load it."""
+        await self.load(interaction, self.file.values[0])
+
+
+async def answer_old_form(interaction: Press) -> None:
+    """Say kindly that a form from before a restart has expired, where nobody else would answer."""
+    data: Mapping[str, Any] = interaction.data or {}
+    custom_id = str(data.get("custom_id"))
+    if custom_id.startswith("settings-form:") and not custom_id.startswith(_forms_of(interaction.client)):
+        await whisper(interaction, "I was restarted while that form was open; please open it again.")
+
+
+def _forms_of(bot: discord.Client) -> str:
+    return f"settings-form:{_RUNS.setdefault(bot, secrets.token_hex(4))}"

@@ -1,0 +1,262 @@
+"""The settings panel: one subject at a time, every change at a press.
+
+Each control's id says all that a press needs (what to do, for which channel, to which setting), so a panel
+works for as long as Discord shows it, whatever was restarted meanwhile. Whether the presser may is asked at
+every press.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Self, get_args
+
+import discord
+
+from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
+from bot.client import DreamBot
+from bot.errors import Refused
+from bot.settings.text import expected
+from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
+from bot.store.settings import WHOLE_SERVER
+from bot.ui.components import Component, Press
+from bot.ui.settings.files import exported, imported
+from bot.ui.settings.forms import ImportForm, ValueForm
+from bot.ui.settings.names import known_to
+from bot.ui.settings.text import LEGEND, LOG_LINES, lines_of, log_embed, told
+from dream.backbone.catalog import NetworkName
+
+CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
+"""Where dreams can be asked for; a thread's settings are its channel's."""
+FIELD: Final = 1024
+"""Characters of an embed's field, at most."""
+
+
+async def panel(
+    bot: DreamBot,
+    guild: discord.Guild,
+    channel_id: int = WHOLE_SERVER,
+    subject: str = "",
+    *,
+    saved: str = "",
+    refused: str = "",
+) -> dict[str, Any]:
+    """What the panel looks like: keyword arguments to send, or to edit it with.
+
+    It shows the settings of one group (`subject` names it, or one of its settings, which is then opened to be
+    changed) for the whole server or for one channel. What a press did, or why it could not, stands right
+    above the controls.
+    """
+    groups = _groups(channel_id)
+    group = subject if subject in groups else next((g for g in groups if subject in groups[g]), "Dreams")
+    name = subject if subject in groups[group] else ""
+    server = await bot.settings.server(guild.id)
+    here = server.effective(bot.settings.operator, channel_id)
+    where = f"#{guild.get_channel(channel_id) or channel_id}" if channel_id else guild.name
+    embed = discord.Embed(title=f"Settings of {where}", description=lines_of(here, groups[group]))
+    embed.set_footer(text=LEGEND)
+    view = discord.ui.View(timeout=None)
+    scope: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
+        placeholder="The whole server, or choose one channel",
+        min_values=0,
+        channel_types=CHANNELS,
+        default_values=[discord.Object(channel_id)] if channel_id else [],
+        row=0,
+    )
+    _add(view, "scope", channel_id, name or group, scope)
+    subjects = [discord.SelectOption(label=one, default=one == group) for one in groups]
+    _add(view, "show", channel_id, "", discord.ui.Select(options=subjects, row=1))
+    options = [
+        discord.SelectOption(
+            label=title(one), value=one, description=_short(SETTINGS[one].description), default=one == name
+        )
+        for one in groups[group]
+    ]
+    menu: discord.ui.Select[Any] = discord.ui.Select(placeholder="Change…", options=options, row=2)
+    _add(view, "show", channel_id, group, menu)
+    if name:
+        may = expected(name, bot.settings.operator)
+        about = f"{SETTINGS[name].description}\nIt can be {may}. In words: `settings set {name} …`"
+        embed.add_field(name=title(name), value=about[:FIELD], inline=False)
+        _add_editor(view, channel_id, name, getattr(here, name))
+        chosen = server.choices.get(channel_id, {})
+        _add_button(view, "reset", channel_id, name, "Reset", row=4, disabled=name not in chosen)
+    for action, label in (("export", "Export"), ("import", "Import"), ("log", "Log")):
+        _add_button(view, action, channel_id, name or group, label, row=4)
+    for heading, text in (("Changed", saved), ("⚠️ Not changed", refused)):
+        if text:
+            embed.add_field(name=heading, value=text[:FIELD], inline=False)
+    return {"embed": embed, "view": view}
+
+
+def opener() -> discord.ui.View:
+    """A button that opens the panel for whoever presses it."""
+    view = discord.ui.View(timeout=None)
+    _add_button(view, "open", WHOLE_SERVER, "", "Change settings", row=0)
+    return view
+
+
+class Control(
+    Component,
+    template=r"settings:(?P<action>\w+):(?P<channel>\d+):(?P<subject>\w*)",
+):
+    """A button or select of the panel."""
+
+    def __init__(self, item: Any, action: str, channel_id: int, subject: str) -> None:
+        item.custom_id = f"settings:{action}:{channel_id}:{subject}"
+        super().__init__(item)
+        self.action, self.channel_id, self.subject = action, channel_id, subject
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the control again from what Discord kept of it."""
+        return cls(item, match["action"], int(match["channel"]), match["subject"])
+
+    async def press(self, press: Press) -> None:
+        """Do what was pressed, if the presser may. Raises Refused."""
+        await _check(press)
+        if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
+            raise Refused("This panel is of an earlier version of me; please open a new one.")
+        bot, guild = press.client, press.guild
+        assert guild is not None and press.data is not None
+        values: list[str] = press.data.get("values", [])  # type: ignore[assignment]
+        match self.action:
+            case "open":
+                await press.response.send_message(**await panel(bot, guild), ephemeral=True)
+            case "show":
+                await self._redraw(press, subject=values[0])
+            case "scope":
+                self.channel_id = int(values[0]) if values else WHOLE_SERVER
+                await self._redraw(press)
+            case "set":
+                await self._choose(press, values)
+            case "on" | "off":
+                await self._choose(press, self.action)
+            case "edit":
+                here = await bot.settings.effective(guild.id, self.channel_id)
+                form = ValueForm(bot, self.subject, getattr(here, self.subject), self._submit)
+                await press.response.send_modal(form)
+            case "reset":
+                changes = await bot.settings.reset(
+                    guild.id,
+                    self.subject,
+                    by=press.user.id,
+                    channel_id=self.channel_id,
+                    may_appoint=has_manage_server(press.user),
+                )
+                await self._redraw(press, saved=told(changes, FIELD))
+            case "export":
+                await press.response.send_message(file=await exported(bot, guild.id), ephemeral=True)
+            case "import":
+                await press.response.send_modal(ImportForm(bot, self._import))
+            case "log":
+                entries = await bot.settings.log(guild.id, LOG_LINES)
+                await press.response.send_message(embed=log_embed(entries), ephemeral=True)
+
+    async def _submit(self, press: Press, value: str) -> None:
+        """Save what a form says, if whoever filled it in still may."""
+        await _check(press)
+        await self._choose(press, value)
+
+    async def _import(self, press: Press, file: discord.Attachment) -> None:
+        """Load a form's file, if whoever filled it in still may."""
+        await _check(press)
+        assert press.guild is not None
+        changes = await imported(press.client, press.guild, file, press.user)
+        await self._redraw(press, saved=told(changes, FIELD))
+
+    async def _choose(self, press: Press, value: object) -> None:
+        """Save the setting's value at once; a refusal is shown where the change would be."""
+        assert press.guild is not None
+        try:
+            changes = await press.client.settings.choose(
+                press.guild.id,
+                self.subject,
+                value,
+                by=press.user.id,
+                channel_id=self.channel_id,
+                exists=known_to(press.guild, press.user),
+                may_appoint=has_manage_server(press.user),
+            )
+        except SettingError as error:
+            await self._redraw(press, refused=str(error))
+        else:
+            await self._redraw(press, saved=told(changes, FIELD))
+
+    async def _redraw(self, press: Press, *, subject: str = "", saved: str = "", refused: str = "") -> None:
+        assert press.guild is not None
+        shown = await panel(
+            press.client,
+            press.guild,
+            self.channel_id,
+            subject or self.subject,
+            saved=saved,
+            refused=refused,
+        )
+        await press.response.edit_message(**shown)
+
+
+async def _check(press: Press) -> None:
+    if press.guild is None or not await is_manager(press.client, press.user):
+        raise Refused(NOT_A_MANAGER)
+
+
+def _groups(channel_id: int) -> dict[str, list[str]]:
+    """The groups and settings that the whole server, or one channel, decides about."""
+    groups = {
+        group: [name for name in names if channel_id == WHOLE_SERVER or name in CHANNEL_SETTINGS]
+        for group, names in GROUPS.items()
+    }
+    return {group: names for group, names in groups.items() if names}
+
+
+def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -> None:
+    """Add what changes a setting of this kind: buttons, a select, or a button to a form."""
+    chosen = value if isinstance(value, tuple) else (value,) if value else ()
+    objects = [discord.Object(number) for number in chosen if isinstance(number, int) and number != FORGOTTEN]
+    several = 25 if kind(name) in (Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS) else 1
+    bounds: dict[str, Any] = {"min_values": 0, "max_values": several, "placeholder": "None", "row": 3}
+    match kind(name):
+        case Kind.SWITCH:
+            _add_button(view, "on", channel_id, name, "On", row=3, disabled=value)
+            _add_button(view, "off", channel_id, name, "Off", row=3, disabled=not value)
+            return
+        case Kind.NETWORKS:
+            options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
+            item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
+        case Kind.CHANNELS:
+            item = discord.ui.ChannelSelect(channel_types=CHANNELS, default_values=objects, **bounds)
+        case Kind.CHANNEL:
+            types = [discord.ChannelType.text, discord.ChannelType.news]
+            item = discord.ui.ChannelSelect(channel_types=types, default_values=objects, **bounds)
+        case Kind.ROLES | Kind.ROLE:
+            item = discord.ui.RoleSelect(default_values=objects, **bounds)
+        case Kind.MEMBERS:
+            users = [discord.SelectDefaultValue.from_user(number) for number in objects]
+            item = discord.ui.UserSelect(default_values=users, **bounds)
+        case _:
+            _add_button(view, "edit", channel_id, name, "Change…", row=3)
+            return
+    _add(view, "set", channel_id, name, item)
+
+
+def _add(view: discord.ui.View, action: str, channel_id: int, subject: str, item: Any) -> None:
+    view.add_item(Control(item, action, channel_id, subject))
+
+
+def _add_button(
+    view: discord.ui.View,
+    action: str,
+    channel_id: int,
+    subject: str,
+    label: str,
+    *,
+    row: int,
+    disabled: bool = False,
+) -> None:
+    _add(view, action, channel_id, subject, discord.ui.Button(label=label, row=row, disabled=disabled))
+
+
+def _short(text: str | None) -> str:
+    return text if text and len(text) <= 100 else f"{(text or '')[:99]}…"

@@ -1,0 +1,79 @@
+"""Settings, changes and the audit as Discord shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import discord
+
+from bot.settings.rows import Change
+from bot.settings.scopes import Effective, Scope
+from bot.settings.text import read, shown
+from bot.settings.values import GROUPS, SETTINGS, SettingError, title
+from bot.store.settings import AuditRow
+
+MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVER: "🏠", Scope.CHANNEL: "📌"}
+LEGEND: Final = " · ".join(f"{mark} {scope}" for scope, mark in MARKS.items())
+LOG_LINES: Final = 15
+LONGEST: Final = 1900
+"""Characters of a list of changes, which has to fit into a message."""
+
+
+def overview(here: Effective, where: str) -> discord.Embed:
+    """Every setting's value and the scope that it came from."""
+    lines = [
+        line
+        for group, names in GROUPS.items()
+        for line in (f"__{group}__", *(_line(here, name, f" ({name})") for name in names))
+    ]
+    embed = discord.Embed(title=f"Settings of {where}", description="\n".join(lines)[:4000])
+    return embed.set_footer(text=LEGEND)
+
+
+def lines_of(here: Effective, names: Iterable[str]) -> str:
+    """Some settings' values and the scopes that they came from, a line each."""
+    return "\n".join(_line(here, name) for name in names)[:4000]
+
+
+def told(changes: Sequence[Change], longest: int = LONGEST) -> str:
+    """Say what was changed, in at most so many characters."""
+    text = ""
+    for number, (channel_id, name, before, after) in enumerate(changes):
+        where = f" in <#{channel_id}>" if channel_id > 0 else ""
+        line = f"✅ **{title(name)}**{where}: {_value(name, before)} → {_value(name, after)}\n"
+        if len(text) + len(line) > longest:
+            return f"{text}…and {len(changes) - number} more"
+        text += line
+    return text or "✅ That is how it was already."
+
+
+def log_embed(entries: Sequence[AuditRow]) -> discord.Embed:
+    """The audit, newest first."""
+    text = "\n".join(_entry(entry) for entry in entries)[:4000]
+    return discord.Embed(title="Latest changes", description=text or "Nothing has been changed yet.")
+
+
+def _line(here: Effective, name: str, also: str = "") -> str:
+    return f"{MARKS[here.origins[name]]} **{title(name)}**{also} {shown(name, getattr(here, name))}"
+
+
+def _entry(entry: AuditRow) -> str:
+    who = f"<@{entry.actor}>" if entry.actor.isdecimal() else "somebody forgotten"
+    where = f" in <#{entry.channel_id}>" if entry.channel_id else ""
+    subject = f"<@{entry.subject}>" if "block" in entry.action else f"**{title(entry.subject)}**"
+    line = f"<t:{entry.at.timestamp():.0f}:f> {who} · {entry.action} {subject}{where}"
+    if entry.subject in SETTINGS or entry.before or entry.after:
+        line += f": {_value(entry.subject, entry.before)} → {_value(entry.subject, entry.after)}"
+    return line
+
+
+def _value(name: str, value: Any) -> str:
+    """A value of a setting or of something else that the audit names, as it was stored."""
+    if value is None:
+        return "not set"
+    try:
+        return shown(name, read(name, value))
+    except SettingError:  # a preset's recipe, or a value that an earlier version knew
+        parts = value if isinstance(value, list) else [value]
+        return ", ".join(part if str(part).startswith("<") else f"`{part}`" for part in parts) or "none"

@@ -1,0 +1,82 @@
+"""Who sees which channel, and whether the pictures in one may be shown in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations_with_replacement
+from typing import TypeGuard
+
+import discord
+
+Channel = discord.abc.GuildChannel
+
+
+def can_see(member: discord.abc.User, channel: Channel) -> bool:
+    """Whether a member sees a channel; somebody who is no member of its server does not."""
+    return isinstance(member, discord.Member) and channel.permissions_for(member).view_channel
+
+
+def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
+    """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
+    if not isinstance(channel, discord.TextChannel) or channel.is_nsfw():
+        return False
+    permissions = channel.permissions_for(channel.guild.me)
+    return permissions.read_messages and permissions.read_message_history
+
+
+def is_no_less_public(source: Channel, target: Channel | None) -> bool:
+    """Whether everybody who sees `target` sees `source`, too. No target stands for the whole server.
+
+    Members are not known one by one, so that this goes by what roles and overwrites allow. Whether somebody
+    sees the target hangs on one of their roles at most, and whether they do not see the source on another: so
+    it is enough to look at every pair of roles.
+    """
+    guild = source.guild
+    named = {*source.overwrites, *(target.overwrites if target else ())}
+    seeing = [role for role in guild.roles if role.permissions.view_channel and role not in named]
+    unnamed = [role for role in seeing if _is_a_members(role)][:1]  # all of them are alike
+    roles = [one for one in named if isinstance(one, discord.Role) and _is_a_members(one)] + unnamed
+    for pair in combinations_with_replacement([guild.default_role, *roles], 2):
+        held = {guild.default_role, *pair}
+        if (target is None or _shows(target, held)) and not _shows(source, held):
+            return False
+    members = {one for one in named if not isinstance(one, discord.Role) and one.id != guild.me.id}
+    return all(_sees_source_if_target(member, source, target, roles) for member in members)
+
+
+def _is_a_members(role: discord.Role) -> bool:
+    """Whether members can have a role that overwrites apply to: no bot's own, no administrators'."""
+    is_a_bots = role.is_bot_managed() or (role.managed and role in role.guild.me.roles)
+    return not is_a_bots and not role.permissions.administrator
+
+
+def _sees_source_if_target(
+    member: discord.Member | discord.Object,
+    source: Channel,
+    target: Channel | None,
+    roles: list[discord.Role],
+) -> bool:
+    """The same for a member whom an overwrite names; of one who is not cached the roles are not known."""
+    if isinstance(member, discord.Member):
+        return can_see(member, source) or not (target is None or can_see(member, target))
+    neutral = discord.PermissionOverwrite()
+    in_source = source.overwrites.get(member, neutral).view_channel
+    in_target = target.overwrites.get(member, neutral).view_channel if target else None
+    if in_source or in_target is False:
+        return True
+    if in_source is None and in_target:
+        everyone = source.guild.default_role
+        return all(_shows(source, {everyone, role}) for role in (everyone, *roles))
+    return in_source is None
+
+
+def _shows(channel: Channel, roles: Iterable[discord.Role]) -> bool:
+    """Whether somebody with these roles, that of everybody included, sees a channel."""
+    everyone = channel.guild.default_role
+    allowed = any(role.permissions.view_channel for role in roles)
+    overwrites = {role: channel.overwrites_for(role).view_channel for role in roles}
+    if (of_everyone := overwrites.pop(everyone, None)) is not None:
+        allowed = of_everyone
+    if any(value is False for value in overwrites.values()):
+        allowed = False
+    return allowed or any(overwrites.values())

@@ -1,0 +1,175 @@
+"""What is posted in a hidden channel stays there: sources are never less public than where dreams go."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+from typing import TYPE_CHECKING
+
+import discord
+import pytest
+from simcord.backend.models.channel import Overwrite
+from simcord.enums import OverwriteType
+
+from bot.daily.sources import SAMPLES
+from bot.visibility import is_no_less_public
+
+if TYPE_CHECKING:
+    import simcord
+
+    from tests.support.daily_world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROCKET = (SAMPLES / "rocket.jpg").read_bytes()
+VIEW = discord.Permissions(view_channel=True).value
+SHOWN, HIDDEN = (
+    discord.PermissionOverwrite(view_channel=True),
+    discord.PermissionOverwrite(view_channel=False),
+)
+
+
+def hide(world: World, channel: simcord.ChannelHandle) -> None:
+    """Let nobody see a channel but the moderators and the bot."""
+    assert world.app.bot.user is not None
+    overwrites = (
+        Overwrite(world.guild.id, OverwriteType.ROLE, 0, VIEW),
+        Overwrite(world.moderators.id, OverwriteType.ROLE, VIEW, 0),
+        Overwrite(world.app.bot.user.id, OverwriteType.MEMBER, VIEW, 0),
+    )
+    for overwrite in overwrites:
+        world.env.backend.set_overwrite(channel.id, overwrite)
+
+
+async def test_a_channel_that_its_admin_cannot_see_is_as_good_as_none(world: World) -> None:
+    secret = world.guild.create_text_channel("secret-hangout")
+    hide(world, secret)
+    for command in (f"source add {secret.mention}", "source add secret-hangout", f"on {secret.mention}"):
+        await world.admin.send(world.dreams, f"!daily {command}")
+        answer = world.dreams.last_message.content
+        assert answer.startswith("I see no channel "), answer
+        assert "is no text channel" not in answer
+    await world.admin.send(world.dreams, "!daily on secret-h 09:00 UTC")
+    assert secret.mention not in world.dreams.last_message.content
+    settings = await world.app.daily.settings.get(world.guild.id)
+    assert not settings.source_channels and settings.channel_id is None
+
+
+async def test_sources_are_offered_to_managers_alone_and_only_channels_that_they_see(world: World) -> None:
+    secret = world.guild.create_text_channel("secret-hangout")
+    hide(world, secret)
+    offers = await world.admin.autocomplete(world.dreams, "daily source add", "what", "")
+    values = [offer["value"] for offer in offers]
+    assert world.art.mention in values and "samples" in values
+    assert secret.mention not in values
+    assert await world.alice.autocomplete(world.dreams, "daily source add", "what", "") == []
+
+
+async def test_a_source_that_not_everybody_sees_who_sees_the_target_is_refused(world: World) -> None:
+    await world.on()
+    hide(world, world.art)
+    world.env.backend.set_overwrite(world.art.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    answer = world.dreams.last_message.content
+    assert f"not everybody who sees {world.dreams.mention} can see {world.art.mention}" in answer
+    assert not (await world.app.daily.settings.get(world.guild.id)).source_channels
+    hide(world, world.dreams)  # where only those go who see the source as well
+    world.env.backend.set_overwrite(world.dreams.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
+    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    assert (await world.app.daily.settings.get(world.guild.id)).source_channels == (world.art.id,)
+
+
+async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: World) -> None:
+    await world.members_only()
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    hide(world, world.art)
+    await world.minute("2026-01-01T08:40")
+    assert [post.kind for post in await world.posts()] == ["sky"]
+    await world.admin.send(world.dreams, "!daily source")
+    answer = world.dreams.last_message.content
+    assert "0 now" in answer and "1 channel that you can't see" in answer
+    assert world.art.mention not in answer
+
+
+async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: World) -> None:
+    await world.members_only()
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    for channel in (world.art, world.dreams):
+        hide(world, channel)
+    chatter = world.guild.create_text_channel("chatter")
+    preview = await world.admin.slash(chatter, "daily preview")
+    assert (await preview.response.attachments[0].read()).startswith(b"dreamt of a sky")
+
+
+async def test_the_picture_before_is_shown_to_those_alone_who_see_its_channel(world: World) -> None:
+    await world.members_only()
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    await world.minute("2026-01-01T09:00")
+    [message] = world.seen()
+    hide(world, world.art)
+    pressed = await world.alice.click(message, label="Before")
+    assert not pressed.response.attachments
+    assert "not kept any more" in pressed.response.content
+    pressed = await world.moderator.click(message, label="Before")
+    assert await pressed.response.attachments[0].read() == ROCKET
+
+
+async def test_roles_and_overwrites_say_who_sees_what(world: World) -> None:
+    """Random roles and overwrites, compared with members who have every combination of the roles."""
+    rng = random.Random(16)
+    env, results = world.env, []
+    for number in range(60):
+        guild = env.create_guild(f"Rooms {number}", owner=env.create_user(f"owner{number}"))
+        env.backend.edit_role(guild.id, guild.id, {"permissions": VIEW if rng.random() < 0.5 else 0})
+        roles = [
+            guild.create_role(name, permissions=discord.Permissions(view_channel=rng.random() < 0.3))
+            for name in ("one", "two", "three")
+        ]
+        members = [
+            guild.add_member(
+                env.create_user(f"m{number}-{index}"),
+                roles=[role for role, has in zip(roles, chosen, strict=True) if has],
+            )
+            for index, chosen in enumerate(product((False, True), repeat=3))
+        ]
+        source, target = (
+            guild.create_text_channel(
+                name,
+                overwrites={
+                    role: rng.choice((SHOWN, HIDDEN))
+                    for role in (guild.default_role, *roles)
+                    if rng.random() < 0.5
+                },
+            )
+            for name in ("source", "target")
+        )
+        named = number % 2 == 1
+        for channel in (source, target) if named else ():
+            for member in rng.sample(members, 2):
+                shown = rng.random() < 0.5
+                overwrite = Overwrite(
+                    member.id, OverwriteType.MEMBER, VIEW if shown else 0, 0 if shown else VIEW
+                )
+                env.backend.set_overwrite(channel.id, overwrite)
+        await env.settle()
+        sees = {
+            channel.id: {
+                member.id
+                for member in members
+                if env.backend.compute_permissions(guild.id, member.id, channel.id) & VIEW
+            }
+            for channel in (source, target)
+        }
+        real = world.app.bot.get_guild(guild.id)
+        assert real is not None
+        found = is_no_less_public(real.get_channel(source.id), real.get_channel(target.id))
+        if named:  # of these members the bot does not know the roles, and is careful
+            assert not found or sees[target.id] <= sees[source.id], number
+        else:
+            assert found == (sees[target.id] <= sees[source.id]), number
+        results.append(found)
+    assert 10 < sum(results) < 50
