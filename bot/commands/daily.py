@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
-from bot.commands.channels import VisibleTextChannel, find_channel, visible_channels
+from bot.commands.channels import VisibleTextChannel, find_channel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.schedule import Schedule, ScheduleError, nearest_zones
 from bot.daily.settings import DailySettings
@@ -20,7 +20,7 @@ from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.daily_post import DAILY_BUTTONS, post_message
 from bot.ui.errors import code
-from bot.visibility import is_no_less_public, may_be_source
+from bot.visibility import is_no_less_public, may_be_source, visible_channels
 from dream.suggestions import did_you_mean
 
 Context = commands.Context[DreamBot]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Text, case, cast, func, select
 
 from bot.daily.schedule import Schedule
 from bot.settings.service import Settings
@@ -85,21 +85,21 @@ class DailySettingsRepository:
 
     async def enabled(self) -> dict[Schedule, list[Enabled]]:
         """The servers whose daily dream is on, by their schedules; those of other processes, too."""
-        is_of_server = SettingRow.channel_id == WHOLE_SERVER
-        on = select(SettingRow.guild_id).where(
-            SettingRow.name == "daily_enabled", is_of_server, cast(SettingRow.value, Text) == "true"
+        # Thousands of servers are read each minute: one row a server, and values as the JSON that is stored.
+        on, channel, *schedule = (
+            func.max(case((SettingRow.name == name, cast(SettingRow.value, Text))))
+            for name in ("daily_enabled", "daily_channel", *SCHEDULE)
         )
-        query = select(SettingRow.guild_id, SettingRow.name, SettingRow.value).where(
-            SettingRow.guild_id.in_(on), is_of_server, SettingRow.name.in_(PLAN)
+        query = (
+            select(SettingRow.guild_id, channel, *schedule)
+            .where(SettingRow.channel_id == WHOLE_SERVER, SettingRow.name.in_(PLAN))
+            .group_by(SettingRow.guild_id)
+            .having(on == "true")
         )
-        chosen: dict[int, dict[str, Any]] = defaultdict(dict)
-        async with self._database.session() as session:
-            for guild_id, name, value in await session.execute(query):
-                chosen[guild_id][name] = value
         found: dict[Schedule, list[Enabled]] = defaultdict(list)
-        for guild_id, values in chosen.items():
-            schedule = _schedule(*(_hashable(values.get(name)) for name in SCHEDULE))
-            found[schedule].append(Enabled(guild_id, values.get("daily_channel") or None))
+        async with self._database.session() as session:
+            for guild_id, channel_id, *stored in (await session.execute(query)).all():
+                found[_schedule(*stored)].append(Enabled(guild_id, int(channel_id or 0) or None))
         return found
 
     async def change(self, guild_id: int, changes: dict[str, Any], *, by: int) -> DailySettings:
@@ -112,15 +112,11 @@ class DailySettingsRepository:
         return await self.get(guild_id)
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 @lru_cache(maxsize=4096)
-def _schedule(*stored: Sequence[str] | str | None) -> Schedule:
+def _schedule(*stored: str | None) -> Schedule:
     """The schedule that stored settings make, with the defaults of those that are None."""
     chosen = {
-        name: read(name, list(value) if isinstance(value, tuple) else value)
+        name: read(name, json.loads(value))
         for name, value in zip(SCHEDULE, stored, strict=True)
         if value is not None
     }

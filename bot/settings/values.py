@@ -1,4 +1,7 @@
-"""The settings of a server: what each means, holds and is called."""
+"""The settings of a server: what each means, holds and is called.
+
+A new setting is a field of `Values` and a name in `GROUPS`; the panel, text commands, files and log follow.
+"""
 
 from __future__ import annotations
 
