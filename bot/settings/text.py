@@ -17,6 +17,8 @@ from dream.backbone.catalog import NetworkName
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
 """Kinds of which a setting holds several."""
+MAX_LENGTH: Final = 1000
+"""Characters that may be typed for a setting."""
 SOURCES: Final = ("samples", "sky", "folder")
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint)
@@ -36,6 +38,8 @@ def read(name: str, value: object) -> Any:
         raise unknown(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
         raise SettingError(f"{name} must be {expected(name)}.")
+    if isinstance(value, str) and len(value) > MAX_LENGTH:
+        raise SettingError(f"{name} must be {expected(name)}, in at most {MAX_LENGTH} characters.")
     try:
         accepted = _TYPES[name].validate_python(_taken_apart(name, value))
     except ScheduleError as error:

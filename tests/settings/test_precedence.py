@@ -179,6 +179,13 @@ def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
         assert any(words in str(caught.value) for words in helps) or name == "layers"
 
 
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_no_more_is_read_than_anybody_types(name: str) -> None:
+    """Some ways of reading take more than linear time, so that a text has a length."""
+    with pytest.raises(SettingError, match="at most 1000 characters"):
+        read(name, "1" + " " * 60_000 + "1")
+
+
 def test_an_unknown_setting_is_answered_with_the_nearest() -> None:
     with pytest.raises(SettingError, match=r"did you mean max_size\?"):
         read("maxsize", 5)

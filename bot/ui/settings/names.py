@@ -72,7 +72,7 @@ async def with_ids(context: commands.Context[Any], name: str, typed: str) -> str
     if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not words(typed):
         return typed
     ids: list[str] = []
-    for part in re.split(r"\s*,\s*", typed.strip()):
+    for part in map(str.strip, typed.split(",")):
         whole = await _find(context, name, part)
         ids += [whole] if whole else [await _find(context, name, word) or word for word in part.split()]
     if unknown := [one for one in ids if not one.isdecimal()]:
