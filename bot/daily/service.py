@@ -62,7 +62,7 @@ class Daily:
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
         self._dreams = Dreams(
-            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config
+            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
         )
         self.planner = Planner(
             self.posts,
@@ -73,7 +73,7 @@ class Daily:
             queue,
             moderation,
             clock,
-            config,
+            config.daily,
         )
         self._queue, self._moderation, self._servers = queue, moderation, servers
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import select
 
@@ -56,29 +55,6 @@ class DailySettings:
             "days of pictures": self.source_days,
         }
 
-    def changes(self, after: DailySettings, *, at: datetime, by: int) -> Iterable[AuditRow]:
-        """What the settings' log says of a change to `after`."""
-        before = self.logged
-        for name, value in after.logged.items():
-            if value != before[name]:
-                yield AuditRow(
-                    at=at,
-                    guild_id=self.guild_id,
-                    channel_id=0,
-                    actor=str(by),
-                    action="daily",
-                    subject=name,
-                    before=before[name],
-                    after=value,
-                )
-
-
-class Enabled(NamedTuple):
-    """A server whose daily dream is on."""
-
-    guild_id: int
-    channel_id: int | None
-
 
 @uninterrupted
 class DailySettingsRepository:
@@ -111,13 +87,13 @@ class DailySettingsRepository:
             source_days=row.recent_days,
         )
 
-    async def enabled(self) -> dict[Schedule, list[Enabled]]:
-        """The servers whose daily dream is on, by their schedules."""
+    async def enabled(self) -> dict[Schedule, list[tuple[int, int | None]]]:
+        """The servers whose daily dream is on and their channels, by ids, for each schedule."""
         query = select(DailyRow.guild_id, DailyRow.channel_id, DailyRow.times, DailyRow.zone, DailyRow.days)
-        found: dict[Schedule, list[Enabled]] = defaultdict(list)
+        found: dict[Schedule, list[tuple[int, int | None]]] = defaultdict(list)
         async with self._database.session() as session:
             for guild_id, channel_id, *schedule in await session.execute(query.where(DailyRow.enabled)):
-                found[_schedule(*schedule)].append(Enabled(guild_id, channel_id))
+                found[_schedule(*schedule)].append((guild_id, channel_id))
         return found
 
     async def save(self, before: DailySettings, after: DailySettings, *, at: datetime, by: int) -> None:
@@ -130,7 +106,12 @@ class DailySettingsRepository:
             row.kinds, row.channels = list(after.sources), list(after.source_channels)
             row.recent_days = after.source_days
             session.add(row)
-            session.add_all(before.changes(after, at=at, by=by))
+            was, entry = before.logged, {"at": at, "guild_id": after.guild_id, "channel_id": 0}
+            session.add_all(
+                AuditRow(**entry, actor=str(by), action="daily", subject=name, before=was[name], after=now)
+                for name, now in after.logged.items()
+                if now != was[name]
+            )
 
 
 @lru_cache(maxsize=4096)
