@@ -50,8 +50,15 @@ def _url(value: str) -> str:
 
 
 def _scheduler(value: str) -> str:
-    if value and urlsplit(value).scheme not in {"tcp", "tls", "ws", "wss", "ucx"}:
-        raise ValueError("should be a Dask scheduler's address such as tcp://10.0.0.5:8786")
+    if not value:
+        return value
+    try:
+        address = urlsplit(value)
+        known = address.scheme in {"tcp", "tls", "ws", "wss", "ucx"} and address.hostname and address.port
+    except ValueError:  # a port that is no number
+        known = False
+    if not known:
+        raise ValueError("should be a Dask scheduler's address with its port, such as tcp://10.0.0.5:8786")
     return value
 
 
@@ -203,7 +210,7 @@ class Farm(Section):
     """Worker processes on this machine; 0 means one per GPU, or one where there is none."""
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     """CPU threads that each worker's TensorFlow may use; 0 means an even share of the cores."""
-    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9.]+ ?([kMGT]i?)?B)$")] = "auto"
+    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B)$")] = "auto"
     """Memory at which a worker is restarted, such as 6GB; auto means its share of the machine, 0 no limit."""
 
 
@@ -325,7 +332,11 @@ class Config(BaseSettings):
     def folder(self) -> Path:
         """The data folder, made if it is not there."""
         folder = self.data or platformdirs.user_data_path("dreambot", appauthor=False)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"{folder} cannot be made: {error.strerror}; set it, or DREAMBOT_DATA, to another folder"
+            raise ConfigError(Problem("data folder", "", "data", what)) from None
         return folder
 
     @property
