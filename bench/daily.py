@@ -189,6 +189,9 @@ class Silence:
     def channel(self, guild_id: int, channel_id: int | None) -> SilentChannel:
         return SilentChannel(guild_id)
 
+    def may_show(self, post: PostRow) -> bool:
+        return True
+
     async def votes(self, post: PostRow) -> None:
         return None
 

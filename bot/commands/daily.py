@@ -89,7 +89,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             schedule = Schedule.read(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
-        await self.service.check_channel(context.guild.id, target.id)
+        self.service.check_channel(context.guild.id, target.id)
         settings = await self.service.turn_on(
             context.guild.id,
             by=context.author.id,
@@ -126,7 +126,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         settings = await self.service.settings.get(context.guild.id)
         if settings.channel_id is None:
             raise Refused(f"Choose a channel for the daily dream first: `{self._example(context)}`.")
-        await self.service.check_channel(context.guild.id, settings.channel_id)
+        self.service.check_channel(context.guild.id, settings.channel_id)
         await self._answer(
             context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
         )

@@ -21,6 +21,7 @@ from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.store.daily import PAUSE_AFTER, PostRow, PostState
+from bot.store.outage import is_outage
 from config.schema import Daily as DailyConfig
 from dream.recipe import RecipeError
 
@@ -52,6 +53,7 @@ class Planner:
         """Plan and prepare what has to be begun by now; to be called each minute."""
         if not self.servers.ready:
             return
+        await self._withdraw_hidden()
         now = self.clock.now()
         for guild_id, channel_id, slot in await self.slots_to_begin(now):
             await self.posts.take(guild_id, slot.name, slot.due, channel_id=channel_id)
@@ -59,7 +61,10 @@ class Planner:
 
         async def one(post: PostRow) -> None:
             async with gate:
-                await self.prepare(post)
+                try:
+                    await self.prepare(post)
+                except Exception as error:  # others' dreams are not held up
+                    log.warning("the daily dream of server %s waits: %r", post.guild_id, error)
 
         async with asyncio.TaskGroup() as group:
             for post in await self.posts.without_job():
@@ -120,10 +125,18 @@ class Planner:
             log.info("the daily dream of server %s waits: %s", server.id, refused)
         except Exception as error:
             log.exception("the daily dream of server %s could not be prepared", server.id)
-            await self.posts.release(post, tries=tries + 1, reason=f"It could not be prepared: {error}")
+            tries += not is_outage(error)
+            await self.posts.release(post, tries=tries, reason=f"It could not be prepared: {error}")
         else:
             if not await self.posts.release(post, tries=tries, job_id=job.id, **chosen.columns):
                 await self.queue.erase(job.id)  # the post was withdrawn meanwhile
+
+    async def _withdraw_hidden(self) -> None:
+        """Drop dreams of pictures whose channel was hidden since; others are made in their place."""
+        for post in await self.posts.of_members():
+            if self.servers.get(post.guild_id) and not self.servers.may_show(post):
+                for job_id in await self.posts.withdraw(post.guild_id, id=post.id):
+                    await self.queue.erase(job_id)
 
     async def _count_votes(self, guild_id: int) -> None:
         """Read the reactions under a server's last posts."""

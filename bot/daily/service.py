@@ -109,7 +109,7 @@ class Daily:
         closed = server and await self._moderation.closed(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
-    async def check_channel(self, guild_id: int, channel_id: int) -> None:
+    def check_channel(self, guild_id: int, channel_id: int) -> None:
         """Raise Refused if nothing can be posted in a channel."""
         if obstacle := self._servers.obstacle(guild_id, channel_id):
             raise Refused(obstacle)

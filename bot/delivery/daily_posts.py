@@ -53,8 +53,6 @@ class DailyPosts:
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
-        for post in missed:
-            await self._miss(post)
         gate = asyncio.Semaphore(IN_FLIGHT)
         sent: list[tuple[PostRow, discord.Message]] = []
 
@@ -70,6 +68,8 @@ class DailyPosts:
             task = asyncio.create_task(self._decorate(sent))
             self._decorating.add(task)
             task.add_done_callback(self._decorating.discard)
+        for post in missed:
+            await self._miss(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
         """Post one dream; None if it failed, or is another's to post."""

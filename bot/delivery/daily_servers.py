@@ -87,6 +87,13 @@ class DiscordServers:
                 found += [one async for one in member_pictures(channel, since, self._max_bytes)]
         return found
 
+    def may_show(self, post: PostRow) -> bool:
+        """Whether a post's source channel is no less public than where it will be posted."""
+        guild = self.guild(post.guild_id)
+        source = guild and guild.get_channel(post.source_channel_id or 0)
+        target = guild and guild.get_channel(post.channel_id or 0)
+        return may_be_source(source) and is_no_less_public(source, target or None)
+
     async def pictures_left(self, post: PostRow) -> set[str] | None:
         """The names of the pictures that are left in the message of a post's source."""
         try:

@@ -92,6 +92,20 @@ async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: Wo
     assert world.art.mention not in answer
 
 
+async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew(world: World) -> None:
+    await world.members_only()
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    [planned] = await world.posts()
+    assert planned.kind == "members"
+    hide(world, world.art)
+    await world.minute("2026-01-01T08:50")
+    await world.minute("2026-01-01T09:00")
+    assert [(post.kind, post.state) for post in await world.posts()] == [("sky", "posted")]
+    assert await world.app.queue.get(planned.job_id) is None
+
+
 async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: World) -> None:
     await world.members_only()
     await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
