@@ -63,7 +63,7 @@ class Daily:
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
         self._dreams = Dreams(
-            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config
+            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
         )
         self.planner = Planner(
             self.posts,
@@ -74,7 +74,7 @@ class Daily:
             queue,
             moderation,
             clock,
-            config,
+            config.daily,
         )
         self._queue, self._moderation, self._servers = queue, moderation, servers
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
@@ -110,7 +110,7 @@ class Daily:
         closed = server and await self._moderation.closed(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
-    async def check_channel(self, guild_id: int, channel_id: int) -> None:
+    def check_channel(self, guild_id: int, channel_id: int) -> None:
         """Raise Refused if nothing can be posted in a channel."""
         if obstacle := self._servers.obstacle(guild_id, channel_id):
             raise Refused(obstacle)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import time
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Text, case, cast, func, select
 
@@ -65,13 +65,6 @@ class DailySettings:
         return Schedule(self.times, self.zone, self.days)
 
 
-class Enabled(NamedTuple):
-    """A server whose daily dream is on."""
-
-    guild_id: int
-    channel_id: int | None
-
-
 @uninterrupted
 class DailySettingsRepository:
     """Reads and changes the daily dream's settings."""
@@ -83,8 +76,11 @@ class DailySettingsRepository:
         """A server's settings."""
         return DailySettings.of(guild_id, await self._settings.effective(guild_id))
 
-    async def enabled(self) -> dict[Schedule, list[Enabled]]:
-        """The servers whose daily dream is on, by their schedules; those of other processes, too."""
+    async def enabled(self) -> dict[Schedule, list[tuple[int, int | None]]]:
+        """The servers whose daily dream is on and their channels, by ids, for each schedule.
+
+        Those of other processes are among them.
+        """
         # Thousands of servers are read each minute: one row a server, and values as the JSON that is stored.
         on, channel, *schedule = (
             func.max(case((SettingRow.name == name, cast(SettingRow.value, Text))))
@@ -96,10 +92,10 @@ class DailySettingsRepository:
             .group_by(SettingRow.guild_id)
             .having(on == "true")
         )
-        found: dict[Schedule, list[Enabled]] = defaultdict(list)
+        found: dict[Schedule, list[tuple[int, int | None]]] = defaultdict(list)
         async with self._database.session() as session:
             for guild_id, channel_id, *stored in (await session.execute(query)).all():
-                found[_schedule(*stored)].append(Enabled(guild_id, int(channel_id or 0) or None))
+                found[_schedule(*stored)].append((guild_id, int(channel_id or 0) or None))
         return found
 
     async def change(self, guild_id: int, changes: dict[str, Any], *, by: int) -> DailySettings:

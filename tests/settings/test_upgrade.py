@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from bot.clock import MovedClock
 from bot.daily.schedule import Schedule
 from bot.daily.server_states import ServerStates
-from bot.daily.settings import DailySettingsRepository, Enabled
+from bot.daily.settings import DailySettingsRepository
 from bot.moderation import Moderation
 from bot.settings.service import Settings
 from bot.store.database import MIGRATIONS, Database
@@ -115,7 +115,7 @@ async def test_what_was_decided_about_the_daily_dream_is_among_the_settings_afte
     )
     daily = DailySettingsRepository(database, settings)
     assert await daily.enabled() == {
-        Schedule((time(9), time(21, 30)), "Europe/Berlin", frozenset(range(5))): [Enabled(700, 11)]
+        Schedule((time(9), time(21, 30)), "Europe/Berlin", frozenset(range(5))): [(700, 11)]
     }
     states = ServerStates(database)
     row = await states.get(700)
