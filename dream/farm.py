@@ -254,7 +254,7 @@ class Farm:
 
     async def _watch(self) -> None:
         """Follow how many workers are up; say so when there have been none for long."""
-        absent = 0.0
+        absent = -WITHOUT_WORKERS  # the first ones take their time to load a network
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
