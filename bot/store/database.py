@@ -145,8 +145,9 @@ class Database:
             if file := self._file:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 file.touch(mode=0o600)
-                with suppress(PermissionError):  # somebody else's file that this user may write
-                    file.chmod(0o600)
+                if file.is_file():
+                    with suppress(PermissionError):  # somebody else's file that this user may write
+                        file.chmod(0o600)
             async with self.engine.begin() as connection:
                 await _migrate(connection)
 
