@@ -48,7 +48,7 @@ class PostgresServer:
         return self._url(name)
 
     def restart(self, mode: str = "fast", down: float = 0.0) -> None:
-        """Stop it, by ending every connection ("fast") or by a crash ("immediate"); start it `down` s later."""
+        """Stop it, ending every connection ("fast") or by a crash ("immediate"); start it `down` s later."""
         self._control("-m", mode, "stop")
         time.sleep(down)
         self._start()
