@@ -18,29 +18,35 @@ import heapq
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from datetime import time as at
 from pathlib import Path
 from typing import Any
 
 import simcord
-from bot.queue.jobs import Ask
 from sqlalchemy import select
 
+from bench.support.daily_days import Life
 from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
 from bot.clock import Clock, MovedClock
+from bot.daily.planner import Planner
+from bot.daily.posts import Due
+from bot.daily.servers import Server
 from bot.daily.service import Daily
+from bot.delivery.daily_posts import DailyPosts
+from bot.delivery.rate_limit import RateLimit
 from bot.moderation import Moderation
-from bot.queue.queue import Queue
+from bot.queue.queue import NobodyListens, Queue
+from bot.queue.request import DreamRequest
 from bot.run import point_at
 from bot.settings.service import Settings
-from bot.store.daily import DailyRow, PostRow, PostState
+from bot.store.daily import PostRow, PostState
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, Picture, State
 from config.schema import Config
@@ -49,10 +55,12 @@ from dream.dreamer import Report
 from dream.farm import Farm
 from dream.picture import Limits as PictureLimits
 from dream.picture import Probe
-from dream.render import Progress, Rendered, Work
+from dream.recipe import Recipe
+from dream.render import Rendered, Work
 
-HERE = Path(__file__).parents[1]
+QUARTERS = tuple(at(hour, minute) for hour in range(24) for minute in (0, 15, 30, 45))
 TICK = timedelta(minutes=5)
+BLOCK8 = Recipe.parse("block8 seed=1")
 CHANGES = {
     "Europe/Berlin": (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)),
     "America/St_Johns": (datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)),
@@ -113,27 +121,26 @@ class SimApp(App):
 
     async def open(self) -> None:
         await self.open_store()
-        await self.queue.open()
+        await self.open_queue()
         self.instant = asyncio.create_task(self.dream_at_once())
 
     async def dream_at_once(self) -> None:
         while True:
+            assert isinstance(self.farm, SimulatedFarm)
             _, ended = await self.farm.begun.get()
             if not ended.done():
                 ended.set_result(None)
 
     async def stop(self) -> None:
         self.instant.cancel()
-        await self.daily.close()
+        await self.daily_posts.close()
+        await self.job_messages.close()
+        await self.catch_up.close()
         await self.queue.close()
         await self.database.close()
 
 
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
-    sys.path.insert(0, str(HERE / "tests" / "daily"))
-    from days import Life
-    from tests.daily.test_slots import QUARTERS
-
     for change in CHANGES[zone] if chosen is None else (CHANGES[zone][chosen],):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
@@ -166,74 +173,57 @@ async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
 
 
 class Silence:
-    """Stands for Discord: messages to members and posts are counted, not sent."""
+    """Stands for Discord: servers are what the daily dream asks for, and posts are counted, not sent."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.posted: dict[int, datetime] = {}
+    ready = True
 
-    async def announce(self, job: Job, **_: Any) -> Any:
-        from bot.queue.delivery import Told
+    def __init__(self) -> None:
+        self.posted = 0
 
-        return Told(int(job.id[:11], 16), None)
+    def get(self, guild_id: int) -> Server:
+        return Server(guild_id, 5, 10_000_000)
 
-    async def finish(self, job: Job, picture: bytes | None = None) -> None:
-        pass
-
-    def progress(self, job: Job, progress: Progress | None = None, **_: Any) -> bool:
-        return True
-
-    def forget(self, id: str) -> None:
-        pass
-
-
-class Place:
-    """Stands for a server and for its one channel."""
-
-    unavailable, filesize_limit, name, guild, member_count = False, 10_000_000, "a server", None, 5
-
-    def __init__(self, id: int, silence: Silence) -> None:
-        self.id, self._silence = id, silence
-
-    def get_channel_or_thread(self, _: int) -> None:
+    def obstacle(self, guild_id: int, channel_id: int | None) -> None:
         return None
 
-    async def send(self, **_: Any) -> Place:
-        self.channel, self.created_at = self, self._silence.clock.now()
-        self._silence.posted[self.id] = self.created_at
-        return self
+    def channel(self, guild_id: int, channel_id: int | None) -> SilentChannel:
+        return SilentChannel(guild_id)
+
+    async def votes(self, post: PostRow) -> None:
+        return None
 
 
-class SilentDaily(Daily):
-    """The daily service, for servers that stand for themselves and without Discord's pace."""
+class SilentChannel:
+    """Stands for a channel, and for the message in it."""
 
-    silence: Silence
-    planning: list[float]
+    def __init__(self, id: int) -> None:
+        self.id = id
 
-    async def _to_begin(self, now: datetime) -> Any:
-        began = time.perf_counter()
-        begin = await super()._to_begin(now)
-        self.planning = [*getattr(self, "planning", ()), time.perf_counter() - began]
-        return begin
 
-    def _guild(self, guild_id: int) -> Any:
-        return Place(guild_id, self.silence)
+class SilentPosts(DailyPosts):
+    """Posts that are said to be sent at once."""
 
-    def channel(self, guild: Any, wishes: DailyRow) -> Any:
-        return guild
+    clock: Clock
 
-    async def _send(self, channel: Any, post: PostRow, job: Job) -> Any:
-        return await channel.send()
+    async def _send(self, channel: Any, due: Due) -> Any:
+        self._servers.posted += 1  # type: ignore[attr-defined]
+        channel.channel, channel.created_at = channel, self.clock.now()
+        return channel
 
-    async def _adorn(self, messages: Any) -> None:
+    async def _decorate(self, sent: Any) -> None:
         pass
 
 
-class Ready:
-    """Stands for a bot that is ready."""
+class TimedPlanner(Planner):
+    """The planner, with a watch on how long deciding what to begin takes."""
 
-    def is_ready(self) -> bool:
-        return True
+    seconds: list[float]
+
+    async def slots_to_begin(self, now: datetime) -> Any:
+        began = time.perf_counter()
+        begin = await super().slots_to_begin(now)
+        self.seconds = [*getattr(self, "seconds", ()), time.perf_counter() - began]
+        return begin
 
 
 class Day:
@@ -254,47 +244,34 @@ class Day:
         self.database = Database(self.config.database_url)
         self.farm = SimulatedFarm(workers)
         self.queue = Queue(self.database, self.farm, self.clock, self.config)
-        self.silence = Silence(self.clock)
-        self.starting = 0
+        self.silence = Silence()
         self.begun: dict[str, datetime] = {}
         self.asked: dict[str, datetime] = {}
         self.ends: list[tuple[datetime, str, asyncio.Future[None]]] = []
 
     async def open(self, *, with_daily: bool) -> None:
         await self.database.open()
-        self.queue.delivery = self.silence  # type: ignore[assignment]
         # Simulated time cannot be measured by the cost model, so it is told what a dream takes.
-        self.queue.estimates.seconds = lambda *_: self.seconds  # type: ignore[method-assign]
-        self.queue.estimates.learn = self.learn  # type: ignore[method-assign]
-        start = self.queue.ledger.start
-
-        async def counted(id: str) -> Job | None:
-            self.starting += 1
-            try:
-                return await start(id)
-            finally:
-                self.starting -= 1
-
-        self.queue.ledger.start = counted  # type: ignore[method-assign]
+        self.queue.cost_model.seconds = lambda *_: self.seconds  # type: ignore[method-assign]
+        self.queue.cost_model.learn = lambda *_: None  # type: ignore[method-assign]
+        self.queue.listener = NobodyListens()
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
-        self.daily = SilentDaily(self.database, self.queue, settings, moderation, self.clock, self.config)
-        self.daily.silence = self.silence
-        self.daily._config = self.config.daily.model_copy(update={"posts_per_second": 250})
-        self.daily.attach(Ready())  # type: ignore[arg-type]
+        servers: Any = self.silence
+        self.daily = Daily(self.database, self.queue, settings, moderation, servers, self.clock, self.config)
+        self.daily.planner.__class__ = TimedPlanner
+        self.posts = SilentPosts(self.daily, self.queue, servers, RateLimit(per_second=100_000))
+        self.posts.clock = self.clock
         if not with_daily:
             return
-        async with self.database.session() as session, session.begin():
-            for number in range(self.count):
-                hour = (9 + number % self.zones * 24 // self.zones) % 24  # 09:00 in zones round the earth
-                wishes = await self.daily.wishes((number + 1) << 22)
-                wishes.enabled, wishes.channel_id, wishes.since = True, 1, self.start + timedelta(hours=12)
-                wishes.times, wishes.recipe, wishes.kinds = f"{hour:02}:00", "block8", ["sky"]
-                session.add(wishes)
-
-    async def learn(self, *_: Any) -> None:
-        pass
+        self.clock.set(self.start + timedelta(hours=12))  # from when on slots are posted
+        for number in range(self.count):
+            hour = (9 + number % self.zones * 24 // self.zones) % 24  # 09:00 in zones round the earth
+            await self.daily.turn_on(
+                (number + 1) << 22, by=1, channel_id=1, times=(at(hour),), recipe="block8", sources=("sky",)
+            )
+        self.clock.set(self.start)
 
     async def quiet(self) -> None:
         """Wait until the farm is full or nobody waits, and take note of what was begun."""
@@ -305,18 +282,15 @@ class Day:
                 key, ended = self.farm.begun.get_nowait()
                 self.begun[key] = self.clock.now()
                 heapq.heappush(self.ends, (self.clock.now() + timedelta(seconds=self.seconds), key, ended))
-            settled = self.farm.dreaming == len(self.queue._running) == len(self.queue._tasks)
-            if (
-                settled
-                and not self.starting
-                and (self.farm.dreaming >= self.farm.capacity or not len(self.queue.line))
-            ):
+            dispatcher, waiting = self.queue.dispatcher, self.queue.waiting
+            settled = self.farm.dreaming == len(dispatcher.runs) == len(dispatcher.busy)
+            if settled and (self.farm.dreaming >= self.farm.capacity or not waiting.jobs):
                 return
-        raise TimeoutError(f"{self.farm.dreaming} dream, {self.queue._running}, {self.queue._tasks}")
+        raise TimeoutError(f"{self.farm.dreaming} dream, {self.queue.dispatcher.busy} are busy")
 
     async def ask(self, rng: random.Random) -> None:
         job = await self.queue.submit(
-            Ask(recipe="block8 seed=1", source=None, guild_id=1, channel_id=1, member_id=rng.randrange(10**6))
+            DreamRequest(recipe=BLOCK8, source=None, guild_id=1, channel_id=1, member_id=rng.randrange(10**6))
         )
         self.asked[job.id] = self.clock.now()
 
@@ -332,8 +306,8 @@ class Day:
                 await self.ask(rng)
                 arrival += timedelta(seconds=rng.expovariate(1 / self.pause))
             if moment == tick:
-                await self.daily.post_due()
-                await self.daily.prepare()
+                await self.posts.post_due()
+                await self.daily.planner.run()
                 tick += TICK
             await self.quiet()
 
@@ -394,7 +368,8 @@ async def told(day: Day) -> None:
     row("  rendered ahead, least", min(ahead), "h")
     row("  dreams begun in the busiest hour, to the mean", max(rates) / statistics.mean(rates))
     row("  dreams begun in the calmest hour, to the mean", min(rates) / statistics.mean(rates))
-    planning = day.daily.planning
+    assert isinstance(day.daily.planner, TimedPlanner)
+    planning = day.daily.planner.seconds
     row("  planning one minute, median", 1000 * statistics.median(planning), "ms")
     row("  planning one minute, the longest", 1000 * max(planning), "ms")
 
@@ -420,8 +395,7 @@ async def minute(count: int, size: int) -> None:
             rows: list[Any] = []
             for guild in app.bot.guilds:
                 channel = next(one for one in guild.text_channels if one.name == "dreams")
-                wishes = await app.daily.wishes(guild.id)
-                wishes.enabled, wishes.channel_id, wishes.since = True, channel.id, due
+                await app.daily.turn_on(guild.id, by=1, channel_id=channel.id)
                 job = Job(
                     id=f"{guild.id:025}",
                     kind=Kind.DAILY,
@@ -440,7 +414,7 @@ async def minute(count: int, size: int) -> None:
                 post = PostRow(
                     guild_id=guild.id, slot="2026-06-01T09:00", due_at=due, job_id=job.id, kind="sky"
                 )
-                rows += [wishes, job, post, Picture(job_id=job.id, role="result", size=size, data=picture)]
+                rows += [job, post, Picture(job_id=job.id, role="result", size=size, data=picture)]
             async with app.database.session() as session, session.begin():
                 session.add_all(rows)
             general = next(one for one in app.bot.guilds[0].text_channels if one.name == "general")
@@ -456,11 +430,11 @@ async def minute(count: int, size: int) -> None:
 
             answering = asyncio.create_task(answer())
             began = time.monotonic()
-            app.daily._adorn = nothing  # type: ignore[method-assign]
-            await app.daily.post_due()
+            app.daily_posts._decorate = nothing  # type: ignore[assignment,method-assign]
+            await app.daily_posts.post_due()
             took = time.monotonic() - began
             answering.cancel()
-            posts = [await app.daily.store.history(guild.id, 2) for guild in app.bot.guilds]
+            posts = [await app.daily.posts.history(guild.id, 2) for guild in app.bot.guilds]
             states = Counter(post.state for own in posts for post in own)
             row("servers due in the same minute", count)
             row("  posted", states[PostState.POSTED])

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_exponential_jitter
 
 log = logging.getLogger(__name__)
 
-FIRST: Final = 1.0
-LONGEST: Final = 60.0
+FIRST = 1.0
+LONGEST = 60.0
 """Seconds before the second attempt, and the most between two."""
 
 
 def attempts(
     what: str,
     passes: Callable[[BaseException], bool],
-    *,
-    first: float = FIRST,
-    longest: float = LONGEST,
 ) -> AsyncRetrying:
     """Attempts at `what`, without end, for as long as they raise an error that `passes` in time.
 
@@ -29,7 +25,7 @@ def attempts(
             with attempt:
                 await store()
 
-    The waits double from `first` to `longest` seconds, with jitter. Each failure is logged in one line.
+    The waits double from `FIRST` to `LONGEST` seconds, with jitter. Each failure is logged in one line.
     """
 
     def tell(state: RetryCallState) -> None:
@@ -38,7 +34,7 @@ def attempts(
 
     return AsyncRetrying(
         retry=retry_if_exception(passes),
-        wait=wait_exponential_jitter(multiplier=first, max=longest, jitter=first / 2),
+        wait=wait_exponential_jitter(multiplier=FIRST, max=LONGEST, jitter=FIRST / 2),
         before_sleep=tell,
         reraise=True,
     )

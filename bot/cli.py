@@ -227,18 +227,21 @@ def sandbox(
 
 @app.command()
 def scheduler(
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="The address to listen on; else all of them.")
-    ] = "",
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8786,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Serve other machines without TLS: whoever reaches it rules it."),
+    ] = False,
 ) -> None:
     """Start a cluster's Dask scheduler, with the settings that dreams need.
 
-    Point the bot at it with `farm.scheduler = "tcp://HOST:8786"` and join boxes with `dreambot worker`.
+    Point the bot at it with `farm.scheduler = "tcp://HOST:8786"` and join boxes with `dreambot worker`. Any
+    host but loopback needs TLS (see docs/scale.md), or `--insecure` in a network of your own.
     """
     from dream.cluster import run_scheduler
 
-    raise typer.Exit(run_scheduler(host, port))
+    raise typer.Exit(run_scheduler(host, port, insecure=insecure))
 
 
 @app.command()
@@ -269,9 +272,10 @@ def doctor(config: ConfigFile = None) -> None:
     from bot.doctor import Level, examine
 
     signs = {Level.GOOD: "[green]✓[/]", Level.NOTE: "[yellow]•[/]", Level.WRONG: "[red]✗[/]"}
-    findings = asyncio.run(examine(config))
+    findings, console = asyncio.run(examine(config)), Console()
     for level, subject, detail in findings:
-        Console().print(f"{signs[level]} [bold]{subject}[/]: {escape(detail)}", highlight=False)
+        line = f"{signs[level]} [bold]{subject}[/]: {escape(detail)}"
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
     raise typer.Exit(int(any(finding.level is Level.WRONG for finding in findings)))
 
 

@@ -100,7 +100,8 @@ class DreamBot(commands.AutoShardedBot):
         except discord.HTTPException as error:
             if error.status >= 500:
                 raise
-            log.error("Discord refuses the slash commands (%s); text commands work all the same", error)
+            reason = " ".join(str(error).split())
+            log.error("Discord refuses the slash commands (%s); text commands work all the same", reason)
 
     @property
     def invite(self) -> str:

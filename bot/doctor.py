@@ -49,6 +49,8 @@ async def examine(path: Path | None = None) -> list[Finding]:
         subject = check.__name__.strip("_").replace("_", " ")
         try:
             findings += [Finding(level, subject, detail) async for level, detail in check(config)]
+        except ConfigError as error:
+            findings += [Finding(Level.WRONG, subject, str(problem)) for problem in error.problems]
         except Exception as error:  # the next check may say why
             findings.append(Finding(Level.WRONG, subject, f"{type(error).__name__}: {error}"))
     return findings
@@ -70,6 +72,8 @@ async def _data_folder(config: Config) -> Findings:
     yield (
         (Level.NOTE, f"{room}: pictures may soon find no room") if free < LITTLE_ROOM else (Level.GOOD, room)
     )
+    if folder.stat().st_mode & 0o077:
+        yield Level.NOTE, f"{folder} can be read by others: chmod 700 it"
     key = config.privacy.key_file or folder / "privacy.key"
     if key.exists() and key.stat().st_mode & 0o077:
         yield Level.NOTE, f"{key} can be read by others: chmod 600 it (privacy.key_file)"
@@ -78,37 +82,50 @@ async def _data_folder(config: Config) -> Findings:
 async def _database(config: Config) -> Findings:
     from bot.store.database import Database, StoreError
 
-    database = Database(config.database_url)
     try:
-        stored, newest = await database.revisions()
+        database = Database(config.database_url)
     except StoreError as error:
         yield Level.WRONG, str(error)
         return
+    where = database.url.render_as_string(hide_password=True)
+    try:
+        stored, newest = await database.revisions()
+        if stored is None:
+            yield Level.GOOD, f"{where} is empty; the first start fills it"
+            return
+        if damage := await database.damage():
+            yield Level.WRONG, f"{where} is damaged, restore a backup: {damage}"
+        elif stored > newest:
+            yield (
+                Level.WRONG,
+                f"{where} belongs to a newer version of Dreambot: start that, or restore a backup",
+            )
+        elif stored < newest:
+            yield Level.NOTE, f"{where} is of an earlier version; the next start brings it up to date"
+        else:
+            yield Level.GOOD, f"{where} is up to date"
+        database.lock()
+    except StoreError as error:
+        yield Level.WRONG, str(error)
     finally:
         await database.close()
-    where = database.url.render_as_string(hide_password=True)
-    if stored is None:
-        yield Level.GOOD, f"{where} is empty; the first start fills it"
-    elif stored > newest:
-        yield Level.WRONG, f"{where} belongs to a newer version of Dreambot: start that, or restore a backup"
-    elif stored < newest:
-        yield Level.NOTE, f"{where} is of an earlier version; the next start brings it up to date"
-    else:
-        yield Level.GOOD, f"{where} is up to date"
 
 
 async def _discord(config: Config) -> Findings:
     import discord
 
-    from bot.run import BAD_TOKEN, NO_INTENT, NO_TOKEN, point_at
+    from bot.gateway import point_at
+    from bot.run import BAD_TOKEN, NO_INTENT, StartError, read_token
 
-    if config.token is None:
-        yield Level.NOTE, NO_TOKEN
+    try:
+        token = read_token(config)
+    except StartError as error:
+        yield Level.WRONG, str(error)
         return
     point_at(config.discord.api)
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
-            await client.login(config.token.get_secret_value())
+            await client.login(token)
         except discord.LoginFailure:
             yield Level.WRONG, BAD_TOKEN
             return
@@ -141,6 +158,8 @@ async def _farm(config: Config) -> Findings:
         gpus = len(cluster.gpus())
         with_ = f"{gpus} GPU{'s' if gpus != 1 else ''}" if gpus else f"no GPU, {os.cpu_count()} CPU cores"
         yield Level.GOOD, f"{workers} worker{'s' if workers != 1 else ''} on this machine, which has {with_}"
+        if fault := cluster.too_little_memory(config.farm.memory_limit, workers):
+            yield Level.WRONG, fault
         return
     try:
         async with Farm(**config.farm.model_dump()) as farm:

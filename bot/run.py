@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from contextlib import nullcontext
@@ -11,13 +12,19 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
-import yarl
-from discord.gateway import DiscordWebSocket
 from discord.http import Route
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import stop_after_delay
 
 from bot.app import App
-from bot.store.database import StoreError
+from bot.backoff import attempts
+from bot.gateway import ask_for_gateway, install, point_at
+from bot.store.database import StoreError, StoreUnavailable
+from config.problems import ConfigError
+from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
+from dream.backbone.loading import statuses
+from dream.environment import forget_secrets
 from dream.farm import FarmError
 
 if TYPE_CHECKING:
@@ -40,6 +47,12 @@ NO_INTENT = (
 )
 
 
+TORN_TOKEN = "The token has a space or a line break in it: copy it again, in one line."
+
+DATABASE_PATIENCE = 30.0
+"""Seconds that a database which is away, such as a PostgreSQL that starts, is waited for."""
+
+
 class StartError(Exception):
     """The bot cannot run; `str()` tells the operator what to do."""
 
@@ -49,52 +62,97 @@ def run(config: Config, farm: Farm | None = None) -> int:
 
     `farm` takes the place of the one that `config` describes: benches hand in one whose dreams only sleep.
     """
+    os.umask(0o077)  # pictures, tokens of interactions and keys: nobody else's business
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for talkative in ("discord", "distributed", "apscheduler", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         asyncio.run(_run(config, farm))
-    except StartError as error:
+    except (StartError, ConfigError, StoreError, FarmError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 async def _run(config: Config, farm: Farm | None) -> None:
-    if config.token is None:
-        raise StartError(NO_TOKEN)
+    token = read_token(config)
+    forget_secrets()
     point_at(config.discord.api)
-    stopping = asyncio.create_task(told_to_stop())
+    install()
     app = App(config, farm=farm)
+    stopping = asyncio.create_task(told_to_stop())
     grace = 0
-    try:
-        await app.open_store()
-        await _log_in(app.bot, config.token.get_secret_value())
-        print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
-        await app.open_farm()
-        connection = asyncio.create_task(app.bot.connect())
-        wanted = config.weights.fetch and not config.weights.inception_v3 and not config.farm.scheduler
-        async with fetched_in_background() if wanted else nullcontext():
-            await asyncio.wait({connection, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if connection.done():
-            connection.result()
-        log.info("stopping: %d s for running dreams to finish", config.queue.grace)
-        grace = config.queue.grace
-    except discord.PrivilegedIntentsRequired:
-        raise StartError(NO_INTENT) from None
-    except (StoreError, FarmError) as error:
-        raise StartError(str(error)) from None
-    finally:
-        await app.close(grace)
+    async with app.bot:  # a bot that has not begun to log in could not be closed
+        try:
+            starting = asyncio.create_task(_start(app, token))
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                return
+            starting.result()
+            connection = asyncio.create_task(app.bot.connect())
+            wanted = config.weights.fetch and not config.weights.inception_v3 and not config.farm.scheduler
+            async with fetched_in_background() if wanted else nullcontext():
+                await asyncio.wait({connection, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if connection.done():
+                connection.result()
+            log.info("stopping: %d s for running dreams to finish", config.queue.grace)
+            grace = config.queue.grace
+        except discord.PrivilegedIntentsRequired:
+            raise StartError(NO_INTENT) from None
+        except SQLAlchemyError as error:
+            raise StartError(f"The database failed while the bot started: {_first_line(error)}") from None
+        except discord.GatewayNotFound as error:
+            raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
+        except discord.ConnectionClosed as closed:
+            raise StartError(
+                BAD_TOKEN if closed.code == 4004 else f"Discord ended the connection: {closed}"
+            ) from None
+        finally:
+            await app.close(grace)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+async def _start(app: App, token: str) -> None:
+    opening = attempts("opening the database", lambda error: isinstance(error, StoreUnavailable))
+    async for attempt in opening.copy(stop=stop_after_delay(DATABASE_PATIENCE)):
+        with attempt:
+            await app.open_store()
+    await _log_in(app.bot, token)
+    print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
+    await app.open_farm()
+    await asyncio.to_thread(_tell_of_weights, app.config)
+
+
+def _tell_of_weights(config: Config) -> None:
+    if not config.farm.scheduler:  # else they are on the workers' machines
+        for status in statuses(config.weights.inception_v3):
+            if not status.ready:
+                log.warning("%s's weights: %s", NETWORKS[status.network].title, status.detail)
+
+
+def read_token(config: Config) -> str:
+    """The bot's token. Raises StartError where there is none, or what cannot be one, and ConfigError."""
+    token = config.token.get_secret_value() if config.token else ""
+    if not token:
+        raise StartError(NO_TOKEN)
+    if any(letter.isspace() for letter in token):
+        raise StartError(TORN_TOKEN)
+    return token
 
 
 async def _log_in(bot: DreamBot, token: str) -> None:
     try:
         await bot.login(token)
+        await ask_for_gateway(bot)
     except discord.LoginFailure:
         raise StartError(BAD_TOKEN) from None
-    except (OSError, aiohttp.ClientError, discord.HTTPException) as error:
+    except (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound) as error:
         raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
 
 
@@ -106,14 +164,3 @@ async def told_to_stop() -> None:
     await told.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
-
-
-def point_at(api: str) -> None:
-    """Make discord.py speak to the server at `api`, such as https://discord.com/api/v10."""
-    if api == Route.BASE:
-        return
-    address = yarl.URL(api)
-    Route.BASE = api
-    discord.Asset.BASE = str(address.origin())
-    scheme = "ws" if address.scheme == "http" else "wss"
-    DiscordWebSocket.DEFAULT_GATEWAY = address.origin().with_scheme(scheme) / "gateway"

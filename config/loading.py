@@ -63,7 +63,7 @@ def _unknown_variables() -> Iterator[Problem]:
     known = {ENV_CONFIG} | {
         f"{ENV_PREFIX}{name}".upper() if field is None else f"{ENV_PREFIX}{name}__{field}".upper()
         for name, section in _sections().items()
-        for field in (None, *section.model_fields)
+        for field in (None, *section.model_fields, *section.retired)
     }
     known.add(f"{ENV_PREFIX}DATA")
     for name in sorted(os.environ):

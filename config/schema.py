@@ -7,9 +7,10 @@ A setting is a field; its docstring says what it means. ``dreambot.toml`` is wri
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, ClassVar, get_args
 from urllib.parse import quote, urlsplit
 
 import annotated_types
@@ -23,12 +24,15 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.problems import ConfigError, Problem
 from dream.backbone.catalog import NetworkName
+
+log = logging.getLogger(__name__)
 
 ENV_PREFIX = "DREAMBOT_"
 
@@ -46,8 +50,15 @@ def _url(value: str) -> str:
 
 
 def _scheduler(value: str) -> str:
-    if value and urlsplit(value).scheme not in {"tcp", "tls", "ws", "wss", "ucx"}:
-        raise ValueError("should be a Dask scheduler's address such as tcp://10.0.0.5:8786")
+    if not value:
+        return value
+    try:
+        address = urlsplit(value)
+        known = address.scheme in {"tcp", "tls", "ws", "wss", "ucx"} and address.hostname and address.port
+    except ValueError:  # a port that is no number
+        known = False
+    if not known:
+        raise ValueError("should be a Dask scheduler's address with its port, such as tcp://10.0.0.5:8786")
     return value
 
 
@@ -99,6 +110,17 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )
+
+    retired: ClassVar[tuple[str, ...]] = ()
+    """Keys that earlier versions had; a file that still has one is read without it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, values: Any) -> Any:
+        found = [key for key in cls.retired if isinstance(values, dict) and key in values]
+        for key in found:
+            log.warning("%s.%s is not used any more; take it out", cls.__name__.lower(), key)
+        return {key: value for key, value in values.items() if key not in found} if found else values
 
     @field_validator("*", mode="before")
     @classmethod
@@ -188,7 +210,7 @@ class Farm(Section):
     """Worker processes on this machine; 0 means one per GPU, or one where there is none."""
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     """CPU threads that each worker's TensorFlow may use; 0 means an even share of the cores."""
-    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9.]+ ?([kMGT]i?)?B)$")] = "auto"
+    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B)$")] = "auto"
     """Memory at which a worker is restarted, such as 6GB; auto means its share of the machine, 0 no limit."""
 
 
@@ -226,6 +248,8 @@ class Queue(Limits):
 class Daily(Section):
     """The daily dream. Its hour, channel and sources are each server's own (see its commands)."""
 
+    retired = ("posts_per_second",)
+
     folder: OptionalPath = None
     """A folder of pictures that servers may choose as a source; empty means none."""
     lead: Annotated[int, Field(ge=0, le=24)] = 12
@@ -234,8 +258,6 @@ class Daily(Section):
     """Hours after its time that a missed daily dream is still posted."""
     remember_days: Annotated[int, Field(ge=0, le=3650)] = 60
     """Days before a picture may be dreamt again while others are left."""
-    posts_per_second: Annotated[int, Field(ge=1, le=50)] = 40
-    """The most daily dreams that this process posts in a second; Discord allows a bot 50 requests in all."""
 
 
 class Privacy(Section):
@@ -310,7 +332,11 @@ class Config(BaseSettings):
     def folder(self) -> Path:
         """The data folder, made if it is not there."""
         folder = self.data or platformdirs.user_data_path("dreambot", appauthor=False)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"{folder} cannot be made: {error.strerror}; set it, or DREAMBOT_DATA, to another folder"
+            raise ConfigError(Problem("data folder", "", "data", what)) from None
         return folder
 
     @property

@@ -1,7 +1,8 @@
 """DeepDream as a library.
 
     from dream import dream
-    result = dream(open("cat.jpg", "rb").read(), "block8+block11 octaves=5")
+    result = dream("cat.jpg", "block8+block11 octaves=5")
+    result.pixels   # (height, width, 3), float32 in [0, 1]
 
 Modules are imported when they are first used: `dream.recipe` alone never loads TensorFlow.
 """

@@ -7,29 +7,35 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
-from importlib.metadata import version
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import dask
-from distributed import Nanny, Scheduler, rpc
+from dask.utils import parse_timedelta
+from distributed import Nanny, Scheduler, Status, rpc
 from distributed.security import Security
+from distributed.worker_memory import parse_memory_limit
 
 from dream.backbone.fetching import fetched_in_background
+from dream.environment import forget_secrets
 from dream.render import warm
+from dream.wire import WIRE_FORMAT
 from dream.worker import Dreaming
 
 log = logging.getLogger(__name__)
-
-ENGINE = version("dreambot")
-"""What must be equal on all machines of a farm: they send each other Python objects."""
 
 PATIENCE = 15.0
 """Seconds that a cancelled dream may go on before its worker is restarted."""
 
 ABSENCE = 120.0
 """Seconds that a cluster goes on dreaming for a bot that has gone, in case it comes back."""
+
+WORKER_BYTES = 1_000_000_000
+"""Memory that a worker needs, at least: TensorFlow, the default network and a dream of 512 pixels."""
 
 dask.config.set(
     {
@@ -55,26 +61,31 @@ dask.config.set(
 
 
 logging.getLogger("distributed").setLevel(logging.ERROR)
+logging.getLogger("distributed.nanny").setLevel(logging.CRITICAL)  # what it says is told in one line here
 
 
-class EngineMismatch(Exception):  # noqa: N818
-    """A scheduler of another Dreambot version. Its text is one sentence for the operator."""
+class ClusterError(Exception):
+    """A scheduler that cannot be worked with until somebody acts; the text is a sentence for the operator."""
 
 
 class DreamScheduler(Scheduler):  # type: ignore[misc]
     """Dask's scheduler with two habits: dreams wait here, and they outlive their bot for a while."""
 
-    def __init__(self, *, host: str | None, port: int, absence: float = ABSENCE) -> None:
-        protocol = "tls" if Security().require_encryption else "tcp"
+    def __init__(self, *, host: str, port: int, security: Security, absence: float = ABSENCE) -> None:
         super().__init__(
-            protocol=protocol, host=host, port=port, dashboard=False, dashboard_address="127.0.0.1:0"
+            protocol="tls" if security.require_encryption else "tcp",
+            host=host,
+            port=port,
+            security=security,
+            dashboard=False,
+            dashboard_address="127.0.0.1:0",
         )
         self._absence = absence
 
     def identity(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """What anybody who asks is told of this scheduler; the version too."""
+        """What anybody who asks is told of this scheduler; the wire format too."""
         identity: dict[str, Any] = super().identity(*args, **options)
-        return identity | {"dreambot": ENGINE}
+        return identity | {"dreambot": WIRE_FORMAT}
 
     def is_rootish(self, ts: Any) -> bool:
         """Every dream waits in the scheduler until a worker is free.
@@ -98,14 +109,31 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
         del self.clients[holder]
 
 
-async def check_engine(address: str) -> None:
-    """Raise EngineMismatch where the scheduler at `address` belongs to another version of Dreambot."""
-    async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
-        theirs = (await scheduler.identity(n_workers=0)).get("dreambot", ENGINE)
-    if theirs != ENGINE:
-        raise EngineMismatch(
-            f"The scheduler at {address} runs Dreambot {theirs} and this is {ENGINE}: "
-            "install the same version on both."
+async def check_scheduler(address: str, security: Security) -> None:
+    """Make sure that dreams can be sent to the scheduler at `address`.
+
+    Raises OSError where none answers within Dask's `comm.timeouts.connect`, and ClusterError where it speaks
+    another version's wire format, is no scheduler at all, or needs TLS that is not set up here.
+    """
+    patience = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    try:
+        async with asyncio.timeout(patience):
+            async with rpc(address, connection_args=security.get_connection_args("client")) as scheduler:
+                theirs = (await scheduler.identity(n_workers=0)).get("dreambot", WIRE_FORMAT)
+    except TypeError as error:
+        if security.get_connection_args("client").get("ssl_context"):
+            raise
+        raise ClusterError(
+            f"The scheduler at {address} speaks TLS, which is not set up here: see docs/scale.md"
+        ) from error
+    except (MemoryError, ValueError) as error:  # its first bytes as a number of frames
+        raise ClusterError(
+            f"What answers at {address} is no Dask scheduler (farm.scheduler): the port is another service's."
+        ) from error
+    if theirs != WIRE_FORMAT:
+        raise ClusterError(
+            f"The scheduler at {address} sends dreams in another version's format ({theirs} there, "
+            f"{WIRE_FORMAT} here): install the same version of Dreambot on both."
         )
 
 
@@ -136,63 +164,137 @@ def worker_environments(workers: int, threads: int) -> list[dict[str, str]]:
     return [environment | {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]} for i in range(workers)]
 
 
+def memory_limit_of(setting: str, workers: int) -> int:
+    """How many bytes each of `workers` may take by the setting `farm.memory_limit`; 0 means no limit."""
+    limit = 0.9 / workers if setting == "auto" else setting
+    return parse_memory_limit(limit, 1, logger=log) or 0
+
+
+def too_little_memory(setting: str, workers: int) -> str | None:
+    """What is wrong with the memory that each worker gets, if it is less than a worker needs."""
+    limit = memory_limit_of(setting, workers)
+    if not 0 < limit < WORKER_BYTES:
+        return None
+    advice = "give this machine more memory" if setting == "auto" else "raise farm.memory_limit"
+    if setting == "auto" and workers > 1:
+        advice = "set farm.workers lower"
+    return (
+        f"A worker needs {WORKER_BYTES / 1e6:.0f} MB of memory and may take {limit / 1e6:.0f} MB "
+        f"(farm.memory_limit is {setting}): {advice}."
+    )
+
+
+class DreamNanny(Nanny):  # type: ignore[misc]
+    """A nanny that tells why its worker ended, and waits twice as long each time one lived but briefly."""
+
+    def __init__(self, *args: Any, tell: Callable[[str], None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._tell = tell
+        self._up_since: float | None = None
+        self._pause = 0.0
+
+    async def instantiate(self) -> Status:
+        """Start a worker."""
+        self._up_since = None
+        status = await super().instantiate()
+        self._up_since = time.monotonic()
+        return status
+
+    async def _on_worker_exit(self, exitcode: int) -> None:
+        if self.status is Status.running:
+            briefly = self._up_since is None or time.monotonic() - self._up_since < 1
+            self._pause = min(max(0.1, 2 * self._pause), 60) if briefly else 0.0
+            self._tell(f"A worker ended ({self._cause(exitcode)}); another starts in {self._pause:g} s.")
+            await asyncio.sleep(self._pause)
+        await super()._on_worker_exit(exitcode)
+
+    def _cause(self, exitcode: int) -> str:
+        limit = self.memory_manager.memory_limit
+        if exitcode == -signal.SIGTERM and limit:
+            return f"over its memory limit of {limit / 1e6:.0f} MB, farm.memory_limit"
+        return signal.Signals(-exitcode).name if exitcode < 0 else f"exit status {exitcode}"
+
+
 async def keep_worker(
     address: str,
     environment: dict[str, str],
     *,
+    security: Security,
     warm: Callable[[], None],
-    memory_limit: str | float,
+    memory_limit: int,
     patience: float,
     host: str | None = None,
+    tell: Callable[[str], None] = log.warning,
 ) -> None:
     """Keep one worker process alive at the scheduler `address` until cancelled.
 
     Its nanny restarts it when it dies; this starts over when the nanny gives up, as it does when the worker
-    dies while starting or when the scheduler goes away. Raises EngineMismatch.
+    dies while starting or when the scheduler goes away. `tell` hears one line each time. Raises ClusterError.
     """
+    pause = 1.0
     while True:
         try:
-            await check_engine(address)
-            nanny = Nanny(
+            await check_scheduler(address, security)
+            nanny = DreamNanny(
                 address,
                 nthreads=1,
                 memory_limit=memory_limit,
                 host=host,
                 env=environment,
-                silence_logs=logging.ERROR,
+                security=security,
+                silence_logs=logging.CRITICAL,
                 dashboard=False,
                 plugins=(Dreaming(warm, patience),),
+                tell=tell,
             )
         except OSError as error:
-            log.warning("No scheduler answers at %s (%s); trying again.", address, error)
-            await asyncio.sleep(2)
+            tell(f"No scheduler answers at {address} ({_line(error)}); trying again in {pause:g} s.")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 30)
             continue
         try:
             await nanny
+            pause = 1.0
             await nanny.finished()
-            log.warning("The worker at %s ended; starting another.", address)
+            tell(f"The worker at {address} ended; starting another.")
         except Exception as error:
-            log.warning("A worker did not start (%s); trying again.", error)
+            tell(f"A worker did not start ({_line(error.__cause__ or error)}); trying again in {pause:g} s.")
         finally:
             await _end(nanny)
-        await asyncio.sleep(1)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 60)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 async def _end(nanny: Nanny) -> None:
     """Close `nanny` at once, whatever its worker is doing."""
     nanny.close_gracefully()
-    if nanny.process and nanny.process.process:
-        await nanny.process.process.kill()
-    await nanny.close()
+    try:
+        async with asyncio.timeout(10):
+            if (worker := nanny.process) and worker.process:
+                await worker.process.kill()
+                await worker.stopped.wait()  # a nanny whose worker is still starting cannot be closed
+            await nanny.close()
+    except Exception as error:
+        log.warning("A nanny did not close (%s).", _line(error))
 
 
 @asynccontextmanager
 async def crew(
     address: str, *, workers: int, threads: int, memory_limit: str, **options: Any
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Keep this machine's workers alive within the block; yields one task for each."""
+    """Keep this machine's workers alive within the block; yields one task for each.
+
+    This process forgets its secrets, as whatever stands in its environment would be in its workers' too.
+    """
+    forget_secrets()
+    # Python's resource tracker outlives a process that is killed, and warns of what that process left.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     environments = await asyncio.to_thread(worker_environments, workers, threads)
-    limit = 0.9 / len(environments) if memory_limit == "auto" else memory_limit
+    limit = memory_limit_of(memory_limit, len(environments))
     tasks = [
         asyncio.create_task(keep_worker(address, environment, memory_limit=limit, **options))
         for environment in environments
@@ -206,13 +308,17 @@ async def crew(
 
 
 @asynccontextmanager
-async def local(**options: Any) -> AsyncIterator[tuple[str, int]]:
-    """A scheduler and workers that only this machine can reach; yields the address and how many workers."""
+async def local(**options: Any) -> AsyncIterator[tuple[str, Security, int]]:
+    """A scheduler and workers that only this process can use; yields address, keys, and how many workers.
+
+    They listen on loopback, and speak TLS with keys that are made here and kept in memory.
+    """
+    security = await asyncio.to_thread(Security.temporary)
     async with (
-        DreamScheduler(host="127.0.0.1", port=0) as scheduler,
-        crew(scheduler.address, host="127.0.0.1", **options) as tasks,
+        DreamScheduler(host="127.0.0.1", port=0, security=security) as scheduler,
+        crew(scheduler.address, host="127.0.0.1", security=security, **options) as tasks,
     ):
-        yield scheduler.address, len(tasks)
+        yield scheduler.address, security, len(tasks)
 
 
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
@@ -222,19 +328,34 @@ def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
     return ("The cluster's scheduler is a plain Dask one: start it with `dreambot scheduler`.",)
 
 
-def run_scheduler(host: str = "", port: int = 8786, absence: float = ABSENCE) -> int:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run_scheduler(
+    host: str = "127.0.0.1", port: int = 8786, *, insecure: bool = False, absence: float = ABSENCE
+) -> int:
     """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
-    Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption.
+    Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption; without
+    TLS it serves other machines only if `insecure`.
     """
+    security = Security()
+    if not (security.require_encryption or insecure or is_loopback(host)):
+        print(
+            f"Without TLS whoever reaches {host}:{port} can run programs on the whole cluster: set TLS up "
+            "(docs/scale.md), or say --insecure in a network that is yours alone.",
+            file=sys.stderr,
+        )
+        return 2
 
     async def serve() -> None:
-        async with DreamScheduler(host=host or None, port=port, absence=absence) as scheduler:
-            print(f"Dreambot {ENGINE}: scheduler at {scheduler.address}", flush=True)
-            if not scheduler.security.require_encryption and host != "127.0.0.1":
-                print(
-                    "Whoever reaches this port can run programs on the cluster: keep it in a private network."
-                )
+        async with DreamScheduler(host=host, port=port, security=security, absence=absence) as scheduler:
+            print(f"Dreambot {WIRE_FORMAT}: scheduler at {scheduler.address}", flush=True)
             await asyncio.Event().wait()
 
     return _run(serve())
@@ -253,7 +374,13 @@ def run_workers(
 
     With `fetch` InceptionV3's weights are fetched meanwhile, where they are missing.
     """
-    options: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit, "patience": PATIENCE}
+    options: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory_limit,
+        "patience": PATIENCE,
+        "security": Security(),
+        "host": "127.0.0.1" if is_loopback(urlsplit(address).hostname or "") else None,
+    }
 
     async def serve() -> None:
         async with (
@@ -276,10 +403,14 @@ def _run(serve: Coroutine[Any, Any, None]) -> int:
             await task
         except asyncio.CancelledError:
             return 0
-        except EngineMismatch as error:
+        except ClusterError as error:
             print(error, file=sys.stderr)
-        except RuntimeError as error:  # what Dask makes of a failed start, such as a port that is taken
-            print(error.__cause__ or error, file=sys.stderr)
+        except (
+            RuntimeError,
+            OSError,
+            TypeError,
+        ) as error:  # Dask's, of a port that is taken or TLS without keys
+            print(_line(error.__cause__ or error), file=sys.stderr)
         return 1
 
     return asyncio.run(main())

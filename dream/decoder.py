@@ -31,6 +31,9 @@ from PIL import (
 from dream.formats import MAX_SIDE, Limits, PictureError, Probe, format_of
 from dream.structure import Data, check, too_large, too_many_frames
 
+MAX_RECIPE = 2000
+"""The most characters that are read of a recipe in a file, as many as a recipe may have."""
+
 BAND_PIXELS = 2**22
 """A picture of more pixels is scaled down in bands of about so many."""
 
@@ -121,6 +124,11 @@ class Decoder:
             info, image = image.info, image.transpose(transposition)
             image.info = info
         return (image, deep) if deep else (_srgb(image), "RGB")
+
+    def recipe(self) -> str | None:
+        """The recipe that `dream.picture.encode` wrote into the file, or None."""
+        text = self._image.info.get("recipe") or self._image.getexif().get(ExifTags.Base.ImageDescription)
+        return text[:MAX_RECIPE] if isinstance(text, str) else None
 
     def _load(self) -> None:
         announced = self._image.size

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+WITHOUT_WORKERS = 30.0
+"""Seconds without a worker after which the operator is told."""
+
+WATCH_SECONDS = 2.0
+"""How often the workers are counted."""
+
+
 class FarmError(Exception):
     """A dream broke, or the farm itself. The text is one sentence."""
 
@@ -71,6 +78,8 @@ class Farm:
     ) -> None:
         self.capacity = 0
         """How many dreams the farm runs at once."""
+        self.trouble: str | None = None
+        """One sentence for the operator while no worker has been up for `WITHOUT_WORKERS` seconds."""
         self._cluster = scheduler
         self._local = {
             "workers": workers,
@@ -78,7 +87,9 @@ class Farm:
             "memory_limit": memory_limit,
             "patience": patience,
             "warm": warm,
+            "tell": self._worker_ended,
         }
+        self._last_end = ""
         self._render = render
         self._dreams: dict[str, _Dream] = {}
         self._client: Client
@@ -87,19 +98,20 @@ class Farm:
     async def start(self) -> None:
         """Start the scheduler and the workers, or join the cluster. Does not wait for workers to be warm.
 
-        Raises FarmError where no scheduler answers within Dask's `comm.timeouts.connect`, or one of another
-        version.
+        Raises FarmError where no scheduler answers within Dask's `comm.timeouts.connect`, or one that this
+        version cannot work with.
         """
         await asyncio.to_thread(import_module, "dream.cluster")
         from distributed import Client
+        from distributed.security import Security
 
         from dream import cluster
 
-        address = self._cluster
+        address, security = self._cluster, Security()
         if address:
             try:
-                await cluster.check_engine(address)
-            except cluster.EngineMismatch as error:
+                await cluster.check_scheduler(address, security)
+            except cluster.ClusterError as error:
                 raise FarmError(str(error)) from None
             except OSError:
                 raise FarmError(
@@ -108,14 +120,14 @@ class Farm:
                 ) from None
         else:
             local = cluster.local(**self._local)
-            address, self.capacity = await self._parts.enter_async_context(local)
+            address, security, self.capacity = await self._parts.enter_async_context(local)
         # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
-        client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8)
+        client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8, security=security)
         self._client = await self._parts.enter_async_context(client)
-        if not self.capacity:
+        if self._cluster:
             self.capacity = await self._count()
-            watching = asyncio.create_task(self._watch())
-            self._parts.callback(watching.cancel)
+        watching = asyncio.create_task(self._watch())
+        self._parts.callback(watching.cancel)
 
     async def close(self) -> None:
         """Stop what `start` started, dreams included; a cluster's workers stay."""
@@ -208,6 +220,8 @@ class Farm:
 
         workers = await self._count()
         warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
+        if self.trouble:
+            warnings += (self.trouble,)
         return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
     async def _some_worker(self) -> str:
@@ -240,13 +254,34 @@ class Farm:
         return sum((await self._client.nthreads()).values())
 
     async def _watch(self) -> None:
-        """Follow how many workers the cluster has."""
+        """Follow how many workers are up; say so when there have been none for long."""
+        absent = 0.0
         while True:
-            await asyncio.sleep(2)
+            await asyncio.sleep(WATCH_SECONDS)
             try:
-                self.capacity = await self._count()
+                workers = await self._count()
             except OSError:
-                self.capacity = 0
+                workers = 0
+            if self._cluster:
+                self.capacity = workers
+            # One that is up for a moment between two deaths counts little.
+            absent = max(0.0, absent - WITHOUT_WORKERS / 2) if workers else absent + WATCH_SECONDS
+            if absent >= WITHOUT_WORKERS and not self.trouble:
+                self.trouble = self._why_nobody_dreams()
+                log.error("%s", self.trouble)
+            elif not absent and self.trouble:
+                self.trouble = None
+                log.warning("A worker is up again.")
+
+    def _why_nobody_dreams(self) -> str:
+        told = f"No worker has been up for {WITHOUT_WORKERS:g} s, so that nothing is dreamt"
+        if self._cluster:
+            return f"{told}: start some with `dreambot worker {self._cluster}`."
+        return f"{told}; `dreambot doctor` may say why. {self._last_end}".strip()
+
+    def _worker_ended(self, line: str) -> None:
+        self._last_end = line
+        log.warning("%s", line)
 
     def _heard(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]

@@ -54,10 +54,10 @@ def load(
     with Quarantined(data, limits) as file:
         raw, (width, height), mode = file.pixels(within(file.probe))
         if mode == "RGB":
-            pixels = np.frombuffer(raw, np.uint8).reshape(height, width, 3).astype(np.float32)
+            pixels = np.fromfile(raw, np.uint8).reshape(height, width, 3).astype(np.float32)
             pixels /= 255
         else:
-            pixels = _grey(np.frombuffer(raw, np.float32).reshape(height, width), mode)
+            pixels = _grey(np.fromfile(raw, np.float32).reshape(height, width), mode)
         return pixels, file.probe
 
 
@@ -108,13 +108,13 @@ def encode(
 
 
 def recipe_in(data: bytes) -> str | None:
-    """The recipe that `encode` put into a picture, or None if it carries none."""
+    """The recipe that `encode` put into a picture, or None if it carries none or is no picture."""
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-            text = image.info.get("recipe") or image.getexif().get(ExifTags.Base.ImageDescription)
-    except OSError:
+        _check_length(data, DEFAULT_LIMITS)
+        with Quarantined(data, DEFAULT_LIMITS) as file:
+            return file.recipe()
+    except PictureError:
         return None
-    return text if isinstance(text, str) else None
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:

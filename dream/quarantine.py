@@ -1,18 +1,17 @@
 """Decoding pictures in processes of their own, where a hostile file costs little and learns nothing.
 
-A small server process is started at the first picture. It has Pillow loaded and nothing else: no environment,
-no files. For each picture it forks a process that gives up its rights before it reads the file: limits on CPU
-time, memory and output, and no new file descriptors, thus no files, programs or connections. What exceeds a
-limit is killed by the kernel, and the picture is refused.
+A small server process, `dream.decoder_process`, is started at the first picture. It has Pillow loaded, an
+empty environment and no open files. For each picture it forks a process, which limits its own CPU time,
+memory and output before it reads the file, and can open neither files nor connections. What exceeds a limit
+is killed by the kernel, and the picture is refused.
 
-The two sides talk over a socket pair in lines of JSON; the picture and its pixels are in shared memory.
+The two sides talk over a socket pair in lines of JSON; the file and its pixels are in shared memory.
 """
 
 import contextlib
 import json
 import logging
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -23,7 +22,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -48,21 +46,16 @@ class Quarantined:
         self._data, self._limits = data, limits
 
     def __enter__(self) -> Self:
-        self._resources = contextlib.ExitStack()
-        with self._resources:
-            source = self._resources.enter_context(_shared_memory("picture"))
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(_shared_memory("picture"))
             source.write(self._data)
             source.flush()
-            self._pixels = self._resources.enter_context(_shared_memory("pixels"))
-            ours, theirs = socket.socketpair()
-            self._resources.enter_context(ours)
-            with theirs:
-                _send(b"!", [theirs.fileno(), source.fileno(), self._pixels.fileno()])
-            ours.settimeout(DEADLINE)
-            self._lines = self._resources.enter_context(ours.makefile("rw", encoding="ascii"))
-            self._process = int(self._lines.readline() or 0)
-            self.probe = Probe(**self._ask(asdict(self._limits)))
-            self._resources = self._resources.pop_all()
+            self._pixels = stack.enter_context(_shared_memory("pixels"))
+            self._connection, self._process = _fork(source, self._pixels)
+            stack.enter_context(self._connection)
+            self._answers = stack.enter_context(self._connection.makefile(encoding="ascii"))
+            self.probe = Probe(**self._ask("open", asdict(self._limits)))
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(
@@ -72,23 +65,28 @@ class Quarantined:
 
     def verify(self) -> None:
         """Make sure that the whole picture can be decoded."""
-        self._ask({"verify": True})
+        self._ask("verify")
 
-    def pixels(self, within: tuple[int, int] | None) -> tuple[bytes | mmap, tuple[int, int], str]:
-        """The pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
+    def recipe(self) -> str | None:
+        """The recipe that the file carries, if it is a dream's."""
+        found: str | None = self._ask("recipe")["recipe"]
+        return found
+
+    def pixels(self, within: tuple[int, int] | None) -> tuple[BinaryIO, tuple[int, int], str]:
+        """A file of the pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
 
         They are three bytes each where the mode is "RGB", and otherwise one float32.
         """
-        answer = self._ask({"within": within})
+        answer = self._ask("decode", within)
         width, height = answer["size"]
-        return mmap(self._pixels.fileno(), 0, access=ACCESS_READ), (width, height), answer["mode"]
+        self._pixels.seek(0)
+        return self._pixels, (width, height), answer["mode"]
 
-    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, *question: Any) -> dict[str, Any]:
         """Send a line and return the answer. Raises PictureError if it is a refusal, or none comes."""
         try:
-            self._lines.write(json.dumps(question) + "\n")
-            self._lines.flush()
-            answer: dict[str, Any] = json.loads(self._lines.readline())
+            self._connection.sendall(json.dumps(question).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(self._answers.readline())
         except (OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 with contextlib.suppress(ProcessLookupError):
@@ -112,15 +110,28 @@ _lock = threading.Lock()
 _server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
-def _send(message: bytes, descriptors: list[int]) -> None:
-    """Hand file descriptors to the server, which is started again if it has ended."""
+def _fork(*files: BinaryIO) -> tuple[socket.socket, int]:
+    """Let the server fork a process that gets `files`: a connection to it, and its number.
+
+    A server that has ended is started again. Raises RuntimeError if it cannot be.
+    """
     global _server
-    with _lock:
-        try:
-            socket.send_fds(_running_server(), [message], descriptors)
-        except OSError:
-            _server = None
-            socket.send_fds(_running_server(), [message], descriptors)
+    for _ in range(3):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(DEADLINE)
+        with theirs, _lock:
+            server = _running_server()
+            with contextlib.suppress(OSError):
+                socket.send_fds(server, [b"!"], [theirs.fileno(), *(file.fileno() for file in files)])
+        with contextlib.suppress(OSError):
+            if number := ours.recv(4):
+                return ours, int.from_bytes(number, "big")
+        ours.close()
+        with _lock:
+            if _server and _server[1] is server:
+                server.close()
+                _server = None
+    raise RuntimeError("The process that decodes pictures does not start; what it printed says why.")
 
 
 def _running_server() -> socket.socket:
@@ -131,7 +142,7 @@ def _running_server() -> socket.socket:
         with theirs:
             packages = [Path(__file__).parent.parent, *(_location(name) for name in ("PIL", "pi_heif"))]
             paths = list(dict.fromkeys(map(str, packages)))
-            code = f"import sys; sys.path += {paths!r}; from dream.quarantine import serve; serve()"
+            code = f"import sys; sys.path += {paths!r}; from dream.decoder_process import serve; serve()"
             environment = {"MALLOC_ARENA_MAX": "1"}
             if libraries := os.environ.get("LD_LIBRARY_PATH"):
                 environment["LD_LIBRARY_PATH"] = libraries
@@ -163,85 +174,3 @@ def _shared_memory(name: str) -> Iterator[BinaryIO]:
     else:
         with tempfile.TemporaryFile() as temporary:
             yield temporary
-
-
-# The other side: what runs in the server and in the processes that it forks.
-
-
-def serve() -> None:
-    """Fork a process for every picture, until the connection on standard input is closed."""
-    from dream import decoder  # loaded once, before any fork  # noqa: F401
-
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
-    with socket.socket(fileno=0) as requests:
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(requests, 1, 3)
-            if not message:
-                os._exit(0)
-            if os.fork() == 0:
-                break
-            for descriptor in descriptors:
-                os.close(descriptor)
-    try:
-        _handle(*descriptors)
-    finally:
-        os._exit(1)
-
-
-def _handle(connection: int, source: int, target: int) -> None:
-    """Answer the questions about one picture."""
-    lines = socket.socket(fileno=connection).makefile("rw", encoding="ascii")
-    pixels = os.fdopen(target, "wb")
-    data = mmap(source, 0, access=ACCESS_READ)
-    _say(lines, os.getpid())
-    limits = Limits(**json.loads(lines.readline()))
-    _give_up_rights(limits)
-    try:
-        _answer(lines, data, limits, pixels)
-    except PictureError as error:
-        _say(lines, {"refusal": str(error)})
-    except MemoryError:
-        _say(lines, {"refusal": TOO_EXPENSIVE, "cause": "memory"})
-    except Exception as error:  # whatever Pillow raises for a file that it cannot decode
-        from dream.decoder import DAMAGED
-
-        _say(lines, {"refusal": DAMAGED, "cause": repr(error)[:500]})
-
-
-def _answer(lines: Any, data: mmap, limits: Limits, pixels: BinaryIO) -> None:
-    from dream.decoder import Decoder
-
-    decoder = Decoder(data, limits)
-    _say(lines, asdict(decoder.probe))
-    while line := lines.readline():
-        question = json.loads(line)
-        if "verify" in question:
-            decoder.verify()
-            _say(lines, {})
-            continue
-        within = question["within"]
-        image, mode = decoder.decode(within and tuple(within))
-        rows = max(1, 2**20 // image.width)
-        for top in range(0, image.height, rows):
-            pixels.write(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
-        pixels.flush()
-        _say(lines, {"size": image.size, "mode": mode})
-
-
-def _say(lines: Any, answer: object) -> None:
-    lines.write(json.dumps(answer) + "\n")
-    lines.flush()
-
-
-def _give_up_rights(limits: Limits) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)  # decoders' warnings
-    for what, most in (
-        (resource.RLIMIT_CPU, limits.seconds),
-        (resource.RLIMIT_DATA, limits.memory),
-        (resource.RLIMIT_AS, 2 * (limits.memory + limits.bytes)),
-        (resource.RLIMIT_FSIZE, 4 * limits.pixels),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 0),
-    ):
-        resource.setrlimit(what, (most, most))

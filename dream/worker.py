@@ -49,7 +49,11 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
         """Warm up; the worker registers with its scheduler after this."""
         self._worker = worker
         quarantine.start()  # before anything here lowers its priority, which it would inherit
-        await asyncio.to_thread(self._warm_at_low_priority)
+        try:
+            await asyncio.to_thread(self._warm_at_low_priority)
+        except Exception as error:
+            log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
+            raise
 
     def _warm_at_low_priority(self) -> None:
         lower_priority()

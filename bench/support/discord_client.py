@@ -50,7 +50,8 @@ class Wire:
 
     async def __aexit__(self, *_: object) -> None:
         await self.http.close()
-        self.process.kill()
+        if self.process.returncode is None:
+            self.process.kill()
         await self.process.wait()
 
     async def call(self, action: str, **body: Any) -> Json:

@@ -16,6 +16,8 @@ discord_client.py speaks:
     POST /control/press        message_id, author, custom_id -> {id}
     POST /control/delete       message_id; the author's own act, the bot hears of it
     POST /control/fail         method, path (a regular expression), status, code, times: calls that will fail
+    POST /control/event        text; sent to every session as it is
+    POST /control/drop         closes every session, none of which can be resumed
     GET  /control/messages     ?channel=dreams -> what a member sees there, oldest first; `edits` counts edits
     GET  /control/interaction  ?id= -> {acknowledged: seconds or null, type, answer, messages}
     GET  /control/state        {sessions, commands, identifies, requests}
@@ -329,7 +331,7 @@ class Discord:
         self.sessions[session.id] = session
         mine = [guild for guild in self.guilds if (int(guild) >> 22) % session.shard[1] == session.shard[0]]
         ready = {"v": 10, "user": self.bot, "session_id": session.id, "shard": list(session.shard)}
-        ready |= {"resume_gateway_url": self.address.replace("http", "ws") + "/gateway"}
+        ready |= {"resume_gateway_url": self.address.replace("http", "ws") + "/socket"}
         ready |= {"application": {"id": self.bot["id"], "flags": 1 << 18}}
         ready |= {"guilds": [{"id": guild, "unavailable": True} for guild in mine]}
         await session.send(0, ready, "READY")
@@ -448,7 +450,7 @@ class Discord:
     async def gateway_address(self, _: web.Request) -> Json:
         limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
         return {
-            "url": self.address.replace("http", "ws") + "/gateway",
+            "url": self.address.replace("http", "ws") + "/socket",
             "shards": 1,
             "session_start_limit": limit,
         }
@@ -699,6 +701,19 @@ class Discord:
         self.failures.append({"times": 1, "status": 500} | await request.json())
         return web.json_response({})
 
+    async def event(self, request: web.Request) -> web.Response:
+        text = (await request.json())["text"]
+        for session in self.sessions.values():
+            raw = text.encode()
+            await session.socket.send_bytes(session.compressor(raw) if session.compressor else raw)
+        return web.json_response({})
+
+    async def drop(self, _: web.Request) -> web.Response:
+        dropped, self.sessions = self.sessions, {}
+        for session in dropped.values():
+            await session.socket.close(code=1011)
+        return web.json_response({})
+
     async def read(self, request: web.Request) -> web.Response:
         channel = self.channel_named(request.query.get("channel", "dreams"))
         return web.json_response([message for _, message in sorted(self.messages[channel["id"]].items())])
@@ -740,10 +755,9 @@ class Discord:
             ("DELETE", hook + "/messages/{message}", self.original),
         ]:
             server.router.add_route(method, api + path, handler)
-        server.router.add_get("/gateway", self.gateway)
-        server.router.add_get("/gateway/", self.gateway)
+        server.router.add_get("/socket", self.gateway)
         server.router.add_get("/cdn/{path:.*}", self.cdn)
-        for action in (self.say, self.slash, self.press, self.delete, self.fail):
+        for action in (self.say, self.slash, self.press, self.delete, self.fail, self.event, self.drop):
             server.router.add_post(f"/control/{action.__name__}", action)
         server.router.add_get("/control/messages", self.read)
         server.router.add_get("/control/interaction", self.interaction)

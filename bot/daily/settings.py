@@ -50,7 +50,7 @@ class DailySettings:
             "switch": "on" if self.enabled else "off",
             "channel": f"<#{self.channel_id}>" if self.channel_id else None,
             "times": str(self.schedule),
-            "recipe": self.recipe or "walk",
+            "dreamt with": self.recipe or "walk",
             "thread": "on" if self.thread else "off",
             "sources": [*self.sources, *(f"<#{id}>" for id in self.source_channels)],
             "days of pictures": self.source_days,

@@ -5,8 +5,8 @@ sent or edited until they agree, however often Discord or the database fail mean
 where Discord says that it never can be. No worker and no limit is held for it.
 
 The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
-minutes with the first message; after that it is searched in the channel's history. Every later change is an
-edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
+minutes with the first message. Whoever tries again, in this process or a later one, first searches the
+channel's history for it. Every later change is an edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
 message, for the 15 minutes that Discord grants it.
 """
 
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 CHANNEL_PAUSE: Final = 2.0
 """Seconds between two progress edits in one channel: Discord allows five edits in five seconds."""
-NONCE_TRUSTED: Final = timedelta(minutes=1)
-"""Discord remembers a nonce for a few minutes; an older message of ours is searched."""
 EDITABLE: Final = timedelta(hours=1)
 """Discord allows but a few edits of a message that is older: they are kept for its last state."""
 POSITIONS_SHOWN: Final = 50
@@ -55,9 +53,8 @@ class JobMessages:
     Call `sweep` every few seconds: it finds rows that are not shown though nothing here works on them.
     """
 
-    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock, *, first_pause: float = 1.0) -> None:
+    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock) -> None:
         self._queue, self._jobs, self._rate, self._clock = queue, queue.jobs, rate, clock
-        self._first_pause = first_pause
         self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
         self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
@@ -108,7 +105,7 @@ class JobMessages:
             await active.wait()
             return await self._queue.get(job.id) or job
         tried: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
-        self._request(job.id, partial(self._settle, job.id, job, tried=tried))
+        self._request(job.id, partial(self._announce, job, tried))
         return await tried
 
     def changed(self, id: str, result: bytes | None = None) -> None:
@@ -177,57 +174,56 @@ class JobMessages:
             if id in self._again:
                 self._request(id, partial(self._settle, id, result=self._again.pop(id)))
 
-    async def _settle(
-        self,
-        id: str,
-        job: Job | None = None,
-        result: bytes | None = None,
-        tried: asyncio.Future[Job] | None = None,
-    ) -> None:
+    async def _announce(self, job: Job, tried: asyncio.Future[Job]) -> None:
+        """Send the message of a new job, and tell `tried` the job after the first attempt."""
+        try:
+            tried.set_result(await self._show(job.id, job, is_new=True) or job)
+        except Exception as error:
+            log.warning("job %s is not announced yet: %r", job.id, error)
+        finally:
+            if not tried.done():
+                tried.set_result(job)
+        await self._settle(job.id)
+
+    async def _settle(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show a job until its row says that its message shows it.
 
-        `job` and `result` are what the caller has just read; a second attempt reads them again. `tried` is
-        told the job after the first attempt.
+        `job` and `result` are what the caller has just read; a second attempt reads them again.
         """
-        asked = job
         try:
             async for attempt in attempts(
-                f"showing job {id}",
-                lambda error: is_passing(error) or is_outage(error),
-                first=self._first_pause,
+                f"showing job {id}", lambda error: is_passing(error) or is_outage(error)
             ):
                 with attempt:
-                    try:
-                        job = await self._show(id, job, result)
-                        if tried and not tried.done():
-                            tried.set_result(job or asked)  # type: ignore[arg-type]
-                    finally:
-                        job = result = None
-                        if tried and not tried.done():
-                            tried.set_result(asked)  # type: ignore[arg-type]
+                    given, job, result = (job, result), None, None
+                    await self._show(id, *given)
         except Exception:
             log.exception("job %s cannot be shown", id)
             with contextlib.suppress(Exception):
                 await self._queue.unreachable(id, UNEXPECTED)
 
-    async def _show(self, id: str, job: Job | None, result: bytes | None) -> Job | None:
+    async def _show(
+        self, id: str, job: Job | None = None, result: bytes | None = None, *, is_new: bool = False
+    ) -> Job | None:
         """Send or edit a job's message until it shows the row's state; returns the row as it then is.
 
-        Raises HTTPException, OSError or TimeoutError while Discord is in trouble, and what the database
-        raises while it is away.
+        A message that is not `is_new` may have been sent before. Raises HTTPException, OSError or
+        TimeoutError while Discord is in trouble, and what the database raises while it is away.
         """
         job = job or await self._jobs.for_display(id)
         while job is not None and job.needs_showing:
-            job = await self._advance(job, result)
-            result = None
+            job = await self._advance(job, result, is_new)
+            result, is_new = None, False
         if job is None or job.state.is_final:
             self._refs.pop(id, None)
         return job
 
-    async def _advance(self, job: Job, result: bytes | None) -> Job | None:
+    async def _advance(self, job: Job, result: bytes | None, is_new: bool) -> Job | None:
         """Send a job's message, or edit it to show how the job ended; returns the row as it then is."""
         try:
-            return await (self._edit_final(job, result) if self._ref(job) else self._send(job, result))
+            if self._ref(job):
+                return await self._edit_final(job, result)
+            return await self._send(job, result, is_new)
         except discord.HTTPException as error:
             if is_passing(error):
                 raise
@@ -240,11 +236,10 @@ class JobMessages:
         log.info("job %s cannot be shown: %s", job.id, reason)
         return await self._queue.unreachable(job.id, reason)
 
-    async def _send(self, job: Job, result: bytes | None) -> Job | None:
+    async def _send(self, job: Job, result: bytes | None, is_new: bool) -> Job | None:
         """Send the message of a job, or find the one that was sent and not recorded."""
         channel = await self._channel(job)
-        is_old = self._clock.now() - job.created_at > NONCE_TRUSTED
-        if is_old or job.state is State.CANCELLED:
+        if not is_new:
             after = job.created_at - timedelta(seconds=30)
             if found := await find_message(channel, lambda message: self._is_of(message, job), after):
                 return await self._jobs.message_sent(job.id, MessageRef(found.id, None), State.QUEUED)

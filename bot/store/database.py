@@ -5,16 +5,23 @@ import functools
 import inspect
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from urllib.parse import urlencode
 
 import sqlalchemy
 from sqlalchemy import BigInteger, Connection, DateTime, Dialect, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
@@ -29,11 +36,19 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+asyncpg",
 }
 DURABLE: Final = {"durable": True}
+_NOT_IN_DSN: Final = {"ssl", "prepared_statement_cache_size", "prepared_statement_name_func"}
+"""Options of a PostgreSQL URL that SQLAlchemy reads itself."""
+_LIBPQ_ALONE: Final = {"channel_binding", "connect_timeout", "gssencmode"}
+"""Options that hosters put in their URLs and asyncpg does not know; it does without them."""
 _MIGRATION_LOCK: Final = 0x647265616D  # "dream": PostgreSQL's advisory locks are numbers
 
 
 class StoreError(Exception):
     """The database cannot be used; the sentence tells an operator which setting to look at."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818
+    """The database cannot be used at this moment; it may be soon."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -114,26 +129,32 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_immediate)
         else:
-            self.engine = create_async_engine(
-                self.url, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True
-            )
+            self.url, options = _for_asyncpg(self.url)
+            self.engine = _postgres_engine(self.url, options)
         self._held: sqlite3.Connection | None = None
         self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
         )
 
     async def open(self) -> None:
-        """Bring the schema up to date; several processes may do so at once. Raises StoreError."""
+        """Bring the schema up to date; several processes may do so at once.
+
+        Raises StoreError, which is a StoreUnavailable where trying again may help.
+        """
         with self._explained():
-            if self.is_sqlite and self.url.database and self.url.database != ":memory:":
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            if file := self._file:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file.touch(mode=0o600)
+                if file.is_file():
+                    with suppress(PermissionError):  # somebody else's file that this user may write
+                        file.chmod(0o600)
             async with self.engine.begin() as connection:
                 await _migrate(connection)
 
     async def revisions(self) -> tuple[str | None, str]:
         """The schema's revision in the database, None in an empty one, and the newest. Raises StoreError."""
         newest = _revisions()[-1]
-        if self.is_sqlite and not Path(self.url.database or "").exists():  # noqa: ASYNC240
+        if self.is_sqlite and not (self._file and self._file.exists()):
             return None, newest
         with self._explained():
             async with self.engine.connect() as connection:
@@ -147,23 +168,35 @@ class Database:
                 assert raw.driver_connection is not None
                 await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    async def damage(self) -> str | None:
+        """What SQLite finds wrong with its file, None if it is sound. Reads all of it. Raises StoreError."""
+        if not self.is_sqlite:
+            return None
+        with self._explained():
+            async with self.engine.connect() as connection:
+                found: str | None = await connection.scalar(text("PRAGMA quick_check(1)"))
+        return None if found == "ok" else " ".join(str(found).split())
+
     def lock(self) -> None:
         """Keep other bot processes away from a SQLite file for as long as this one lives. Raises StoreError.
 
         PostgreSQL is shared by as many as like.
         """
-        if not self.is_sqlite or not self.url.database or self.url.database == ":memory:":
+        if not self._file:
             return
         # A lock on a file beside it, let go by the kernel however this process ends.
-        held = sqlite3.connect(f"{self.url.database}.held", timeout=0, check_same_thread=False)
-        try:
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            held.close()
-            raise StoreError(
-                f"store.url: another dreambot is using {self.url.database}; stop it first, or let several "
-                "share a PostgreSQL database"
-            ) from error
+        with self._explained():
+            held = sqlite3.connect(f"{self._file}.held", timeout=0, check_same_thread=False)
+            try:
+                held.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                held.close()
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                raise StoreError(
+                    f"store.url: another dreambot is using {self._file}; stop it first, or let several "
+                    "share a PostgreSQL database"
+                ) from error
         self._held = held
 
     async def close(self) -> None:
@@ -172,14 +205,49 @@ class Database:
         if self._held:
             self._held.close()
 
+    @property
+    def _file(self) -> Path | None:
+        """SQLite's file, if it is SQLite and in a file."""
+        named = self.is_sqlite and self.url.database and self.url.database != ":memory:"
+        return Path(self.url.database or "") if named else None
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, DBAPIError) as error:
+        except (OSError, sqlite3.Error, DBAPIError) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
             where = self.url.render_as_string(hide_password=True)
-            raise StoreError(f"store.url: the database {where} cannot be opened: {cause}") from error
+            kind = StoreUnavailable if _may_pass(cause, is_sqlite=self.is_sqlite) else StoreError
+            reason = " ".join(str(cause).split()) or type(cause).__name__
+            raise kind(f"store.url: the database {where} cannot be opened: {reason}") from error
+
+
+def _may_pass(error: BaseException | None, *, is_sqlite: bool) -> bool:
+    """Whether trying again later may help: nobody answers, or somebody who is busy, starts or stops."""
+    if is_sqlite:
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    state = getattr(error, "sqlstate", None) or ""
+    return isinstance(error, OSError) or state.startswith(("08", "57P")) or state == "53300"
+
+
+def _for_asyncpg(url: URL) -> tuple[URL, dict[str, Any]]:
+    """The URL, and what its options are to asyncpg: it reads libpq's (sslmode=…) from a DSN alone."""
+    options = {key: value for key, value in url.query.items() if key not in _NOT_IN_DSN}
+    url = url.difference_update_query(options)
+    wanted = {key: value for key, value in options.items() if key not in _LIBPQ_ALONE}
+    return url, {"dsn": f"postgresql://?{urlencode(wanted, doseq=True)}"} if wanted else {}
+
+
+def _postgres_engine(url: URL, options: dict[str, Any]) -> AsyncEngine:
+    try:
+        return create_async_engine(
+            url, connect_args=options, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True
+        )
+    except ImportError as error:
+        raise StoreError(
+            "store.url: PostgreSQL needs the driver asyncpg: pip install 'dreambot[postgres]'"
+        ) from error
 
 
 def _async_url(url: str) -> URL:

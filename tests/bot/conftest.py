@@ -89,7 +89,7 @@ class Talk:
     async def job(self) -> Job:
         """The job that the newest dream here belongs to."""
         for message in reversed(self.answers):
-            if job := await self.queue.ledger.of_message(message.id):
+            if job := await self.queue.jobs.of_message(message.id):
                 return job
         raise AssertionError(f"no dream was asked for: {[message.content for message in self.answers]}")
 
@@ -103,7 +103,7 @@ class Talk:
 
     async def in_line(self) -> list[str]:
         """The recipes that wait on this server."""
-        return [job.recipe for job in await self.queue.waiting(self.guild.id)]
+        return [job.recipe for job in await self.queue.of_guild(self.guild.id)]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -48,7 +48,7 @@ async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
     assert "`!dream`" in await talk.says(talk.alice, talk.bot.user.mention)
     await talk.says(talk.alice, f"{talk.bot.user.mention} layers")
     assert talk.answers[-1].embeds
-    await talk.bot.on_ready()  # after a connection was lost
+    await talk.bot.get_cog("Events").on_ready()  # after a connection was lost
     await talk.env.settle()
     assert len(talk.answers) == 2
 

@@ -146,6 +146,17 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, val
     assert said in str(caught.value)
 
 
+def test_a_key_of_an_earlier_version_is_noted_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "dreambot.toml"
+    file.write_text("[daily]\nposts_per_second = 20\ngrace = 3\n")
+    assert load_config(file).daily.grace == 3
+    assert "daily.posts_per_second is not used any more" in caplog.text
+    monkeypatch.setenv("DREAMBOT_DAILY__POSTS_PER_SECOND", "20")
+    assert load_config(file).daily.grace == 3
+
+
 def test_secrets_do_not_belong_in_the_file(tmp_path: Path) -> None:
     said = problem(
         tmp_path, "[discord]\ntoken = 's3cret'\n[store]\nurl = 'postgresql://me:hunter2@host/db'\n"

@@ -122,7 +122,7 @@ async def test_changes_are_in_the_settings_log(world: World) -> None:
         "daily **switch**: `off` → `on`",
         f"daily **channel**: not set → {world.dreams.mention}",
         "daily **times**: `09:00 UTC, daily` → `09:00, 21:00 Europe/Berlin, weekdays`",
-        "daily **recipe**: `walk` → `serpents`",
+        "daily **dreamt with**: `walk` → `serpents`",
         "daily **thread**: `off` → `on`",
         f"daily **sources**: `samples`, `sky` → `samples`, `sky`, {world.art.mention}",
         "daily **days of pictures**: `14` → `5`",

@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
+from bench.support.daily_days import Life
 from bench.support.discord_client import ROOT, Wire
 from bot.daily.posts import PostRepository
 from bot.store.daily import PostRow
 from bot.store.lease import DURATION
-from tests.support.daily_days import Life
 
 if TYPE_CHECKING:
     import simcord

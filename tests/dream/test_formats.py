@@ -1,9 +1,9 @@
 import io
 
 import pytest
-from config.loader import Picture
 from PIL import Image
 
+from config.schema import Picture
 from dream.formats import FORMATS, Limits, format_of, is_picture
 
 

@@ -24,7 +24,8 @@ from tests.dream import hostile
 def server() -> psutil.Process:
     """The process that forks one for every picture."""
     quarantine.start()
-    (found,) = (child for child in psutil.Process().children() if "serve()" in " ".join(child.cmdline()))
+    alive = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    (found,) = (child for child in alive if "decoder_process" in " ".join(child.cmdline()))
     return found
 
 

@@ -62,7 +62,7 @@ class World:
         self.open.push_async_callback(database.close)
         await database.open()
         self.queue = Queue(database, self.farm, self.clock, self.config)
-        self.messages = JobMessages(self.queue, RateLimit(), self.clock, first_pause=0.05)
+        self.messages = JobMessages(self.queue, RateLimit(), self.clock)
         self.queue.listener = self.messages
         self.catch_up = CatchUp(database, self.clock)
         self.open.push_async_callback(self.queue.close)
@@ -214,7 +214,6 @@ async def test_a_crash_before_the_status_message_was_remembered_makes_no_second_
     async with database.session() as session, session.begin():
         row = await session.get_one(Job, job.id)
         row.status_message_id, row.shown_state, row.recipe = None, None, QUICK
-        row.created_at = row.created_at.replace(year=row.created_at.year - 1)  # no nonce is that old
     await database.close()
     await world.start()
     assert (await world.ended(job)).state is State.DONE

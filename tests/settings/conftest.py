@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -30,17 +31,16 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class SimApp(App):
-    """The app without the schedule, on a farm that outlives it: tests say when an hour passes."""
+    """The app on a farm that outlives it; tests do what it else does periodically."""
 
     async def open(self) -> None:
-        await self.database.open()
-        await self.queue.open()
+        await self.open_store()
+        await self.open_queue()
 
     async def stop(self) -> None:
         """End as a process does."""
-        await self.daily.close()
-        await self.queue.close()
-        await self.database.close()
+        await self.job_messages.close()
+        await self._opened.aclose()
 
 
 class World:
@@ -87,14 +87,18 @@ class World:
     async def dream(
         self, who: simcord.MemberActor, text: str = "!sky", channel: simcord.ChannelHandle | None = None
     ) -> Job:
-        """Ask for a dream, let it be dreamt, and return its job."""
+        """Ask for a dream, let it be dreamt and shown, and return its job."""
         before = {job.id for job in await self.jobs(who)}
         answer = await self.say(who, text, channel)
         asked = [job.id for job in await self.jobs(who) if job.id not in before]
         assert asked, f"refused: {answer}"
-        done = await self.app.queue.finished(asked[0])
-        assert done is not None
-        return done
+        await self.app.queue.finished(asked[0])
+        async with asyncio.timeout(20):
+            while True:
+                done = await self.app.queue.get(asked[0])
+                if done and done.shown_state is done.state:
+                    return done
+                await asyncio.sleep(0.02)
 
     async def jobs(self, who: simcord.MemberActor) -> list[Job]:
         """Every job of a member."""

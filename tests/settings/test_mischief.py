@@ -85,7 +85,7 @@ async def test_to_be_forgotten_stops_a_dream_on_its_way_to_the_channel(world: Wo
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=3)  # Discord is in trouble
     await world.say(world.alice, "!sky")
     async with asyncio.timeout(20):
-        while (await world.jobs(world.alice))[0].state is not State.DELIVERING:  # noqa: ASYNC110
+        while (await world.jobs(world.alice))[0].state is not State.DONE:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     (status,) = [message for message in world.dreams.history() if message.author.bot]
     await world.say(world.alice, "!forget-me")

@@ -72,7 +72,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
             DreamRequest(recipe=Recipe.parse("block8"), source=coffee, kind="daily", guild_id=world.guild.id)
         )
         await app.queue.finished(daily.id)
-        await app.daily.store.take(
+        await app.daily.posts.take(
             world.guild.id, "2026-05-01 09:00", NOON, state="posted", job_id=daily.id, author_id=alice.id
         )
         await world.say(

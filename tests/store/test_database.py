@@ -1,37 +1,18 @@
 """The database opens, migrates itself, and keeps moments and rows as they were."""
 
 import asyncio
-import importlib
-import pkgutil
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from bot import store
-from bot.store import jobs
-from bot.store.database import Base, Database, StoreError
-
-# Every table there is: each module of the store declares its own.
-for module in pkgutil.iter_modules(store.__path__):
-    importlib.import_module(f"bot.store.{module.name}")
-
-
-async def test_tables_made_by_migrations_are_the_ones_the_code_declares(database: Database) -> None:
-    def columns(connection) -> dict[str, set[str]]:
-        inspector = inspect(connection)
-        return {
-            name: {c["name"] for c in inspector.get_columns(name)} for name in inspector.get_table_names()
-        }
-
-    async with database.engine.connect() as connection:
-        made = await connection.run_sync(columns)
-    declared = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
-    assert {name: made.get(name) for name in declared} == declared
+from bot.store import jobs, lease
+from bot.store.database import Database, StoreError
 
 
 async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -46,9 +27,9 @@ async def test_two_processes_may_open_a_new_database_at_once(database_url: str) 
 async def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
     noon_in_india = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     async with database.session() as session, session.begin():
-        session.add(jobs.Process(id="one", alive_until=noon_in_india))
+        session.add(lease.Process(id="one", alive_until=noon_in_india))
     async with database.session() as session, session.begin():
-        row = await session.get_one(jobs.Process, "one")
+        row = await session.get_one(lease.Process, "one")
     assert row.alive_until == noon_in_india
     assert row.alive_until.tzinfo is UTC
 
@@ -90,11 +71,48 @@ def test_an_up_to_date_database_opens_without_alembic(tmp_path: Path) -> None:
 
 def test_a_sqlite_file_is_held_by_one_process_until_it_dies(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/dreambot.db"
-    code = f"from bot.store.database import Database; Database({url!r}).hold(); print(1, flush=True); input()"
+    code = f"from bot.store.database import Database; Database({url!r}).lock(); print(1, flush=True); input()"
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdout and other.stdout.readline()
     with pytest.raises(StoreError, match="another dreambot"):
-        Database(url).hold()
+        Database(url).lock()
     other.kill()
     other.wait()
-    Database(url).hold()
+    Database(url).lock()
+
+
+@pytest.mark.parametrize("options", ["sslmode=prefer", "sslmode=disable&application_name=me", "ssl=prefer"])
+async def test_a_url_with_libpqs_options_opens(postgres_url: str, options: str) -> None:
+    database = Database(f"{postgres_url}?{options}&channel_binding=prefer")
+    await database.open()
+    await database.close()
+
+
+async def test_sslmode_is_heeded(postgres_url: str) -> None:
+    database = Database(f"{postgres_url}?sslmode=require")
+    with pytest.raises(StoreError, match="SSL"):
+        await database.open()
+
+
+async def test_damaged_pages_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "dreambot.db"
+    database = Database(f"sqlite:///{file}")
+    await database.open()
+    assert await database.damage() is None
+    await database.close()
+    with file.open("r+b") as pages:
+        pages.seek(3 * 4096)
+        pages.write(os.urandom(6 * 4096))
+    database = Database(f"sqlite:///{file}")
+    assert "Page 4" in str(await database.damage())
+    await database.close()
+
+
+async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "dreambot.db"
+    file.parent.mkdir(mode=0o700)
+    file.touch(mode=0o644)  # as earlier versions made it
+    database = Database(f"sqlite:///{file}")
+    await database.open()
+    assert {path.stat().st_mode & 0o777 for path in file.parent.iterdir()} == {0o600}
+    await database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy.engine import make_url
 
 from bench.support.discord_client import ROOT, Wire
 
@@ -161,3 +163,106 @@ async def test_importing_the_bot_loads_neither_tensorflow_nor_dask_nor_alembic()
     )
     printed, _ = await python.communicate()
     assert not {"tensorflow", "keras", "distributed", "dask", "alembic"} & {*printed.decode().split()}
+
+
+async def lines(bot: asyncio.subprocess.Process, wanted: str) -> list[str]:
+    """What it logs until a line with `wanted` in it."""
+    assert bot.stderr
+    heard: list[str] = []
+    async with asyncio.timeout(60):
+        while not heard or wanted not in heard[-1]:
+            heard.append((await bot.stderr.readline()).decode())
+    return heard
+
+
+async def answered(wire: Wire) -> None:
+    """It still hears and answers."""
+    before = len(await wire.answers())
+    await wire.say("!layers")
+    await wire.until(lambda answers: len(answers) > before)
+
+
+@pytest.mark.parametrize("text", ['{"op": 0, "s": 9, "t": "CHANNEL_CREATE", "d": {"id": "x"}}', "}{", "[]"])
+async def test_a_gateway_event_that_cannot_be_read_is_skipped(tmp_path: Path, text: str) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING) as bot:
+        await connected(wire)
+        await answered(wire)
+        await wire.call("event", text=text)
+        *before, line = await lines(bot, "Skipped a gateway event")
+        assert ("CHANNEL_CREATE" in line) == ("CHANNEL_CREATE" in text)
+        await answered(wire)
+        assert "Traceback" not in str(before)
+
+
+async def test_a_session_that_cannot_be_resumed_begins_anew_at_the_gateway_that_the_api_names(
+    tmp_path: Path,
+) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING):
+        await connected(wire)
+        await wire.call("drop")
+        await connected(wire)
+        await answered(wire)
+
+
+async def test_an_attempt_to_reconnect_is_one_line(tmp_path: Path) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING) as bot:
+        await connected(wire)
+        wire.process.kill()
+        *before, line = await lines(bot, "Attempting a reconnect")
+        assert "Connect call failed" in line
+        assert len(before) <= 1
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_text_commands_work_where_slash_commands_are_refused(tmp_path: Path, status: int) -> None:
+    async with Wire() as wire:
+        await wire.call("fail", method="PUT", path="/commands$", status=status)
+        async with running(wire, tmp_path, PRETENDING) as bot:
+            await connected(wire)
+            await answered(wire)
+            assert "text commands" in (await lines(bot, "slash commands"))[-1]
+
+
+async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
+    url = make_url(postgres_url)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    late = url.set(port=port).render_as_string(hide_password=False)
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(url.host, url.port)
+        await asyncio.gather(forward(reader, there[1]), forward(there[0], writer))
+
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late) as bot:
+        assert len(await lines(bot, "opening the database failed")) == 1
+        server = await asyncio.start_server(serve, "127.0.0.1", port)
+        await connected(wire)
+        await answered(wire)
+        server.close()
+
+
+async def test_what_belongs_to_the_operator_alone_stays_with_the_bot(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/data/dreambot.db"
+    async with (
+        Wire() as wire,
+        running(wire, tmp_path / "data", PRETENDING, DREAMBOT_STORE__URL=database) as bot,
+    ):
+        await connected(wire)
+        await answered(wire)
+        children = psutil.Process(bot.pid).children(recursive=True)
+        assert children
+        for child in children:
+            assert not {"DISCORD_TOKEN", "DREAMBOT_STORE__URL"} & set(child.environ())
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+        files = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+async def test_weights_that_are_not_here_are_mentioned(tmp_path: Path) -> None:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING, KERAS_HOME=str(tmp_path)) as bot:
+        assert "dreambot weights fetch" in (await lines(bot, "InceptionV3"))[-1]
