@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.problems import ConfigError, Problem
 from dream.backbone.catalog import NetworkName
+from dream.formats import DEFAULT_LIMITS
 
 log = logging.getLogger(__name__)
 
@@ -184,11 +185,11 @@ class Dream(Section):
 class Picture(Section):
     """Limits on pictures coming in, checked before anything is decoded."""
 
-    max_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
+    max_bytes: Annotated[int, Field(ge=1024)] = DEFAULT_LIMITS.bytes
     """The largest file, in bytes."""
-    max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
+    max_pixels: Annotated[int, Field(ge=4096)] = DEFAULT_LIMITS.pixels
     """The largest picture, in pixels: width times height."""
-    max_frames: Annotated[int, Field(ge=1)] = 1000
+    max_frames: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.frames
     """The most frames of an animated picture, of which the first is dreamt."""
 
 

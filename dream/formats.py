@@ -30,7 +30,7 @@ class Limits:
     bytes: int = 25_000_000
     pixels: int = 50_000_000
     frames: int = 1000
-    seconds: int = 2
+    seconds: int = 3
     memory: int = 280_000_000
 
 

@@ -143,6 +143,22 @@ def test_every_mode_is_brought_down_alike(mode):
     assert np.abs(small - reference).mean() < (0.06 if mode == "1" else 0.01)
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "I;16"])
+def test_a_very_large_picture_is_scaled_in_bands_without_a_seam(mode):
+    ramp = Image.linear_gradient("L").rotate(45).resize((3000, 2500), Image.Resampling.BICUBIC)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(ramp).astype(np.uint16) * 257)
+    else:
+        image = ramp.convert("RGB").convert(mode)
+    if mode == "RGBA":
+        image.putalpha(ramp)
+    found = decode(file(image, "PNG", compress_level=1), within=(700, 700))
+    flat = Image.new("RGB", image.size, "white")
+    flat.paste(ramp, mask=ramp if mode == "RGBA" else None)
+    expected = flat.resize((700, 583), Image.Resampling.LANCZOS)
+    assert np.abs(found - np.asarray(expected, np.float32) / 255).max() < 0.03
+
+
 def test_a_large_picture_is_brought_down_within_what_is_needed():
     data = file(halves((400, 300)), "JPEG", quality=95, subsampling=0)
     assert_upright(decode(data, within=(80, 60)))

@@ -48,6 +48,8 @@ def encoded(format: str, **options: object) -> bytes:
         (hostile.tiff((273, 4, 5_000_000, 8)), "more than 100000 strips"),
         (hostile.tiff((322, 4, 1, 65536), (323, 4, 1, 65536)), "65536 × 65536"),
         (hostile.tiff(*((40_000 + i, 3, 1, 0) for i in range(1000))), "more than 1000 tags"),
+        (hostile.webp(16_000, 16_000), "16000 × 16000"),
+        (hostile.webp(7000, 7000), "too much time or memory"),
         (hostile.heic_grid(64, 4096), "more than 100 megapixels in its tiles"),
         (hostile.heic_grid(2500, 64), "more than 2000"),
         (hostile.heic_grid(1, 60_000), "60000 × 60000"),
