@@ -1,13 +1,14 @@
 """What survives when bots, workers and the database fail: every dream asked for is answered exactly once.
 
     python -m bench.faults [--dreams 200] [--slash 40] [--kills 25] [--seconds 150] [--seed 0] [--json]
-                           [--restarts N | --full N --locks N | --bots N --database URL] [--logs FOLDER]
+                           [--restarts N [--down SECONDS] | --full N --locks N | --bots N --database URL]
+                           [--logs FOLDER]
 
 Members ask for dreams through the Discord stand-in while bot processes and their workers are killed with
 SIGKILL at random moments, `--kills` of each, and started again. `--restarts` restarts PostgreSQL besides, a
-private server; now and then it crashes. With SQLite, `--full` fills its disk for some seconds (a small tmpfs,
-which takes root), and `--locks` keeps its file locked for 40 s. Dreams only sleep; all else is the bot as it
-runs.
+private server, which crashes now and then and is away for `--down` seconds. With SQLite, `--full` fills its
+disk for some seconds (a small tmpfs, which takes root), and `--locks` keeps its file locked for 40 s. Dreams
+only sleep; all else is the bot as it runs.
 
 At the end every message that asked must have one answer, with one dream or with the reason why there is none;
 every job in the database must have ended, and be shown in exactly one message as what it ended as; a dream
@@ -82,7 +83,7 @@ class Bot:
 
     async def kill_worker(self) -> None:
         """Kill its worker, as soon as it has one."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while True:
                 with contextlib.suppress(psutil.Error):
                     for child in psutil.Process(self.process and self.process.pid).children(recursive=True):
@@ -346,6 +347,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=25, help="of bots, and as many of workers")
     parser.add_argument("--seconds", type=float, default=150, help="over which dreams are asked for")
     parser.add_argument("--restarts", type=int, default=0, help="of a private PostgreSQL server")
+    parser.add_argument("--down", type=float, default=0, help="seconds from its stop to its start")
     parser.add_argument("--full", type=int, default=0, help="how often SQLite's disk is full")
     parser.add_argument("--locks", type=int, default=0, help="how often SQLite's file is locked")
     parser.add_argument("--bots", type=int, default=1, help="bot processes; more than one need PostgreSQL")
@@ -359,7 +361,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         faulty_store(
-            Path(name), given.database, restarts=given.restarts, full=given.full, locks=given.locks
+            Path(name),
+            given.database,
+            restarts=given.restarts,
+            down=given.down,
+            full=given.full,
+            locks=given.locks,
         ) as store,
     ):
         logs = given.logs or Path(name)

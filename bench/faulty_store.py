@@ -104,7 +104,7 @@ class Store:
 
 @contextlib.contextmanager
 def faulty_store(
-    folder: Path, url: str, *, restarts: int = 0, full: int = 0, locks: int = 0
+    folder: Path, url: str, *, restarts: int = 0, down: float = 0.0, full: int = 0, locks: int = 0
 ) -> Iterator[Store]:
     """The database at `url`; without one a private PostgreSQL server if it is to be restarted, else SQLite.
 
@@ -117,7 +117,7 @@ def faulty_store(
             server = stack.enter_context(PostgresServer())
 
             def restart(chance: random.Random) -> None:
-                server.restart("immediate" if chance.random() < CRASHES else "fast")
+                server.restart("immediate" if chance.random() < CRASHES else "fast", down)
 
             yield Store(server.create_database(), [("restarts of the database", restart)] * restarts)
         else:

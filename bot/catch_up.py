@@ -63,14 +63,21 @@ class CatchUp:
 
     async def unanswered(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
         """The messages that nobody answered, with their authors' roles, to be read as if they came now."""
-        for channel_id in await self._answered.channels(self._clock.now() - USED_WITHIN, CHANNELS):
+        async for attempt in attempts("catching up", is_outage):
+            with attempt:
+                channels = await self._answered.channels(self._clock.now() - USED_WITHIN, CHANNELS)
+        for channel_id in channels:
             channel = bot.get_channel(channel_id)
             if isinstance(channel, discord.abc.Messageable):
                 try:
-                    for message in await self._of_channel(bot, channel, channel_id):
-                        yield message
-                except Exception as error:  # one odd message must not keep others from being read
+                    async for attempt in attempts(f"catching up channel {channel_id}", is_outage):
+                        with attempt:
+                            messages = await self._of_channel(bot, channel, channel_id)
+                except Exception as error:  # one odd channel must not keep others from being read
                     log.warning("channel %s cannot be caught up: %r", channel_id, error)
+                    continue
+                for message in messages:
+                    yield message
 
     async def forget_guild(self, guild_id: int) -> None:
         """Forget where the bot was used on a server."""

@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.backoff import attempts
 from bot.catch_up import CatchUp
 from bot.clock import Clock
 from bot.moderation import Moderation
@@ -17,6 +18,7 @@ from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.database import Database
+from bot.store.outage import is_outage
 from config.presets import Preset
 from config.schema import Config
 from dream.farm import Farm
@@ -113,10 +115,12 @@ class DreamBot(commands.AutoShardedBot):
         return context.clean_prefix if self.intents.message_content else "/"
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Answer a command, and remember that it was answered."""
+        """Answer a command, and remember that it was answered; while the database is away, later."""
         if message.author.bot:
             return
-        context = await self.get_context(message)
+        async for attempt in attempts(f"reading message {message.id}", is_outage):
+            with attempt:
+                context = await self.get_context(message)
         if context.prefix is not None:
             async with self.catch_up.handling(message):
                 await self.invoke(context)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
@@ -33,9 +34,7 @@ class PostgresServer:
         if self._user:
             os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
         self._run("initdb", "-D", self._data, "-U", "dreambot", "-A", "trust", "-N")
-        port = self._address.partition(":")[2]
-        settings = f"-p {port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        self._control("-o", settings, "start")
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,9 +47,11 @@ class PostgresServer:
         self._run("psql", "-q", self._url("postgres"), "-c", f"CREATE DATABASE {name}")
         return self._url(name)
 
-    def restart(self, mode: str = "fast") -> None:
-        """Restart it: "fast" ends every connection, "immediate" is a crash."""
-        self._control("-m", mode, "restart")
+    def restart(self, mode: str = "fast", down: float = 0.0) -> None:
+        """Stop it, ending every connection ("fast") or by a crash ("immediate"); start it `down` s later."""
+        self._control("-m", mode, "stop")
+        time.sleep(down)
+        self._start()
 
     @property
     def _data(self) -> Path:
@@ -58,6 +59,11 @@ class PostgresServer:
 
     def _url(self, database: str) -> str:
         return f"postgresql://dreambot@{self._address}/{database}"
+
+    def _start(self) -> None:
+        port = self._address.partition(":")[2]
+        settings = f"-p {port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        self._control("-o", settings, "start")
 
     def _control(self, *arguments: str) -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-l", self._folder / "log", *arguments)

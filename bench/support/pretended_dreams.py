@@ -21,7 +21,7 @@ def warm() -> None:
 
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
-    """Sleep for each of the recipe's steps, one if it says none; the result begins as the source does."""
+    """Sleep for each step that the recipe asks for, if it does; the result is "dreamt" and the source."""
     recipe = work.recipe
     if recipe.steps == KILLS_ITS_WORKER:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -29,7 +29,7 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         raise ZeroDivisionError("broken")
     if recipe.steps == IS_NO_PICTURE:
         raise PictureError("That file is no picture; please attach a JPEG or PNG.")
-    steps = recipe.steps or 1
+    steps = recipe.steps or 0
     for step in range(steps):
         if cancelled():
             raise Cancelled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord.ext import commands
 
+from bot.backoff import attempts
 from bot.daily.sources import SUFFIXES, Source
+from bot.store.outage import is_outage
 
 if TYPE_CHECKING:
     from bot.daily.service import Daily
@@ -95,20 +97,28 @@ class WithdrawnPictures(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """A message is deleted."""
-        await self._daily.source_deleted([event.message_id])
+        await self._withdraw([event.message_id])
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Many are."""
-        await self._daily.source_deleted(event.message_ids)
+        await self._withdraw(event.message_ids)
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
         """A picture is taken out of its message, or hidden."""
-        if event.message.edited_at is not None:
-            await self._daily.source_deleted([event.message_id], names_in(event.message))
+        if event.message.edited_at is not None and not event.message.author.bot:
+            await self._withdraw([event.message_id], names_in(event.message))
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Any of that may have happened while the bot was not connected."""
-        await self._daily.check_sources()
+        async for attempt in attempts("checking the sources of daily dreams", is_outage):
+            with attempt:
+                await self._daily.check_sources()
+
+    async def _withdraw(self, message_ids: Collection[int], left: Collection[str] = ()) -> None:
+        """Drop dreams of these messages' pictures, but for those `left`, once the database is there."""
+        async for attempt in attempts(f"withdrawing pictures of {len(message_ids)} messages", is_outage):
+            with attempt:
+                await self._daily.source_deleted(message_ids, left)

@@ -168,10 +168,15 @@ class Queue:
         return True
 
     async def message_deleted(self, message_id: int) -> None:
-        """Cancel the job that was asked for in this message or whose state it showed."""
-        job = await self.jobs.of_message(message_id)
-        if job is not None:
-            await self.cancel(job.id, "The message was deleted.")
+        """Cancel the job that was asked for in this message or whose state it showed.
+
+        While the database is away, this waits for it.
+        """
+        async for attempt in attempts(f"cancelling the job of message {message_id}", is_outage):
+            with attempt:
+                job = await self.jobs.of_message(message_id)
+                if job is not None:
+                    await self.cancel(job.id, "The message was deleted.")
 
     async def erase(self, id: str) -> None:
         """Stop and delete a job, with its source and result."""

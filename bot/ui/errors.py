@@ -11,9 +11,12 @@ from typing import Any
 import discord
 from discord import app_commands
 from discord.ext import commands
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import Refused
+from bot.queue.queue import DATABASE_AWAY
 from bot.settings.values import SettingError
+from bot.store.outage import is_outage
 from dream.farm import FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
@@ -98,6 +101,9 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
                 "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files and "
                 "Read Message History."
             )
+        case SQLAlchemyError() | ConnectionError() if is_outage(error):
+            log.warning("a command failed for now: %r", error)
+            return DATABASE_AWAY
         case _:
             number = secrets.token_hex(3)
             log.error("unforeseen error %s", number, exc_info=error)

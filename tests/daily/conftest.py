@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 import simcord
 
+from bench.support import pretended_dreams
 from bot.daily.sources import SAMPLES
 from config.schema import Config
 from dream.farm import Farm
-from tests.support import daily_dreams
 from tests.support.daily_world import SimApp, SimClock, World
 
 ROOT = str(Path(__file__).parents[2])
@@ -22,7 +22,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("P
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    farm = Farm(workers=1, render=daily_dreams.render, warm=daily_dreams.warm)
+    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
     await farm.probe(
         (SAMPLES / "chelsea.jpg").read_bytes()

@@ -29,6 +29,7 @@ from config.schema import Config
 from dream.farm import Farm
 from dream.picture import PictureError
 from dream.recipe import Recipe
+from tests.support.outage import outage
 
 CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
 QUICK, SLOW = "block8 steps=1", "block8 steps=100"
@@ -57,7 +58,7 @@ class World:
 
     async def start(self, *, attach: bool = True) -> None:
         """Start the queue as a new process would: from the database alone."""
-        database = Database(self.config.database_url)
+        database = self.database = Database(self.config.database_url)
         self.open.push_async_callback(database.close)
         await database.open()
         self.queue = Queue(database, self.farm, self.clock, self.config)
@@ -375,3 +376,19 @@ async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: 
                 if number:
                     raise asyncio.CancelledError
     assert [m.content async for m in world.catch_up.unanswered(world.env.bot)] == ["!help 1"]
+
+
+async def test_missed_commands_are_found_once_the_database_is_back(
+    world: World,
+) -> None:
+    async with world.catch_up.handling(await world.alice.send(world.channel, "!help")):
+        pass
+    await world.alice.send(world.channel, "!dream")
+
+    async def missed() -> list[str]:
+        return [message.content async for message in world.catch_up.unanswered(world.env.bot)]
+
+    with outage(world.database):
+        finding = asyncio.create_task(missed())
+        await asyncio.sleep(0.2)
+    assert await finding == ["!dream"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ import simcord
 from sqlalchemy import select
 
 import dream
+from bench.support import pretended_dreams
 from bot.app import App
 from bot.clock import MovedClock
 from bot.store.jobs import Job
@@ -23,9 +22,6 @@ from config.schema import Config, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
 
-HERE = str(Path(__file__).parent)
-sys.path.insert(0, HERE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
 PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -116,9 +112,7 @@ async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
     """A worker that has loaded what a first picture needs."""
-    import pretended
-
-    farm = Farm(workers=1, render=pretended.render, warm=pretended.warm)
+    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
     await farm.probe(PHOTO.read_bytes(), Limits())
     yield farm

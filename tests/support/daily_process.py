@@ -11,13 +11,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.support import pretended_dreams
 from bot.app import RECONCILE_SECONDS, App
 from bot.clock import MovedClock
 from bot.gateway import point_at
 from bot.periodic import Periodic
 from config.schema import Config, Store
 from dream.farm import Farm
-from tests.support import daily_dreams
 
 WAIT = 20
 
@@ -25,7 +25,7 @@ WAIT = 20
 async def main(api: str, database: str, folder: str) -> None:
     point_at(api)
     clock = MovedClock(datetime(2026, 3, 1, tzinfo=UTC))
-    farm = Farm(workers=1, render=daily_dreams.render, warm=daily_dreams.warm)
+    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
     app = App(Config(data=Path(folder), store=Store(url=database)), clock, farm)
     await app.open_store()
     await app.bot.login("wire")

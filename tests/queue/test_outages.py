@@ -1,0 +1,80 @@
+"""What members do while the database is away is not lost, and they are told what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import simcord
+
+from bench.support import pretended_dreams
+from bot.store.jobs import State
+from config.schema import Config
+from dream.farm import Farm
+from tests.support.daily_world import SimApp, SimClock, World
+from tests.support.outage import outage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def farm() -> AsyncIterator[Farm]:
+    farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
+    await farm.start()
+    yield farm
+    await farm.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(tmp_path: Path, farm: Farm) -> AsyncIterator[World]:
+    app = SimApp(Config(data=tmp_path), SimClock(), farm)
+    await app.open()
+    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
+    await env.start()
+    app.clock.env = env
+    yield World(app, env)
+    await app.stop()
+    await env.shutdown()
+
+
+async def answers(world: World, count: int) -> list[str]:
+    """What the bot has said in #dreams, once that is so many messages."""
+    async with asyncio.timeout(30):
+        while True:
+            said = [m.content for m in world.dreams.history() if m.author.id == world.app.bot.user.id]
+            if len(said) >= count:
+                return said
+            await asyncio.sleep(0.02)
+
+
+async def test_a_server_whose_settings_cannot_be_read_is_answered_later(world: World) -> None:
+    with outage(world.app.database):
+        asking = asyncio.create_task(world.alice.send(world.dreams, "!queue"))
+        await asyncio.sleep(0.2)
+    await asking
+    assert await answers(world, 1)
+
+
+async def test_who_asks_meanwhile_is_told_to_ask_again(world: World) -> None:
+    await world.alice.send(world.dreams, "!queue")
+    await answers(world, 1)
+    with outage(world.app.database):
+        asking = asyncio.create_task(world.alice.send(world.dreams, "!sky"))
+        assert (await answers(world, 2))[1].endswith("please ask again in a minute.")
+    await asking
+
+
+async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> None:
+    asked = await world.alice.send(world.dreams, "!sky steps=100")
+    await answers(world, 1)
+    [job] = await world.app.queue.jobs.unfinished()
+    with outage(world.app.database):
+        deleting = asyncio.create_task(world.alice.delete(asked))
+        await asyncio.sleep(0.2)
+    await deleting
+    ended = await world.app.queue.finished(job.id)
+    assert ended is not None
+    assert ended.state is State.CANCELLED
