@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, download, find_picture, first_picture, newest_picture
+from bot.asking import Found, ask, download, find_picture, newest_picture, picture_in, read_recipe
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, State
@@ -58,10 +58,11 @@ class Dreaming(commands.Cog, name="Dreams"):
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         if context.interaction:
             given = picture and Found(picture, context.author.id)
-            found = given or await newest_picture(context.channel, context.me.id)
+            found = given or await newest_picture(context)
         else:
-            found = await find_picture(context.message, context.me.id)
+            found = await find_picture(context)
         if found is None:
+            await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
             raise Refused(self._no_picture(context))
         await self._ask(context, recipe, found)
 
@@ -74,7 +75,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
         await interaction.response.defer(ephemeral=True)
-        found = first_picture(message)
+        found = await picture_in(message, self.bot)
         if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
         await self._ask(await commands.Context.from_interaction(interaction), "", found)
@@ -122,6 +123,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             source,
             message=None if context.interaction else context.message,
             interaction=context.interaction,
+            parent=found and found.parent,
             author_id=found and found.author_id,
             spoiler=found is not None and found.picture.is_spoiler(),
         )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import discord
 from discord.ext import commands
 
 from bot.backoff import attempts
-from bot.daily.sources import SUFFIXES, Source
+from bot.daily.sources import Source
 from bot.store.outage import is_outage
+from dream.formats import is_picture
 
 if TYPE_CHECKING:
     from bot.daily.service import Daily
@@ -76,11 +76,7 @@ def names_in(message: discord.Message) -> set[str]:
 
 def may_be_dreamt(attachment: discord.Attachment) -> bool:
     """Whether an attachment says that it is a picture, and is not hidden."""
-    kind = attachment.content_type or ""
-    is_picture = kind.startswith("image/") and "svg" not in kind
-    return (
-        is_picture or Path(attachment.filename).suffix.lower() in SUFFIXES
-    ) and not attachment.is_spoiler()
+    return is_picture(attachment.filename, attachment.content_type) and not attachment.is_spoiler()
 
 
 def picture_name(attachment: discord.Attachment) -> str:

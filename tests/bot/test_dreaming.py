@@ -63,11 +63,60 @@ async def test_the_newest_picture_is_found_but_not_the_bots_own(talk: Talk) -> N
     assert "120 × 80" in (await talk.dream()).content
 
 
-async def test_a_picture_long_past_is_not_found(talk: Talk) -> None:
+async def test_where_nobody_posted_a_picture_the_last_dream_is_dreamt_on(talk: Talk) -> None:
+    await talk.says(talk.alice, f"!sky {QUICK} size=96")
+    first = await talk.dream()
+    parent = await talk.job()
+    await talk.says(talk.alice, "!layers squeezenet")  # a picture of the bot's, but no dream
+    await talk.says(talk.bob, f"!dream {QUICK}")
+    await talk.dream()
+    job = await talk.job()
+    assert job.parent == parent.id
+    assert await talk.queue.source(job.id) == await first.attachments[0].read()
+
+
+async def test_a_reply_to_a_dream_dreams_on_it_as_its_source_s_authors(talk: Talk) -> None:
+    picture = await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
+    await talk.says(talk.alice, f"!dream {QUICK}", reply_to=picture)
+    first = await talk.dream()
+    await talk.says(talk.alice, f"!dream {QUICK}", reply_to=first)
+    await talk.dream()
+    assert (await talk.job()).author_id == talk.bob.id
+
+
+async def test_pictures_are_found_fifty_messages_back(talk: Talk) -> None:
     await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
-    for number in range(10):
+    for number in range(49):
         await talk.bob.send(talk.channel, f"that was {number} ago")
+    await talk.says(talk.alice, f"!dream {QUICK}")
+    await talk.shown((await talk.job()).id)
+    await talk.queue.erase((await talk.job()).id)
+    await talk.env.settle()
+    await talk.bob.send(talk.channel, "that was 50 ago")
+    await talk.bob.send(talk.channel, "that was 51 ago")
     assert "I see no picture here" in await talk.says(talk.alice, "!dream")
+
+
+async def test_a_file_that_is_no_picture_i_can_read_is_passed_over(talk: Talk) -> None:
+    await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
+    await talk.bob.send(talk.channel, "logo", attachments=[("logo.svg", b"<svg/>")])
+    await talk.says(talk.alice, f"!dream {QUICK}")
+    assert "Dreamt" in (await talk.dream()).content
+
+
+async def test_a_typo_is_told_before_the_missing_picture(talk: Talk) -> None:
+    assert "did you mean puppyslug" in await talk.says(talk.alice, "!dream pupyslug")
+    used = await talk.alice.slash(talk.channel, "dream", recipe="pupyslug")
+    assert "did you mean puppyslug" in whispered(used)
+
+
+async def test_the_past_is_no_source_for_whoever_may_not_read_it(talk: Talk) -> None:
+    no_past = discord.PermissionOverwrite(read_message_history=False)
+    channel = talk.guild.create_text_channel("no-past", overwrites={talk.guild.default_role: no_past})
+    await talk.admin.send(channel, "look", attachments=[talk.photo])
+    assert "I see no picture here" in whispered(await talk.alice.slash(channel, "dream", recipe=QUICK))
+    await talk.alice.send(channel, f"!dream {QUICK}")
+    assert "I see no picture here" in [*channel.history()][-1].content
 
 
 async def test_nothing_but_clouds(talk: Talk) -> None:
