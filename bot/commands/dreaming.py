@@ -13,8 +13,8 @@ from bot.asking import Found, ask, download, find_picture, newest_picture, pictu
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, State
-from bot.ui.errors import code, whisper
-from bot.ui.status import ordinal
+from bot.ui.errors import whisper
+from bot.ui.status import named, ordinal, when
 from dream.backbone.catalog import LAYERS
 from dream.recipe import OPTIONS
 
@@ -147,11 +147,10 @@ class Dreaming(commands.Cog, name="Dreams"):
             return "Nobody is waiting: your dream would start at once."
         lines = []
         for number, job in enumerate(waiting[:MOST_LINES], 1):
-            ready_at = self.bot.queue.ready_at(job.id)
-            when = f" · ready {discord.utils.format_dt(ready_at, 'R')}" if ready_at else ""
+            ready = when(self.bot.queue.ready_at(job.id), self.bot.clock.now())
             who = f" for <@{job.member_id}>" if job.member_id else ""
             where = "dreaming" if job.state is not State.QUEUED else ordinal(number)
-            lines.append(f"**{where}** {code(job.recipe)}{who}{when}")
+            lines.append(f"**{where}** {named(job.recipe, 60)}{who}{f' · {ready}' if ready else ''}")
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)

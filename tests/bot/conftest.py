@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +23,8 @@ from config.schema import Config
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every conversation run on the loop that the sandbox lives on."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        is_conversation = isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function)
+        if is_conversation and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

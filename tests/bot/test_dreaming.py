@@ -41,9 +41,11 @@ async def test_words_alone_take_the_channels_recipe(talk: Talk) -> None:
     assert "block8+block11 steps=1" in (await talk.dream()).content
 
 
-async def test_a_preset_is_as_good_as_a_recipe(talk: Talk) -> None:
+async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(talk: Talk) -> None:
     await talk.says(talk.alice, "!DREAM Puppyslug steps=1 octaves=1", talk.photo)
-    assert "SqueezeNet 1.1" in (await talk.dream()).content
+    dream = await talk.dream()
+    assert "SqueezeNet 1.1" in dream.content
+    assert "-# **Puppyslug** · `fire7 steps=1 octaves=1 seed=" in dream.content
 
 
 async def test_a_reply_dreams_on_the_picture_replied_to(talk: Talk) -> None:
@@ -111,8 +113,9 @@ async def test_a_typo_is_told_before_the_missing_picture(talk: Talk) -> None:
 
 
 async def test_the_past_is_no_source_for_whoever_may_not_read_it(talk: Talk) -> None:
-    no_past = discord.PermissionOverwrite(read_message_history=False)
-    channel = talk.guild.create_text_channel("no-past", overwrites={talk.guild.default_role: no_past})
+    reads, reads_not = (discord.PermissionOverwrite(read_message_history=may) for may in (True, False))
+    overwrites = {talk.guild.default_role: reads_not, talk.guild.me: reads}
+    channel = talk.guild.create_text_channel("no-past", overwrites=overwrites)
     await talk.admin.send(channel, "look", attachments=[talk.photo])
     assert "I see no picture here" in whispered(await talk.alice.slash(channel, "dream", recipe=QUICK))
     await talk.alice.send(channel, f"!dream {QUICK}")
@@ -250,6 +253,23 @@ async def test_the_line_is_seen_and_left(talk: Talk) -> None:
     assert await talk.says(talk.bob, "!cancel all") == "Cancelled."
 
 
+async def test_the_line_and_the_message_say_the_same_time(talk: Talk) -> None:
+    await talk.says(talk.bob, "!dream block8 steps=150 octaves=4 size=2048", talk.photo)
+    await talk.says(talk.alice, "!dream block4 steps=100", talk.photo)
+    job = await talk.job()
+    async with asyncio.timeout(30):  # until the sweep has shown both as they are now
+        while True:
+            line = await talk.says(talk.alice, "!queue")
+            (message,) = [one for one in talk.answers if one.id == job.status_message_id]
+            shown = re.search(r"ready [\w ]+(<t:\d+:t>)?", message.content)
+            if shown and f"{shown[0]}" in line:
+                break
+            await asyncio.sleep(0.2)
+    assert ":R>" not in line + "".join(message.content for message in talk.answers)
+    await talk.says(talk.bob, "!cancel")
+    await talk.says(talk.alice, "!cancel")
+
+
 async def test_progress_is_shown(talk: Talk) -> None:
     await talk.says(talk.alice, f"!dream {SLOW} size=600", talk.photo)
     seen = ""
@@ -258,5 +278,5 @@ async def test_progress_is_shown(talk: Talk) -> None:
             await asyncio.sleep(0.05)
             seen = talk.answers[-1].content
     assert len(re.findall("[▰▱]", seen)) == BAR
-    assert "size " in seen
+    assert re.search(r"pass \d of 3|100%", seen) and "size 1" not in seen
     await talk.presses(talk.alice, talk.answers[-1], "cancel")
