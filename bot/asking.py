@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -99,6 +100,10 @@ async def read_recipe(
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
     if isinstance(words, str):
+        if re.search(r"\bhttps?://", words):
+            raise Refused(
+                "I open no links; please attach the picture itself, or reply to a message that has it."
+            )
         recipe = effective.read(words, await bot.settings.presets(guild_id))
     else:
         recipe = effective.admit(words)

@@ -132,7 +132,7 @@ async def test_a_dream_of_inception_without_its_weights_says_who_stood_in(talk: 
     await talk.says(talk.alice, "!dream mixed5 steps=1 octaves=1", talk.photo)
     lines = (await talk.dream()).content.splitlines()
     (line,) = [line for line in lines if "InceptionV3" in line and "weights" in line]
-    assert "block9" in line and "mixed5" in line and "dreambot weights" in line
+    assert "block9" in line and "mixed5" in line and "whoever" not in line
 
 
 async def test_a_spoiler_stays_one_while_it_grows_and_ever_after(talk: Talk) -> None:
@@ -168,6 +168,10 @@ def sixty_megapixels() -> bytes:
         ("!dream", [], "please attach one"),
         ("!dream", [("notes.png", b"milk, eggs")], "no picture I can read"),
         ("!dream mixde5", ["photo"], "did you mean mixed5"),
+        ("!dream a red dragon", [], "can't dream of `a red dragon`"),
+        ("!dream foo", [], "can't dream of `foo`"),
+        ("!dream https://example.org/cat.jpg", [], "I open no links; please attach"),
+        ("!dream block8 steps 20", ["photo"], "write steps= and"),
         ("!dream steps=0", ["photo"], "a whole number from 1"),
         ("!dream block3+mixed5", ["photo"], "different networks"),
         ("!dream", [("nothing.png", b"")], "empty"),
@@ -207,7 +211,8 @@ async def test_a_slash_command_is_answered_by_a_message_that_outlives_it(talk: T
     used = await talk.alice.slash(talk.channel, "dream", recipe=QUICK, picture=talk.photo)
     assert used.ephemeral
     dream = await talk.dream()
-    assert dream.jump_url in whispered(used)
+    assert whispered(used) == ""
+    assert len(talk.answers) == 1
     assert f"for {talk.alice.mention}" in dream.content
     assert dream.attachments
 
@@ -235,11 +240,22 @@ async def test_a_message_has_an_entry_for_its_picture(talk: Talk) -> None:
         ("mixed", "mixed5"),
         ("block8+bl", "block8+block11"),
         ("block8 qual", "block8 quality="),
+        ("block8 quality=", "block8 quality=rich"),
+        ("block8 quality=ri", "block8 quality=rich"),
     ],
 )
 async def test_recipes_complete_themselves(talk: Talk, typed: str, offered: str) -> None:
     choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", typed)
     assert offered in [choice["value"] for choice in choices]
+
+
+async def test_presets_are_offered_first_and_what_is_not_here_says_so(talk: Talk) -> None:
+    choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "")
+    assert choices[0]["value"] in talk.bot.presets
+    choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "mixed")
+    assert choices and all("not here yet" in choice["name"] for choice in choices)
+    (choice,) = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "block8 steps=")
+    assert "from 1 to 200" in choice["name"]
 
 
 async def test_the_line_is_seen_and_left(talk: Talk) -> None:
@@ -248,9 +264,31 @@ async def test_the_line_is_seen_and_left(talk: Talk) -> None:
     await talk.says(talk.alice, "!dream block4 steps=100", talk.photo)
     line = await talk.says(talk.alice, "!queue")
     assert "block8" in line and "block4 steps=100" in line and talk.alice.mention in line
-    assert await talk.says(talk.alice, "!cancel") == "Cancelled."
+    assert await talk.says(talk.alice, "!cancel") == "Cancelled your dream of `block4 steps=100 seed=" + (
+        f"{line.split('block4 steps=100 seed=')[1].split('`')[0]}`."
+    )
     assert "no dream waiting" in await talk.says(talk.alice, "!cancel")
-    assert await talk.says(talk.bob, "!cancel all") == "Cancelled."
+    assert "Cancelled your dream of `block8" in await talk.says(talk.bob, "!cancel all")
+
+
+async def test_the_line_tells_nothing_of_channels_that_the_asker_cannot_see(talk: Talk) -> None:
+    hidden, shown = (discord.PermissionOverwrite(view_channel=may) for may in (False, True))
+    overwrites = {talk.guild.default_role: hidden, talk.guild.me: shown}
+    secret = talk.guild.create_text_channel("secret", overwrites=overwrites)
+    asked = await talk.admin.send(
+        secret, "!dream block7 steps=100 octaves=3 size=2048", attachments=[talk.photo]
+    )
+    for line in (
+        await talk.says(talk.alice, "!queue"),
+        await talk.says(talk.admin, "!queue"),  # the others read the answer, too
+        whispered(await talk.alice.slash(talk.channel, "queue")),
+    ):
+        assert "a dream elsewhere" in line and "block7" not in line and talk.admin.mention not in line
+    assert "block7" in whispered(await talk.admin.slash(talk.channel, "queue"))
+    await talk.admin.delete(asked)
+    async with asyncio.timeout(10):
+        while await talk.in_line():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_the_line_and_the_message_say_the_same_time(talk: Talk) -> None:
