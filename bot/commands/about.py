@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -135,11 +136,11 @@ class About(commands.Cog, name="Help"):
         """Answer somebody who only says the bot's name."""
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
-            prefix = await self._prefix(message.guild)
+            say = partial(_command, await self._prefix(message.guild))
             async with self.bot.catch_up.handling(message):
                 await message.reply(
-                    f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
-                    f"`{prefix}help` shows the rest.",
+                    f"Hello! Post a picture with {say('dream')} and I'll dream on it. "
+                    f"{say('help')} shows the rest.",
                     mention_author=False,
                 )
 
@@ -151,22 +152,24 @@ class About(commands.Cog, name="Help"):
 
     async def _page(self, context: commands.Context[DreamBot]) -> discord.Embed:
         p = self.bot.prefix_in(context)
+        say = partial(_command, p)
         embed = discord.Embed(
             title="How to dream",
-            description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. "
-            "Or just write it: I take the newest picture here.",
+            description=f"Post a picture and write **{say('dream')}**. Or reply with it to somebody's "
+            "picture. Or just write it: I take the newest picture here.",
             colour=COLOUR,
         )
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
+        first = next(iter(presets), "block9")
         embed.add_field(
             name="Choose what I see in it",
-            value=f"`{p}dream {next(iter(presets), 'block9')}` a preset\n"
-            f"`{p}dream block8+block11` layers of a network, see `{p}layers`\n"
-            f"`{p}dream fire7 quality=rich size=1024` with options",
+            value=f"{say(f'dream {first}')} a preset\n"
+            f"{say('dream block8+block11')} layers of a network, see {say('layers')}\n"
+            f"{say('dream fire7 quality=rich size=1024')} with options",
             inline=False,
         )
         embed.add_field(
-            name=f"Presets, told apart by `{p}presets`",
+            name=f"Presets, told apart by {say('presets')}",
             value=_fitting([f"`{name}`" for name in presets], between=" "),
             inline=False,
         )
@@ -174,11 +177,11 @@ class About(commands.Cog, name="Help"):
             f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
         ]
         embed.add_field(
-            name=f"Options, all of them by `{p}help options`", value=_fitting(options), inline=False
+            name=f"Options, all of them by {say('help options')}", value=_fitting(options), inline=False
         )
         rest = []
         for cog in self.bot.cogs.values():
-            names = [f"`{p}{command.name}`" for command in await self._usable(context, cog)]
+            names = [say(command.name) for command in await self._usable(context, cog)]
             if names:
                 rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
         embed.add_field(name="All commands", value=_fitting(rest), inline=False)
@@ -206,6 +209,7 @@ class About(commands.Cog, name="Help"):
 
     async def _one(self, context: commands.Context[DreamBot], name: str) -> discord.Embed:
         prefix = self.bot.prefix_in(context)
+        say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
             title, lines = TOPICS[name.lower()]
@@ -214,7 +218,7 @@ class About(commands.Cog, name="Help"):
         if command is None:
             raise Refused(
                 unknown_command(name, list(self.bot.all_commands), prefix)
-                or f"There is no command {code(prefix + name)}; {code(f'{prefix}help')} shows them all."
+                or f"There is no command {code(prefix + name)}; {say('help')} shows them all."
             )
         embed = discord.Embed(
             title=f"{prefix}{command.qualified_name} {command.signature}".strip(),
@@ -223,18 +227,23 @@ class About(commands.Cog, name="Help"):
         )
         if "recipe" in command.clean_params:
             more = (
-                f"`{prefix}help recipes` tells all that a recipe can say, `{prefix}help options` the options."
+                f"{say('help recipes')} tells all that a recipe can say, {say('help options')} the options."
             )
             embed.description = "\n".join([f"{embed.description}\n", "**Recipes**", *FIRST_RECIPES, "", more])
         if command.aliases:
-            embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
+            embed.add_field(name="Also", value=" ".join(map(say, command.aliases)))
         if isinstance(command, commands.Group):
             lines = [
-                f"`{f'{prefix}{sub.qualified_name} {sub.signature}'.strip()}` {sub.short_doc}"
+                f"{say(f'{sub.qualified_name} {sub.signature}'.strip())} {sub.short_doc}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
             embed.add_field(name="It has", value=_fitting(lines), inline=False)
         return embed
+
+
+def _command(prefix: str, words: str) -> str:
+    """A command as it is written here."""
+    return code(prefix + words, 200)
 
 
 def _networks(name: str) -> list[Network]:
