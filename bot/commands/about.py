@@ -212,8 +212,8 @@ class About(commands.Cog, name="Help"):
         say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
-            title, lines = TOPICS[name.lower()]
-            return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
+            title, topic = TOPICS[name.lower()]
+            return discord.Embed(title=title, description="\n".join(topic), colour=COLOUR)
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
@@ -250,8 +250,8 @@ def _networks(name: str) -> list[Network]:
     """The network of that name or with that layer; all without a name. Raises Refused."""
     if not name:
         return list(NETWORKS.values())
-    titles = {network.title.lower(): network for network in NETWORKS.values()}
-    found = {**NETWORKS, **titles, **LAYERS}.get(name)
+    by_name = {name: each for each in NETWORKS.values() for name in (each.name, each.title.lower())}
+    found = by_name.get(name) or LAYERS.get(name)
     if found is None:
         known = [*NETWORKS, *LAYERS]
         hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."
