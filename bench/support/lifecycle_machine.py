@@ -1,4 +1,4 @@
-"""A job's life as a state machine that hypothesis drives: anything may happen in any order, and anything may fail.
+"""A job's life as a state machine that hypothesis drives: anything may happen, in any order, and fail.
 
 The database and the simulated Discord are real and fail on demand; the farm's dreams end as the machine says.
 At the end every fault is over, and what was committed must have come right.

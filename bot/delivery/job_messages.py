@@ -6,8 +6,8 @@ where Discord says that it never can be. No worker and no limit is held for it.
 
 The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
 minutes with the first message. Whoever tries again, in this process or a later one, first searches the
-channel's history for it. Every later change is an edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
-message, for the 15 minutes that Discord grants it.
+channel's history for it. Every later change is an edit, so doing one twice changes nothing. Where the bot may
+not post, a slash command's own answer is the message, for the 15 minutes that Discord grants it.
 """
 
 import asyncio
