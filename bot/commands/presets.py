@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
+from bot.client import DreamBot
 from bot.ui.errors import code
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 MOST_CHOICES = 25
 

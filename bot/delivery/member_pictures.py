@@ -6,17 +6,15 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import discord
 from discord.ext import commands
 
 from bot.backoff import attempts
+from bot.daily.service import Daily
 from bot.daily.sources import SUFFIXES, Source
 from bot.store.outage import is_outage
-
-if TYPE_CHECKING:
-    from bot.daily.service import Daily
 
 log = logging.getLogger(__name__)
 
