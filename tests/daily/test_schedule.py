@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.daily.schedule import Schedule, ScheduleError, Slot, instant, nearest_zones, parse_days
 from bot.errors import Refused
+from bot.schedule import Schedule, ScheduleError, Slot, instant, nearest_zones, parse_days
 from bot.ui.errors import explain
 
 ZONES = ("Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")

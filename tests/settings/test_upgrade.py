@@ -10,10 +10,10 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, text
 
 from bot.clock import MovedClock
-from bot.daily.schedule import Schedule
 from bot.daily.server_states import ServerStates
 from bot.daily.settings import DailySettingsRepository
 from bot.moderation import Moderation
+from bot.schedule import Schedule
 from bot.settings.service import Settings
 from bot.store.database import MIGRATIONS, Database
 from config.presets import load_presets
