@@ -24,7 +24,7 @@ from bot.store.lease import Lease
 from bot.store.outage import is_outage
 from config.schema import Config
 from dream.farm import Farm
-from dream.octaves import DEFAULT_SIZE
+from dream.octaves import DEFAULT_SIZE, share_done
 from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
 from dream.recipe import Recipe
@@ -384,7 +384,8 @@ class Queue:
 
     def share_done(self, job: Job, progress: Progress) -> float:
         """The share of a job's work that is done."""
-        return progress.done
+        size = job.width or DEFAULT_SIZE, job.height or DEFAULT_SIZE
+        return share_done(Recipe.parse(job.recipe), *size, progress.step)
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Let the listener show how far a job is."""
@@ -399,5 +400,6 @@ class Queue:
         """Give free what a job held, show how it ended, and learn what it cost."""
         self._dismiss(id)
         self.listener.changed(id, rendered.data if rendered and job else None)
-        if rendered and job and job.width and job.height:
-            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, seconds)
+        if rendered and not rendered.is_cold and job and job.width and job.height:
+            took = rendered.seconds or seconds
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took)
