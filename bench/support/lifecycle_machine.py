@@ -17,7 +17,7 @@ import discord
 import simcord
 from discord.ext import commands
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
@@ -40,6 +40,8 @@ T = TypeVar("T")
 RECIPE = Recipe.parse("block8 seed=1")
 SETTLE_ROUNDS = 400
 MEMBERS = (11, 12)
+NUMBERS = st.integers(0, 7)
+"""Which of the jobs, or of the running dreams, something happens to."""
 
 
 class DatabaseFaults:
@@ -174,6 +176,10 @@ class Lifecycle(RuleBasedStateMachine):
         finally:
             await self._breathe()
 
+    def _job(self, number: int) -> str | None:
+        ids = sorted(self.requests)
+        return ids[number % len(ids)] if ids else None
+
     # What members do
 
     @rule(member=st.sampled_from(MEMBERS), has_source=st.booleans())
@@ -196,17 +202,14 @@ class Lifecycle(RuleBasedStateMachine):
 
         self.run(ask())
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        self.run(self._call(self.process.queue.cancel(data.draw(st.sampled_from(sorted(self.requests))))))
+    @rule(number=NUMBERS)
+    def cancel(self, number: int) -> None:
+        if id := self._job(number):
+            self.run(self._call(self.process.queue.cancel(id)))
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data(), of_the_bot=st.booleans())
-    def delete_a_message(self, data: st.DataObject, of_the_bot: bool) -> None:
-        id = data.draw(st.sampled_from(sorted(self.requests)))
-
-        async def delete() -> None:
+    @rule(number=NUMBERS, of_the_bot=st.booleans())
+    def delete_a_message(self, number: int, of_the_bot: bool) -> None:
+        async def delete(id: str) -> None:
             job = await self._call(self.process.queue.get(id))
             if not isinstance(job, Job):
                 return
@@ -218,7 +221,8 @@ class Lifecycle(RuleBasedStateMachine):
                     self.gone.add(message.id)
                 await self._call(self.process.queue.message_deleted(message.id))
 
-        self.run(delete())
+        if id := self._job(number):
+            self.run(delete(id))
 
     @rule(member=st.sampled_from(MEMBERS))
     def forget(self, member: int) -> None:
@@ -233,21 +237,19 @@ class Lifecycle(RuleBasedStateMachine):
         self.run(forget())
         self.process.faults.statements = faults
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def erase(self, data: st.DataObject) -> None:
-        self.run(self._call(self.process.queue.erase(data.draw(st.sampled_from(sorted(self.requests))))))
+    @rule(number=NUMBERS)
+    def erase(self, number: int) -> None:
+        if id := self._job(number):
+            self.run(self._call(self.process.queue.erase(id)))
 
     # What the farm does
 
-    @precondition(lambda self: self.farm.dreams)
-    @rule(data=st.data(), end=st.sampled_from(["progress", "finish", "finish", "fail", "drop", "break_down"]))
-    def farm_reports(self, data: st.DataObject, end: str) -> None:
-        key = data.draw(st.sampled_from(sorted(self.farm.dreams)))
-
+    @rule(number=NUMBERS, end=st.sampled_from(["progress", "finish", "finish", "fail", "drop", "break_down"]))
+    def farm_reports(self, number: int, end: str) -> None:
         async def report() -> None:
-            if not self.farm.dreams[key].done():
-                getattr(self.farm, end)(key)
+            keys = sorted(key for key, future in self.farm.dreams.items() if not future.done())
+            if keys:
+                getattr(self.farm, end)(keys[number % len(keys)])
             await self._breathe()
 
         self.run(report())
