@@ -6,8 +6,8 @@ where Discord says that it never can be. No worker and no limit is held for it.
 
 The message is sent with the job's id as its nonce, which makes Discord answer a repeated sending within
 minutes with the first message. Whoever tries again, in this process or a later one, first searches the
-channel's history for it. Every later change is an edit, so doing one twice changes nothing. Where the bot may not post, a slash command's own answer is the
-message, for the 15 minutes that Discord grants it.
+channel's history for it. Every later change is an edit, so doing one twice changes nothing. Where the bot may
+not post, a slash command's own answer is the message, for the 15 minutes that Discord grants it.
 """
 
 import asyncio
@@ -180,10 +180,11 @@ class JobMessages:
             tried.set_result(await self._show(job.id, job, is_new=True) or job)
         except Exception as error:
             log.warning("job %s is not announced yet: %r", job.id, error)
+            tried.set_result(job)
+            await self._settle(job.id)
         finally:
             if not tried.done():
                 tried.set_result(job)
-        await self._settle(job.id)
 
     async def _settle(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show a job until its row says that its message shows it.
