@@ -16,7 +16,7 @@ COPY dream dream
 RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:${PYTHON}-slim
-RUN useradd --system --uid 10001 --home-dir /data dreambot && install -d -o dreambot /data
+RUN useradd --system --uid 10001 --home-dir /data dreambot && install -d -m 700 -o dreambot /data
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH DREAMBOT_DATA=/data PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=3
 USER dreambot

@@ -30,7 +30,7 @@ from typing import Any
 import simcord
 from sqlalchemy import select
 
-from bench.support.daily_days import Life
+from bench.support.daily_days import Life, StoppableApp
 from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
@@ -41,10 +41,10 @@ from bot.daily.servers import Server
 from bot.daily.service import Daily
 from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.rate_limit import RateLimit
+from bot.gateway import point_at
 from bot.moderation import Moderation
 from bot.queue.queue import NobodyListens, Queue
 from bot.queue.request import DreamRequest
-from bot.run import point_at
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
 from bot.store.database import Database
@@ -87,7 +87,7 @@ class SimulatedFarm(Farm):
     async def probe(self, data: bytes, limits: PictureLimits = PictureLimits()) -> Probe:  # noqa: B008
         return Probe(1024, 768, "JPEG", False)
 
-    async def dream(self, key: str, work: Work, on_progress: Any) -> Rendered:
+    async def dream(self, key: str, work: Work, on_progress: Any = None) -> Rendered:
         ended = asyncio.get_running_loop().create_future()
         self.dreaming += 1
         self.begun.put_nowait((key, ended))
@@ -113,7 +113,7 @@ class SimClock(Clock):
         return self.env.now() if self.env else datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class SimApp(App):
+class SimApp(StoppableApp):
     """The app without the schedule, and with a farm that dreams in no time."""
 
     def __init__(self, folder: Path, clock: SimClock) -> None:
@@ -133,11 +133,7 @@ class SimApp(App):
 
     async def stop(self) -> None:
         self.instant.cancel()
-        await self.daily_posts.close()
-        await self.job_messages.close()
-        await self.catch_up.close()
-        await self.queue.close()
-        await self.database.close()
+        await super().stop()
 
 
 async def days(zone: str, chosen: int | None, count: int, risk: float) -> None:
@@ -188,6 +184,9 @@ class Silence:
 
     def channel(self, guild_id: int, channel_id: int | None) -> SilentChannel:
         return SilentChannel(guild_id)
+
+    def may_show(self, post: PostRow) -> bool:
+        return True
 
     async def votes(self, post: PostRow) -> None:
         return None

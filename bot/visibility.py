@@ -16,6 +16,15 @@ def can_see(member: discord.abc.User, channel: Channel) -> bool:
     return isinstance(member, discord.Member) and channel.permissions_for(member).view_channel
 
 
+def visible_channels(asker: discord.abc.User) -> list[discord.abc.GuildChannel]:
+    """The channels of a server that somebody sees, the text channels first."""
+    if not isinstance(asker, discord.Member):
+        return []
+    guild = asker.guild
+    channels = dict.fromkeys([*guild.text_channels, *guild.channels])
+    return [channel for channel in channels if can_see(asker, channel)]
+
+
 def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
     """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
     if not isinstance(channel, discord.TextChannel) or channel.is_nsfw():

@@ -34,7 +34,7 @@ PATIENCE = 15.0
 ABSENCE = 120.0
 """Seconds that a cluster goes on dreaming for a bot that has gone, in case it comes back."""
 
-WORKER_BYTES = 1_000_000_000
+WORKER_BYTES = 1_200_000_000
 """Memory that a worker needs, at least: TensorFlow, the default network and a dream of 512 pixels."""
 
 dask.config.set(

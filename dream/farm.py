@@ -78,8 +78,6 @@ class Farm:
     ) -> None:
         self.capacity = 0
         """How many dreams the farm runs at once."""
-        self.trouble: str | None = None
-        """One sentence for the operator while no worker has been up for `WITHOUT_WORKERS` seconds."""
         self._cluster = scheduler
         self._local = {
             "workers": workers,
@@ -89,6 +87,7 @@ class Farm:
             "warm": warm,
             "tell": self._worker_ended,
         }
+        self._deserted = False
         self._last_end = ""
         self._render = render
         self._dreams: dict[str, _Dream] = {}
@@ -220,8 +219,8 @@ class Farm:
 
         workers = await self._count()
         warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
-        if self.trouble:
-            warnings += (self.trouble,)
+        if trouble := self.trouble:
+            warnings += (trouble,)
         return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
     async def _some_worker(self) -> str:
@@ -255,7 +254,7 @@ class Farm:
 
     async def _watch(self) -> None:
         """Follow how many workers are up; say so when there have been none for long."""
-        absent = 0.0
+        absent = -WITHOUT_WORKERS  # the first ones take their time to load a network
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
@@ -266,14 +265,18 @@ class Farm:
                 self.capacity = workers
             # One that is up for a moment between two deaths counts little.
             absent = max(0.0, absent - WITHOUT_WORKERS / 2) if workers else absent + WATCH_SECONDS
-            if absent >= WITHOUT_WORKERS and not self.trouble:
-                self.trouble = self._why_nobody_dreams()
+            if absent >= WITHOUT_WORKERS and not self._deserted:
+                self._deserted = True
                 log.error("%s", self.trouble)
-            elif not absent and self.trouble:
-                self.trouble = None
+            elif not absent and self._deserted:
+                self._deserted = False
                 log.warning("A worker is up again.")
 
-    def _why_nobody_dreams(self) -> str:
+    @property
+    def trouble(self) -> str | None:
+        """A sentence for operators when no worker has been up for `WITHOUT_WORKERS` seconds, else None."""
+        if not self._deserted:
+            return None
         told = f"No worker has been up for {WITHOUT_WORKERS:g} s, so that nothing is dreamt"
         if self._cluster:
             return f"{told}: start some with `dreambot worker {self._cluster}`."

@@ -26,13 +26,25 @@ class Server:
     slots: list[Slot] = field(default_factory=list)
 
 
+class StoppableApp(App):
+    """An app that can be stopped as a process is, leaving the farm to the next."""
+
+    async def stop(self) -> None:
+        """Stop it."""
+        await self.daily_posts.close()
+        await self.job_messages.close()
+        await self.catch_up.close()
+        await self.queue.close()
+        await self.database.close()
+
+
 @dataclass
 class Life:
     """A bot's days. `start` builds an app on the same data; `up` are the moments when it did its work."""
 
     env: simcord.Env
-    app: App
-    start: Callable[[], App]
+    app: StoppableApp
+    start: Callable[[], StoppableApp]
     rng: random.Random
     kills: int = 0
     up: set[datetime] = field(default_factory=set)

@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.errors import Refused
 from bot.ui.errors import code
-from bot.visibility import can_see
+from bot.visibility import visible_channels
 from dream.suggestions import nearest
 
 
@@ -61,12 +61,3 @@ def find_channel(asker: discord.Member | discord.User, typed: str, usage: str = 
         example = f" Write it like `{usage}`." if usage else ""
         raise Refused(f"I see no channel {code(typed)} on this server; {hint}{example}")
     raise Refused(f"{found.mention} is no text channel; {hint}")
-
-
-def visible_channels(asker: discord.Member | discord.User) -> list[discord.abc.GuildChannel]:
-    """The channels of a server that somebody sees, the text channels first."""
-    if not isinstance(asker, discord.Member):
-        return []
-    guild = asker.guild
-    channels = dict.fromkeys([*guild.text_channels, *guild.channels])
-    return [channel for channel in channels if can_see(asker, channel)]

@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
-from bot.commands.channels import VisibleTextChannel, find_channel, visible_channels
+from bot.commands.channels import VisibleTextChannel, find_channel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.schedule import Schedule, ScheduleError, nearest_zones
 from bot.daily.settings import DailySettings
@@ -20,10 +20,15 @@ from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.daily_post import DAILY_BUTTONS, post_message
 from bot.ui.errors import code
-from bot.visibility import is_no_less_public, may_be_source
+from bot.visibility import is_no_less_public, may_be_source, visible_channels
 from dream.suggestions import did_you_mean
 
-Context = commands.Context[DreamBot]
+
+class Context(commands.Context[DreamBot]):
+    """The context of a command that is used on a server."""
+
+    guild: discord.Guild
+
 
 EXAMPLE = "daily on #dreams 09:00 Europe/Berlin"
 HISTORY = 10
@@ -47,7 +52,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def daily(self, context: Context) -> None:
         """How the daily dream of this server stands."""
         self._check_word(context, self.daily)
-        assert context.guild is not None
         settings = await self.service.settings.get(context.guild.id)
         posts = await self.service.posts.history(context.guild.id, 1)
         embed = ui.status(
@@ -80,13 +84,12 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         days: str = "",
     ) -> None:
         """Post a dream here every day, or change where and when."""
-        assert context.guild is not None
         target: discord.TextChannel = channel  # type: ignore[assignment]
         try:
             schedule = Schedule.read(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
-        await self.service.check_channel(context.guild.id, target.id)
+        self.service.check_channel(context.guild.id, target.id)
         settings = await self.service.turn_on(
             context.guild.id,
             by=context.author.id,
@@ -111,7 +114,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def off(self, context: Context) -> None:
         """Post no more daily dreams here; the settings are kept."""
-        assert context.guild is not None
         if not (await self.service.settings.get(context.guild.id)).enabled:
             raise Refused(f"The daily dream is off already; `{self._example(context)}` turns it on.")
         await self.service.change(context.guild.id, by=context.author.id, enabled=False)
@@ -121,11 +123,10 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def now(self, context: Context) -> None:
         """Post one in between, now."""
-        assert context.guild is not None
         settings = await self.service.settings.get(context.guild.id)
         if settings.channel_id is None:
             raise Refused(f"Choose a channel for the daily dream first: `{self._example(context)}`.")
-        await self.service.check_channel(context.guild.id, settings.channel_id)
+        self.service.check_channel(context.guild.id, settings.channel_id)
         await self._answer(
             context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
         )
@@ -137,7 +138,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def preview(self, context: Context) -> None:
         """See what the next one could be like; only you see it."""
-        assert context.guild is not None
         if not context.interaction:
             await self._answer(context, "I am dreaming it; you get it as a direct message.")
         visible = {channel.id for channel in visible_channels(context.author)}
@@ -156,7 +156,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(recipe="A preset or recipe; “walk” wanders over the presets, led by your votes")
     async def recipe(self, context: Context, *, recipe: str) -> None:
         """What is dreamt: one recipe, or a walk over the presets that your votes lead."""
-        assert context.guild is not None
         wanted = None if recipe.strip().lower() == "walk" else recipe.strip()
         await self.service.choose_recipe(context.guild.id, wanted, by=context.author.id)
         await self._answer(
@@ -180,7 +179,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(switch="Whether each post gets a thread to talk in")
     async def thread(self, context: Context, switch: Literal["on", "off"]) -> None:
         """Open a thread under each post, or don't."""
-        assert context.guild is not None
         settings = await self.service.change(context.guild.id, by=context.author.id, thread=switch == "on")
         channel = context.guild.get_channel(settings.channel_id or 0)
         text = f"Threads under the daily dream are {switch}."
@@ -194,7 +192,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def source(self, context: Context) -> None:
         """What pictures are dreamt of."""
         self._check_word(context, self.source)
-        assert context.guild is not None
         settings = await self.service.settings.get(context.guild.id)
         await self._answer(context, await self._sources(context, settings))
 
@@ -203,7 +200,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(what="A channel whose members' pictures may be dreamt, or samples, sky, folder")
     async def source_add(self, context: Context, *, what: str) -> None:
         """Dream of the pictures in a channel too, or of samples, skies, the operator's folder."""
-        assert context.guild is not None
         settings = await self.service.settings.get(context.guild.id)
         source = what.strip().lower()
         if source == "folder" and self.bot.config.daily.folder is None:
@@ -231,7 +227,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(what="A channel, or samples, sky, folder")
     async def source_remove(self, context: Context, *, what: str) -> None:
         """Dream no more of the pictures in a channel, or of samples, skies, the operator's folder."""
-        assert context.guild is not None
         settings = await self.service.settings.get(context.guild.id)
         if (source := what.strip().lower()) in ui.SOURCES:
             left = tuple(one for one in settings.sources if one != source)
@@ -269,7 +264,6 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def history(self, context: Context) -> None:
         """The last dreams, and how they were liked."""
-        assert context.guild is not None
         posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
             due = await self.service.next_due(await self.service.settings.get(context.guild.id))
@@ -314,12 +308,10 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await context.reply(text, mention_author=False, ephemeral=True, **parts)
 
     async def _change_sources(self, context: Context, **changes: Any) -> None:
-        assert context.guild is not None
         settings = await self.service.change(context.guild.id, by=context.author.id, **changes)
         await self._answer(context, await self._sources(context, settings))
 
     async def _sources(self, context: Context, settings: DailySettings) -> str:
-        assert context.guild is not None
         found = await self.service.candidates(settings)
         pictures, prefix = len(found.get("members", ())), self.bot.prefix_in(context)
         return ui.sources_text(settings, context.guild, context.author, pictures, prefix)

@@ -29,10 +29,9 @@ class ChannelName(commands.Converter[int]):
 
     async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> int:  # type: ignore[override]
         """Return its id."""
-        assert ctx.guild is not None
         if not argument.startswith(("#", "<#")):
             raise commands.BadArgument(f"“{argument[:40]}” is no channel")
-        return find_channel(ctx.guild, ctx.author, argument)
+        return find_channel(ctx.author, argument)
 
 
 class SettingsCommands(commands.Cog, name="Settings"):
@@ -118,7 +117,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
         assert context.guild is not None
         here = getattr(context.channel, "parent_id", None) or context.channel.id
         if channel:
-            here = find_channel(context.guild, context.author, channel)
+            here = find_channel(context.author, channel)
         seen = context.guild.get_channel(here)
         assert isinstance(context.author, discord.Member)
         if seen is None or not seen.permissions_for(context.author).view_channel:
@@ -155,7 +154,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
     def _check_no_channel(self, context: Context, name: str) -> None:
         """Refuse a `#channel` that there is not where a setting's name is due. Raises Refused."""
         if context.guild and name.startswith("#"):
-            find_channel(context.guild, context.author, name)
+            find_channel(context.author, name)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:

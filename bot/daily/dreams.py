@@ -25,7 +25,7 @@ from bot.queue.request import DreamRequest
 from bot.settings.scopes import Effective
 from bot.settings.service import Settings
 from bot.store.jobs import Job, Kind
-from config.schema import Config
+from config.schema import Daily as DailyConfig
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 
@@ -59,38 +59,31 @@ class Chosen:
         }
 
 
+@dataclass(slots=True)
 class Dreams:
     """Chooses pictures and recipes, within the server's settings, and asks the queue."""
 
-    def __init__(
-        self,
-        posts: PostRepository,
-        exclusions: Exclusions,
-        servers: Servers,
-        queue: Queue,
-        settings: Settings,
-        moderation: Moderation,
-        clock: Clock,
-        config: Config,
-    ) -> None:
-        self._posts, self._exclusions, self._servers = posts, exclusions, servers
-        self._queue, self._settings, self._moderation = queue, settings, moderation
-        self._clock, self._config = clock, config.daily
+    posts: PostRepository
+    exclusions: Exclusions
+    servers: Servers
+    queue: Queue
+    settings: Settings
+    moderation: Moderation
+    clock: Clock
+    config: DailyConfig
 
     async def request(
         self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
     ) -> tuple[Chosen, Job]:
         """Choose pictures until the queue accepts one, else a sky. Raises RecipeError and Refused."""
-        effective = await self._settings.effective(server.id, settings.channel_id)
+        effective = await self.settings.effective(server.id, settings.channel_id)
         recipe, preset = await self._recipe(settings, effective, rng)
-        used = await self._posts.used(
-            server.id, self._clock.now() - timedelta(days=self._config.remember_days)
-        )
+        used = await self.posts.used(server.id, self.clock.now() - timedelta(days=self.config.remember_days))
         candidates = await self.candidates(settings, rng, used)
-        excluded = await self._exclusions.pictures(server.id)
+        excluded = await self.exclusions.pictures(server.id)
 
         async def ask(chosen: Chosen) -> tuple[Chosen, Job]:
-            job = await self._queue.submit(
+            job = await self.queue.submit(
                 DreamRequest(
                     kind=Kind.DAILY,
                     recipe=chosen.recipe,
@@ -132,7 +125,7 @@ class Dreams:
     ) -> dict[str, list[Source]]:
         """The pictures that a server's next dream could be made of, by their kind; a sky is none `used`."""
         found = {"members": await self._member_pictures(settings)} if settings.source_channels else {}
-        for kind, folder in (("folder", self._config.folder), ("samples", SAMPLES)):
+        for kind, folder in (("folder", self.config.folder), ("samples", SAMPLES)):
             if kind in settings.sources:
                 found[kind] = await asyncio.to_thread(folder_pictures, kind, folder)
         if "sky" in settings.sources:
@@ -141,31 +134,31 @@ class Dreams:
 
     async def usual_seconds(self) -> float:
         """What a dream of the operator's usual recipe is likely to take one worker."""
-        usual = (await self._settings.effective(None)).read("", await self._settings.presets(None))
-        return self._queue.seconds(usual, 1024, 768)
+        usual = (await self.settings.effective(None)).read("", await self.settings.presets(None))
+        return self.queue.seconds(usual, 1024, 768)
 
     async def read(self, settings: DailySettings, text: str) -> Recipe:
         """The recipe or preset that an admin chose. Raises RecipeError if it cannot be a daily dream."""
-        effective = await self._settings.effective(settings.guild_id, settings.channel_id)
-        return self._read(effective, text, await self._settings.presets(settings.guild_id))
+        effective = await self.settings.effective(settings.guild_id, settings.channel_id)
+        return self._read(effective, text, await self.settings.presets(settings.guild_id))
 
     async def _member_pictures(self, settings: DailySettings) -> list[Source]:
         """Members' pictures without those of members who asked to be left out or are blocked."""
-        since = self._clock.now() - timedelta(days=settings.source_days)
-        pictures = await self._servers.member_pictures(settings, since)
-        hashes = {one: self._settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
-        left_out = await self._exclusions.members(hashes.values())
-        left_out |= await self._moderation.blocked(settings.guild_id, hashes.values())
+        since = self.clock.now() - timedelta(days=settings.source_days)
+        pictures = await self.servers.member_pictures(settings, since)
+        hashes = {one: self.settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
+        left_out = await self.exclusions.members(hashes.values())
+        left_out |= await self.moderation.blocked(settings.guild_id, hashes.values())
         return [one for one in pictures if one.author_id and hashes[one.author_id] not in left_out]
 
     async def _recipe(
         self, settings: DailySettings, effective: Effective, rng: random.Random
     ) -> tuple[Recipe, str | None]:
         """The recipe that the admins chose, or the next preset of the walk. Raises RecipeError."""
-        presets = await self._settings.presets(settings.guild_id)
+        presets = await self.settings.presets(settings.guild_id)
         text, preset = settings.recipe or "", None
         if not text and (allowed := self._allowed(effective, presets)):
-            text = preset = next_preset(await self._posts.votes(settings.guild_id), allowed, rng)
+            text = preset = next_preset(await self.posts.votes(settings.guild_id), allowed, rng)
         recipe = self._read(effective, text, presets)
         return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
 
@@ -175,13 +168,13 @@ class Dreams:
         for name in presets:
             with contextlib.suppress(RecipeError):
                 allowed[name] = self._read(effective, name, presets)
-        return [name for name, recipe in allowed.items() if self._settings.has_weights(recipe)] or [*allowed]
+        return [name for name, recipe in allowed.items() if self.settings.has_weights(recipe)] or [*allowed]
 
     def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
         recipe = effective.read(text, presets)
         if recipe.is_video:
             raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
-        self._settings.check_weights(recipe, effective)
+        self.settings.check_weights(recipe, effective)
         return recipe
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,12 +16,13 @@ from bot.daily.posts import PostRepository
 from bot.daily.schedule import Slot
 from bot.daily.server_states import ServerStates
 from bot.daily.servers import Server, Servers
-from bot.daily.settings import DailySettings, DailySettingsRepository, Enabled
+from bot.daily.settings import DailySettings, DailySettingsRepository
 from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.store.daily import PAUSE_AFTER, PostRow, PostState
-from config.schema import Config
+from bot.store.outage import is_outage
+from config.schema import Daily as DailyConfig
 from dream.recipe import RecipeError
 
 log = logging.getLogger(__name__)
@@ -33,120 +35,124 @@ VOTED_ON: Final = timedelta(days=3)
 """Posts no older than this have their votes counted again when the next is prepared."""
 
 
+@dataclass
 class Planner:
     """Decides when dreams are begun; `Dreams` decides which."""
 
-    def __init__(
-        self,
-        posts: PostRepository,
-        daily_settings: DailySettingsRepository,
-        states: ServerStates,
-        dreams: Dreams,
-        servers: Servers,
-        queue: Queue,
-        moderation: Moderation,
-        clock: Clock,
-        config: Config,
-    ) -> None:
-        self._posts, self._daily_settings, self._states = posts, daily_settings, states
-        self._dreams, self._servers, self._queue = dreams, servers, queue
-        self._moderation, self._clock, self._config = moderation, clock, config.daily
+    posts: PostRepository
+    settings: DailySettingsRepository
+    states: ServerStates
+    dreams: Dreams
+    servers: Servers
+    queue: Queue
+    moderation: Moderation
+    clock: Clock
+    config: DailyConfig
 
     async def run(self) -> None:
         """Plan and prepare what has to be begun by now; to be called each minute."""
-        if not self._servers.ready:
+        if not self.servers.ready:
             return
-        now = self._clock.now()
-        for server, slot in await self.slots_to_begin(now):
-            await self._posts.take(server.guild_id, slot.name, slot.due, channel_id=server.channel_id)
+        await self._withdraw_hidden()
+        now = self.clock.now()
+        for guild_id, channel_id, slot in await self.slots_to_begin(now):
+            await self.posts.take(guild_id, slot.name, slot.due, channel_id=channel_id)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(post: PostRow) -> None:
             async with gate:
-                await self.prepare(post)
+                try:
+                    await self.prepare(post)
+                except Exception as error:  # others' dreams are not held up
+                    log.warning("the daily dream of server %s waits: %r", post.guild_id, error)
 
         async with asyncio.TaskGroup() as group:
-            for post in await self._posts.without_job():
+            for post in await self.posts.without_job():
                 group.create_task(one(post))
 
-    async def slots_to_begin(self, now: datetime) -> list[tuple[Enabled, Slot]]:
-        """The slots whose time to begin has come, and of those missed within the grace the last."""
-        grace, most = timedelta(hours=self._config.grace), timedelta(hours=self._config.lead)
-        since = await self._states.running_since()
+    async def slots_to_begin(self, now: datetime) -> list[tuple[int, int | None, Slot]]:
+        """The servers, channels and slots whose time to begin has come; of those missed only the last."""
+        grace, most = timedelta(hours=self.config.grace), timedelta(hours=self.config.lead)
+        since = await self.states.running_since()
         running = {
-            schedule: [one for one in servers if one.guild_id in since]
-            for schedule, servers in (await self._daily_settings.enabled()).items()
+            schedule: [one for one in servers if one[0] in since]
+            for schedule, servers in (await self.settings.enabled()).items()
         }
         slots = {schedule: list(schedule.between(now - grace, now + most)) for schedule in running}
-        coming = sum(
-            len(running[key]) * sum(slot.due > now for slot in found) for key, found in slots.items()
-        )
-        work = coming * await self._dreams.usual_seconds()
-        lead = lead_time(work, self._queue.farm.capacity, most)
-        taken = await self._posts.taken(now - grace)
-        begin: list[tuple[Enabled, Slot]] = []
+        coming = sum(len(running[one]) * sum(slot.due > now for slot in slots[one]) for one in slots)
+        work = coming * await self.dreams.usual_seconds()
+        lead = lead_time(work, self.queue.farm.capacity, most)
+        taken = await self.posts.taken(now - grace)
+        begin: list[tuple[int, int | None, Slot]] = []
         for schedule, servers in running.items():
-            for number, server in enumerate(servers):
+            for number, (guild_id, channel_id) in enumerate(servers):
                 if number % 100 == 0:
                     await asyncio.sleep(0)  # thousands of servers must not hold up the bot
-                wanted = [slot for slot in slots[schedule] if slot.due > since[server.guild_id]]
-                missed = [slot for slot in wanted if slot.due <= now][-1:]
+                wanted = [slot for slot in slots[schedule] if slot.due > since[guild_id]]
+                missed = [slot for slot in wanted if slot.due <= now]
                 begin += [
-                    (server, slot)
-                    for slot in missed + [slot for slot in wanted if slot.due > now]
-                    if (server.guild_id, slot.name) not in taken
-                    and begin_at(slot.due, server.guild_id, lead) <= now
+                    (guild_id, channel_id, slot)
+                    for slot in wanted[max(len(missed) - 1, 0) :]
+                    if (guild_id, slot.name) not in taken and begin_at(slot.due, guild_id, lead) <= now
                 ]
         return begin
 
     async def prepare(self, post: PostRow) -> None:
         """Ask for the dream of a planned post that has none, or whose dream failed."""
-        server = self._servers.get(post.guild_id)
-        if server is None or await self._moderation.closed(server.id, server.members):
+        server = self.servers.get(post.guild_id)
+        if server is None or await self.moderation.closed(server.id, server.members):
             return
-        async with self._posts.claim(post) as claimed:
+        async with self.posts.claim(post) as claimed:
             if claimed:
-                await self._prepare(server, await self._daily_settings.get(server.id), post)
+                await self._prepare(server, await self.settings.get(server.id), post)
 
     async def _prepare(self, server: Server, settings: DailySettings, post: PostRow) -> None:
         tries, reason = post.tries, post.reason
-        if post.job_id and (job := await self._queue.get(post.job_id)):
+        if post.job_id and (job := await self.queue.get(post.job_id)):
             tries, reason = tries + 1, job.reason
         if tries >= TRIES:
-            await self._posts.release(post, state=PostState.FAILED, reason=reason or "The dreams failed.")
+            await self.posts.release(post, state=PostState.FAILED, reason=reason or "The dreams failed.")
             return
         try:
             await self._count_votes(server.id)
             rng = random.Random(f"{post.guild_id} {post.slot} {tries}")
-            chosen, job = await self._dreams.request(server, settings, rng, post.due_at)
+            chosen, job = await self.dreams.request(server, settings, rng, post.due_at)
         except RecipeError as error:
             reason = f"The recipe cannot be dreamt: {error} Choose one with `daily recipe`."
-            await self._posts.release(post, state=PostState.FAILED, reason=reason)
+            await self.posts.release(post, state=PostState.FAILED, reason=reason)
             await self.report_failure(server.id, reason)
         except Refused as refused:  # the queue takes nothing now
             log.info("the daily dream of server %s waits: %s", server.id, refused)
         except Exception as error:
             log.exception("the daily dream of server %s could not be prepared", server.id)
-            await self._posts.release(post, tries=tries + 1, reason=f"It could not be prepared: {error}")
+            tries += not is_outage(error)
+            await self.posts.release(post, tries=tries, reason=f"It could not be prepared: {error}")
         else:
-            if not await self._posts.release(post, tries=tries, job_id=job.id, **chosen.columns):
-                await self._queue.erase(job.id)  # the post was withdrawn meanwhile
+            if not await self.posts.release(post, tries=tries, job_id=job.id, **chosen.columns):
+                await self.queue.erase(job.id)  # the post was withdrawn meanwhile
+
+    async def _withdraw_hidden(self) -> None:
+        """Drop dreams of pictures whose channel was hidden since; others are made in their place."""
+        for post in await self.posts.of_members():
+            if self.servers.get(post.guild_id) and not self.servers.may_show(post):
+                for job_id in await self.posts.withdraw(post.guild_id, id=post.id):
+                    await self.queue.erase(job_id)
 
     async def _count_votes(self, guild_id: int) -> None:
         """Read the reactions under a server's last posts."""
-        since = self._clock.now() - VOTED_ON
-        for post in await self._posts.history(guild_id, limit=3):
+        since = self.clock.now() - VOTED_ON
+        for post in await self.posts.history(guild_id, limit=3):
             if post.state != PostState.POSTED or post.due_at < since:
                 continue
-            votes = await self._servers.votes(post)
+            votes = await self.servers.votes(post)
             if votes is not None and votes != post.votes:
-                await self._posts.set_votes(post, votes)
+                await self.posts.set_votes(post, votes)
 
     async def report_failure(self, guild_id: int, reason: str) -> None:
         """Count a failure of the server's making; its admins are told of the first of a row."""
-        state = await self._states.count_failure(guild_id, reason)
+        state = await self.states.count_failure(guild_id, reason)
         if state and state.failures == 1:
-            await self._servers.tell_admins(
+            await self.servers.tell_admins(
                 guild_id,
                 state.admin_id,
                 f"{reason} I try again at its next times, {PAUSE_AFTER} times in all, then it pauses; "

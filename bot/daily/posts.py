@@ -116,8 +116,7 @@ class PostRepository:
     async def taken(self, after: datetime) -> set[tuple[int, str]]:
         """The (server, slot) pairs due after a moment that are planned already."""
         query = select(PostRow.guild_id, PostRow.slot).where(PostRow.due_at > after)
-        async with self._database.session() as session:
-            return {(guild_id, slot) for guild_id, slot in await session.execute(query)}
+        return {(guild_id, slot) for guild_id, slot in await self._rows(query)}
 
     async def without_job(self) -> Sequence[PostRow]:
         """The planned posts that nobody works on and whose job is none, or has failed or been cancelled."""
@@ -131,8 +130,7 @@ class PostRepository:
             )
             .order_by(PostRow.due_at)
         )
-        async with self._database.session() as session:
-            return (await session.scalars(query)).all()
+        return await self._scalars(query)
 
     async def due(self, now: datetime, guild_id: int | None = None) -> Sequence[Due]:
         """The open posts, of all servers or of one, whose time has come, the earliest first."""
@@ -144,20 +142,17 @@ class PostRepository:
         )
         if guild_id is not None:
             query = query.where(PostRow.guild_id == guild_id)
-        async with self._database.session() as session:
-            return [Due(post, job) for post, job in await session.execute(query)]
+        return [Due(post, job) for post, job in await self._rows(query)]
 
     async def next_open(self, guild_id: int) -> PostRow | None:
         """A server's open post that is due first."""
         query = select(PostRow).where(PostRow.guild_id == guild_id, PostRow.state.in_(OPEN))
-        async with self._database.session() as session:
-            return await session.scalar(query.order_by(PostRow.due_at).limit(1))
+        return next(iter(await self._scalars(query.order_by(PostRow.due_at).limit(1))), None)
 
     async def history(self, guild_id: int, limit: int) -> Sequence[PostRow]:
         """A server's closed posts, the latest first."""
         query = select(PostRow).where(PostRow.guild_id == guild_id, PostRow.state.not_in(OPEN))
-        async with self._database.session() as session:
-            return (await session.scalars(query.order_by(PostRow.due_at.desc()).limit(limit))).all()
+        return await self._scalars(query.order_by(PostRow.due_at.desc()).limit(limit))
 
     async def used(self, guild_id: int, since: datetime) -> dict[str, datetime]:
         """The names and hashes of pictures dreamt for a server since a moment, and when they last were."""
@@ -166,8 +161,7 @@ class PostRepository:
             .where(PostRow.guild_id == guild_id, PostRow.due_at >= since)
             .order_by(PostRow.due_at)
         )
-        async with self._database.session() as session:
-            rows = (await session.execute(query)).all()
+        rows = await self._rows(query)
         return {mark: due_at for source, digest, due_at in rows for mark in (source, digest) if mark}
 
     # Votes
@@ -177,9 +171,7 @@ class PostRepository:
         query = select(PostRow.preset, PostRow.votes).where(
             PostRow.guild_id == guild_id, PostRow.state == PostState.POSTED, PostRow.preset.is_not(None)
         )
-        async with self._database.session() as session:
-            rows = await session.execute(query.order_by(PostRow.due_at))
-            return [(preset, votes) for preset, votes in rows if preset]
+        return [(preset, votes) for preset, votes in await self._rows(query.order_by(PostRow.due_at))]
 
     async def set_votes(self, post: PostRow, votes: int) -> None:
         """Keep how a post is liked."""
@@ -192,8 +184,7 @@ class PostRepository:
         query = select(PostRow).where(
             PostRow.state == PostState.PLANNED, PostRow.source_message_id.is_not(None)
         )
-        async with self._database.session() as session:
-            return (await session.scalars(query)).all()
+        return await self._scalars(query)
 
     async def forget_author(self, member_id: int) -> list[str]:
         """Delete planned posts of a member's pictures, and what others say of them; returns their jobs."""
@@ -202,10 +193,9 @@ class PostRepository:
     async def forget_messages(self, message_ids: Iterable[int], left: Collection[str]) -> list[str]:
         """The same for pictures of some messages, but for the pictures `left` in them, by name."""
         gone = PostRow.source_message_id.in_(list(message_ids)) & PostRow.source.not_in(left)
-        async with self._database.session() as session:
-            if await session.scalar(select(PostRow.id).where(gone).limit(1)) is None:
-                return []  # without a transaction that writes: most messages are of no concern
-        return await self._disown(gone)
+        # Most messages are of no concern: they cost no transaction that writes.
+        concerned = await self._scalars(select(PostRow.id).where(gone).limit(1))
+        return await self._disown(gone) if concerned else []
 
     async def forget_guild(self, guild_id: int) -> None:
         """Delete a server's posts."""
@@ -230,6 +220,14 @@ class PostRepository:
     def _is_free(self) -> Any:
         """That no other living process owns a post; memory says which of this process's are claimed."""
         return or_(self._lease.is_free(PostRow.owner), PostRow.owner == self._lease.owner)
+
+    async def _rows(self, query: Any) -> Sequence[Any]:
+        async with self._database.session() as session:
+            return (await session.execute(query)).all()
+
+    async def _scalars(self, query: Any) -> Sequence[Any]:
+        async with self._database.session() as session:
+            return (await session.scalars(query)).all()
 
     async def _change(self, post: PostRow, query: Any, values: dict[str, Any]) -> bool:
         async with self._database.session() as session, session.begin():

@@ -5,7 +5,6 @@ Pure arithmetic without a clock, so that whole years can be walked through in a 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +12,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from dream.suggestions import did_you_mean, either, nearest
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 MAX_TIMES = 24
+EXAMPLES = ("`Europe/Berlin`", "`America/New_York`", "`UTC`")
 
-_WORDS = {
+_NAMED = {
     "daily": EVERY_DAY,
     "everyday": EVERY_DAY,
     "weekdays": frozenset(range(5)),
@@ -26,7 +28,10 @@ _WORDS = {
 
 
 class ScheduleError(ValueError):
-    """What was typed is no schedule; `str()` is one sentence that shows the nearest valid form."""
+    """What was typed is no schedule; `str()` is one sentence that shows the nearest valid form.
+
+    What was typed is between “ and ”, for the user interface to show it as code.
+    """
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,15 +73,15 @@ class Schedule:
         Times come first, then a time zone (UTC if there is none) and days (every day if there are none).
         Raises ScheduleError.
         """
-        words = re.sub(r"\s+(am|pm)\b", r"\1", text.replace(",", " "), flags=re.IGNORECASE).split()
+        words = _words(text)
         count = next((n for n, word in enumerate(words) if not word[0].isdigit()), len(words))
         times = parse_times(" ".join(words[:count] or words))
         days = [word for word in words[count:] if _is_day(word)]
-        place = [word for word in words[count:] if word not in days] or ["UTC"]
-        if len(place) > 1 and _is_zone(place[0]):
-            days += place[1:]  # which is no day: it says which would be
-            del place[1:]
-        return cls(times, parse_zone(" ".join(place)), parse_days(" ".join(days)))
+        zone = [word for word in words[count:] if word not in days] or ["UTC"]
+        if len(zone) > 1 and _is_zone(zone[0]):
+            days += zone[1:]  # which are no days: the error says which would be
+            del zone[1:]
+        return cls(times, parse_zone(" ".join(zone)), parse_days(" ".join(days)))
 
     def __str__(self) -> str:
         times = ", ".join(f"{at:%H:%M}" for at in self.times)
@@ -117,8 +122,7 @@ def instant(local: datetime, zone: str) -> datetime:
 
 def parse_times(text: str) -> tuple[time, ...]:
     """Times of day apart by commas or spaces: `09:00`, `9`, `9:30pm`; sorted, each once."""
-    words = re.split(r"[\s,;]+", re.sub(r"\s+(am|pm)\b", r"\1", text.strip().lower()))
-    times = tuple(sorted({_parse_time(word) for word in words if word}))
+    times = tuple(sorted({_parse_time(word) for word in _words(text.lower())}))
     if not times:
         raise ScheduleError("Tell a time of day, such as `09:00`.")
     if len(times) > MAX_TIMES:
@@ -132,41 +136,33 @@ def parse_zone(text: str) -> str:
     zones = _zones()
     if wanted in zones:
         return zones[wanted]
-    cities = [
-        name
-        for key, name in zones.items()
-        if key.rpartition("/")[2] == wanted and not name.startswith("Etc/")
-    ]
-    if len(cities) == 1:
-        return cities[0]
     if offset := re.fullmatch(r"(?:utc|gmt)([+-])(\d{1,2})", wanted):
         sign = "-" if offset[1] == "+" else "+"  # in these names, and nowhere else, west is positive
         raise ScheduleError(
-            f"Name a place instead of `{text.strip()}`, such as `Europe/Berlin`, to get summer time right; "
+            f"Name a place instead of “{text.strip()}”, such as `Europe/Berlin`, to get summer time right; "
             f"`Etc/GMT{sign}{int(offset[2])}` has none."
         )
     places = {key: name for key, name in zones.items() if not name.startswith("Etc/")}
+    cities = [name for key, name in places.items() if key.rpartition("/")[2] == wanted]
+    if len(cities) == 1:
+        return cities[0]
     names = places | {name.rpartition("/")[2].lower(): name for name in places.values()} | _ABBREVIATIONS
-    near = [names[wanted]] if wanted in names else []
-    near += [names[key] for key in difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)]
-    near = (cities or list(dict.fromkeys(near)))[: 1 if wanted in names else 3]
-    if near:
-        hint = " or ".join(f"`{name}`" for name in near)
-        raise ScheduleError(f"I know no time zone `{text.strip()}`; did you mean {hint}?")
+    near = cities or [
+        names[key] for key in nearest(wanted, names, most=1 if wanted in names else 3, cutoff=0.7)
+    ]
+    hint = either([f"`{name}`" for name in dict.fromkeys(near)]) if near else ""
     raise ScheduleError(
-        f"I know no time zone `{text.strip()}`; "
-        "use a name such as `Europe/Berlin`, `America/New_York` or `UTC`."
+        f"I know no time zone “{text.strip()}”; "
+        + (f"did you mean {hint}?" if hint else f"use a name such as {either(EXAMPLES)}.")
     )
 
 
 def parse_days(text: str) -> frozenset[int]:
     """Days of the week: `mon,wed`, `mon-fri`, `weekdays`, `weekends`, `daily`; nothing means every day."""
     days: set[int] = set()
-    for word in re.split(r"[\s,;]+", text.strip().lower().replace("–", "-")):
-        if not word:
-            continue
-        if word in _WORDS:
-            days |= _WORDS[word]
+    for word in _words(text.lower().replace("–", "-")):
+        if word in _NAMED:
+            days |= _NAMED[word]
             continue
         first, _, last = word.partition("-")
         start, end = _parse_day(first), _parse_day(last or first)
@@ -177,7 +173,7 @@ def parse_days(text: str) -> frozenset[int]:
 def format_days(days: frozenset[int]) -> str:
     """The days as text that `parse_days` reads."""
     for word in ("daily", "weekdays", "weekends"):
-        if days == _WORDS[word]:
+        if days == _NAMED[word]:
             return word
     return ",".join(DAYS[day] for day in sorted(days))
 
@@ -188,6 +184,12 @@ def nearest_zones(text: str, limit: int = 25) -> list[str]:
     return sorted(
         (name for key, name in _zones().items() if wanted in key), key=lambda name: (len(name), name)
     )[:limit]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, apart by spaces, commas or semicolons; "9 pm" is one of them."""
+    spaced = " ".join(re.split(r"[\s,;]+", text.strip()))
+    return re.sub(r" (am|pm)\b", r"\1", spaced, flags=re.IGNORECASE).split()
 
 
 def _days(first: date, last: date) -> Iterator[date]:
@@ -204,7 +206,7 @@ def _zones() -> dict[str, str]:
 def _parse_time(word: str) -> time:
     match = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d{2}))?(am|pm)?", word)
     if match is None:
-        raise ScheduleError(f"`{word}` is no time of day; write it like `09:00` or `21:30`.")
+        raise ScheduleError(f"“{word}” is no time of day; write it like `09:00` or `21:30`.")
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half == "pm" else 0)
@@ -212,7 +214,7 @@ def _parse_time(word: str) -> time:
         return time(hour, minute)
     # 24:00 and later hours are the small hours of the next day; minutes past 59 end at :59.
     near = time(hour % 24 if hour < 48 else 23, min(minute, 59))
-    raise ScheduleError(f"`{word}` is no time of day (00:00 to 23:59); did you mean `{near:%H:%M}`?")
+    raise ScheduleError(f"“{word}” is no time of day (00:00 to 23:59); did you mean `{near:%H:%M}`?")
 
 
 def _is_zone(text: str) -> bool:
@@ -235,9 +237,9 @@ def _parse_day(word: str) -> int:
     for index, name in enumerate(_FULL_DAYS):
         if len(word) >= 2 and name.startswith(word):
             return index
-    near = difflib.get_close_matches(word, [*DAYS, *_FULL_DAYS, *_WORDS], n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else "write them like `mon-fri`, `sat,sun` or `daily`."
-    raise ScheduleError(f"`{word}` is no day of the week; {hint}")
+    hint = did_you_mean(word, [*DAYS, *_FULL_DAYS, *_NAMED], most=1, quoted="`{}`".format)
+    hint = hint or "write them like `mon-fri`, `sat,sun` or `daily`."
+    raise ScheduleError(f"“{word}” is no day of the week; {hint}")
 
 
 _ABBREVIATIONS = {

@@ -30,7 +30,10 @@ class ServerStates:
 
     async def restart(self, guild_id: int, at: datetime) -> None:
         """Make up for no slot before `at`, and begin to count failures anew."""
-        await self._update(guild_id, since=at, failures=0, reason=None)
+        async with self._database.session() as session, session.begin():
+            row = await session.get(DailyRow, guild_id) or DailyRow(guild_id=guild_id)
+            row.since, row.failures, row.reason = at, 0, None
+            session.add(row)
 
     async def set_admin(self, guild_id: int, admin_id: int) -> None:
         """Remember who turned it on."""

@@ -37,6 +37,9 @@ class Servers(Protocol):
         A source channel counts only while everybody who sees the channel of the daily dream sees it, too.
         """
 
+    def may_show(self, post: PostRow) -> bool:
+        """Whether that still holds for the source channel of a post."""
+
     async def pictures_left(self, post: PostRow) -> set[str] | None:
         """The names of the pictures that the message of a post's source holds now; None if it is unknown."""
 

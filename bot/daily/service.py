@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,12 +17,14 @@ from bot.daily.posts import Due, PostRepository
 from bot.daily.schedule import MAX_TIMES
 from bot.daily.server_states import ServerStates
 from bot.daily.servers import Server, Servers
-from bot.daily.settings import DailySettings, DailySettingsRepository
+from bot.daily.settings import PLAN, DailySettings, DailySettingsRepository
 from bot.daily.sources import Source
 from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
+from bot.settings.rows import Change
 from bot.settings.service import Settings
+from bot.settings.values import DailyDream
 from bot.store.daily import PostRow
 from bot.store.database import Database
 from bot.store.jobs import Job
@@ -55,14 +57,13 @@ class Daily:
         clock: Clock,
         config: Config,
     ) -> None:
-        folder = ("folder",) if config.daily.folder else ()
-        defaults = DailySettings(0, sources=(*DailySettings(0).sources, *folder))
-        self.settings = DailySettingsRepository(database, defaults)
+        self.settings = DailySettingsRepository(database, settings)
+        settings.subscribe(self._settings_changed)
         self.states = ServerStates(database)
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
         self._dreams = Dreams(
-            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config
+            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
         )
         self.planner = Planner(
             self.posts,
@@ -73,7 +74,7 @@ class Daily:
             queue,
             moderation,
             clock,
-            config,
+            config.daily,
         )
         self._queue, self._moderation, self._servers = queue, moderation, servers
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
@@ -109,7 +110,7 @@ class Daily:
         closed = server and await self._moderation.closed(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
-    async def check_channel(self, guild_id: int, channel_id: int) -> None:
+    def check_channel(self, guild_id: int, channel_id: int) -> None:
         """Raise Refused if nothing can be posted in a channel."""
         if obstacle := self._servers.obstacle(guild_id, channel_id):
             raise Refused(obstacle)
@@ -128,20 +129,25 @@ class Daily:
     # What admins do
 
     async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
-        """Change a server's settings; a dream that was prepared with others is made anew."""
-        before, now = await self.settings.get(guild_id), self._clock.now()
-        after = replace(before, **changes)
-        if {"channel_id", "times", "zone", "days", "enabled"} & changes.keys():
-            await self.states.restart(guild_id, now)
-        await self.settings.save(before, after, at=now, by=by)
-        await self._erase(await self.posts.withdraw(guild_id))
-        return after
+        """Change a server's settings of the daily dream. Raises SettingError."""
+        return await self.settings.change(guild_id, changes, by=by)
 
     async def turn_on(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
         """Change the settings and turn it on; `by` is told when it fails and no channel can be written to."""
         settings = await self.change(guild_id, by=by, enabled=True, **changes)
+        await self.states.restart(guild_id, self._clock.now())
         await self.states.set_admin(guild_id, by)
         return settings
+
+    async def _settings_changed(self, guild_id: int, changes: Sequence[Change], by: int) -> None:
+        """Make a dream anew that was prepared with other settings, and begin anew where the plan changed."""
+        changed = {change.name: change.after for change in changes if change.name in DailyDream.model_fields}
+        if changed.keys() & PLAN:
+            await self.states.restart(guild_id, self._clock.now())
+        if changed.get("daily_enabled"):
+            await self.states.set_admin(guild_id, by)
+        if changed:
+            await self._erase(await self.posts.withdraw(guild_id))
 
     async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
         """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""

@@ -1,138 +1,120 @@
-"""What the admins of a server decide about its daily dream."""
+"""What the admins of a server decide about its daily dream: some of the server's settings."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, time
+from dataclasses import dataclass
+from datetime import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, case, cast, func, select
 
-from bot.daily.schedule import EVERY_DAY, Schedule, format_days, parse_days, parse_times
-from bot.store.daily import DailyRow
+from bot.daily.schedule import Schedule
+from bot.settings.service import Settings
+from bot.settings.text import read
+from bot.settings.values import Values
 from bot.store.database import Database, uninterrupted
-from bot.store.settings import AuditRow
+from bot.store.settings import WHOLE_SERVER, SettingRow
+
+SCHEDULE: Final = ("daily_times", "daily_zone", "daily_days")
+PLAN: Final = {"daily_enabled", "daily_channel", *SCHEDULE}
+"""The settings that say where and when."""
 
 
 @dataclass(frozen=True, slots=True)
 class DailySettings:
-    """One server's settings of the daily dream.
+    """One server's settings of the daily dream; `bot.settings.values.DailyDream` says what each means.
 
-    `recipe` is a recipe's text or a preset's name; None is a random walk over the presets. `sources` are some
-    of "samples", "sky" and "folder"; `source_channels` are the channels whose members' pictures of the last
-    `source_days` days may be used.
+    `recipe` is None for a random walk over the presets.
     """
 
     guild_id: int
-    enabled: bool = False
-    channel_id: int | None = None
-    times: tuple[time, ...] = (time(9),)
-    zone: str = "UTC"
-    days: frozenset[int] = EVERY_DAY
-    recipe: str | None = None
-    thread: bool = False
-    sources: tuple[str, ...] = ("samples", "sky")
-    source_channels: tuple[int, ...] = ()
-    source_days: int = 14
+    enabled: bool
+    channel_id: int | None
+    times: tuple[time, ...]
+    zone: str
+    days: frozenset[int]
+    recipe: str | None
+    thread: bool
+    sources: tuple[str, ...]
+    source_channels: tuple[int, ...]
+    source_days: int
+
+    @classmethod
+    def of(cls, guild_id: int, values: Values) -> DailySettings:
+        """Those among a server's settings."""
+        return cls(
+            guild_id=guild_id,
+            enabled=values.daily_enabled,
+            channel_id=values.daily_channel or None,
+            times=values.daily_times,
+            zone=values.daily_zone,
+            days=values.daily_days,
+            recipe=values.daily_recipe or None,
+            thread=values.daily_thread,
+            sources=values.daily_sources,
+            source_channels=values.daily_source_channels,
+            source_days=values.daily_source_days,
+        )
 
     @property
     def schedule(self) -> Schedule:
         """When dreams are due."""
         return Schedule(self.times, self.zone, self.days)
 
-    @property
-    def logged(self) -> dict[str, Any]:
-        """The settings by the names, and as the values, that the settings' log shows."""
-        return {
-            "switch": "on" if self.enabled else "off",
-            "channel": f"<#{self.channel_id}>" if self.channel_id else None,
-            "times": str(self.schedule),
-            "dreamt with": self.recipe or "walk",
-            "thread": "on" if self.thread else "off",
-            "sources": [*self.sources, *(f"<#{id}>" for id in self.source_channels)],
-            "days of pictures": self.source_days,
-        }
-
-    def changes(self, after: DailySettings, *, at: datetime, by: int) -> Iterable[AuditRow]:
-        """What the settings' log says of a change to `after`."""
-        before = self.logged
-        for name, value in after.logged.items():
-            if value != before[name]:
-                yield AuditRow(
-                    at=at,
-                    guild_id=self.guild_id,
-                    channel_id=0,
-                    actor=str(by),
-                    action="daily",
-                    subject=name,
-                    before=before[name],
-                    after=value,
-                )
-
-
-class Enabled(NamedTuple):
-    """A server whose daily dream is on."""
-
-    guild_id: int
-    channel_id: int | None
-
 
 @uninterrupted
 class DailySettingsRepository:
-    """Reads and writes the daily dream's settings; nothing else knows how they are stored.
+    """Reads and changes the daily dream's settings."""
 
-    `defaults` are those of a server that has decided nothing.
-    """
-
-    def __init__(self, database: Database, defaults: DailySettings) -> None:
-        self._database, self._defaults = database, defaults
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
 
     async def get(self, guild_id: int) -> DailySettings:
         """A server's settings."""
-        async with self._database.session() as session:
-            row = await session.get(DailyRow, guild_id)
-        if row is None:
-            return replace(self._defaults, guild_id=guild_id)
-        schedule = _schedule(row.times, row.zone, row.days)
-        return DailySettings(
-            guild_id=guild_id,
-            enabled=row.enabled,
-            channel_id=row.channel_id,
-            times=schedule.times,
-            zone=schedule.zone,
-            days=schedule.days,
-            recipe=row.recipe,
-            thread=row.thread,
-            sources=tuple(row.kinds),
-            source_channels=tuple(row.channels),
-            source_days=row.recent_days,
-        )
+        return DailySettings.of(guild_id, await self._settings.effective(guild_id))
 
-    async def enabled(self) -> dict[Schedule, list[Enabled]]:
-        """The servers whose daily dream is on, by their schedules."""
-        query = select(DailyRow.guild_id, DailyRow.channel_id, DailyRow.times, DailyRow.zone, DailyRow.days)
-        found: dict[Schedule, list[Enabled]] = defaultdict(list)
+    async def enabled(self) -> dict[Schedule, list[tuple[int, int | None]]]:
+        """The servers whose daily dream is on and their channels, by ids, for each schedule.
+
+        Those of other processes are among them.
+        """
+        # Thousands of servers are read each minute: one row a server, and values as the JSON that is stored.
+        on, channel, *schedule = (
+            func.max(case((SettingRow.name == name, cast(SettingRow.value, Text))))
+            for name in ("daily_enabled", "daily_channel", *SCHEDULE)
+        )
+        query = (
+            select(SettingRow.guild_id, channel, *schedule)
+            .where(SettingRow.channel_id == WHOLE_SERVER, SettingRow.name.in_(PLAN))
+            .group_by(SettingRow.guild_id)
+            .having(on == "true")
+        )
+        found: dict[Schedule, list[tuple[int, int | None]]] = defaultdict(list)
         async with self._database.session() as session:
-            for guild_id, channel_id, *schedule in await session.execute(query.where(DailyRow.enabled)):
-                found[_schedule(*schedule)].append(Enabled(guild_id, channel_id))
+            for guild_id, channel_id, *stored in (await session.execute(query)).all():
+                found[_schedule(*stored)].append((guild_id, int(channel_id or 0) or None))
         return found
 
-    async def save(self, before: DailySettings, after: DailySettings, *, at: datetime, by: int) -> None:
-        """Replace a server's settings, and log who did."""
-        async with self._database.session() as session, session.begin():
-            row = await session.get(DailyRow, after.guild_id) or DailyRow(guild_id=after.guild_id, since=at)
-            row.enabled, row.channel_id, row.recipe = after.enabled, after.channel_id, after.recipe
-            row.times, row.zone = ",".join(f"{at:%H:%M}" for at in after.times), after.zone
-            row.days, row.thread = format_days(after.days), after.thread
-            row.kinds, row.channels = list(after.sources), list(after.source_channels)
-            row.recent_days = after.source_days
-            session.add(row)
-            session.add_all(before.changes(after, at=at, by=by))
+    async def change(self, guild_id: int, changes: dict[str, Any], *, by: int) -> DailySettings:
+        """Change some of a server's settings, by the names of `DailySettings`. Raises SettingError."""
+        chosen = {
+            "daily_channel" if name == "channel_id" else f"daily_{name}": "" if value is None else value
+            for name, value in changes.items()
+        }
+        await self._settings.choose_together(guild_id, chosen, by=by)
+        return await self.get(guild_id)
 
 
 @lru_cache(maxsize=4096)
-def _schedule(times: str, zone: str, days: str) -> Schedule:
-    return Schedule(parse_times(times), zone, parse_days(days))
+def _schedule(*stored: str | None) -> Schedule:
+    """The schedule that stored settings make, with the defaults of those that are None."""
+    chosen = {
+        name: read(name, json.loads(value))
+        for name, value in zip(SCHEDULE, stored, strict=True)
+        if value is not None
+    }
+    values = Values.model_construct(**chosen)
+    return Schedule(values.daily_times, values.daily_zone, values.daily_days)

@@ -18,6 +18,7 @@ from bot.daily.posts import Due
 from bot.daily.service import Daily
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
+from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
 from bot.queue.queue import Queue
@@ -52,8 +53,6 @@ class DailyPosts:
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
-        for post in missed:
-            await self._miss(post)
         gate = asyncio.Semaphore(IN_FLIGHT)
         sent: list[tuple[PostRow, discord.Message]] = []
 
@@ -69,47 +68,50 @@ class DailyPosts:
             task = asyncio.create_task(self._decorate(sent))
             self._decorating.add(task)
             task.add_done_callback(self._decorating.discard)
+        for post in missed:
+            await self._miss(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
         """Post one dream; None if it failed, or is another's to post."""
-        post = due.post
-        interrupted = post.state == PostState.POSTING
+        post, interrupted = due.post, due.post.state == PostState.POSTING
         await self._rate.final()
         try:
             async with self._daily.posts.claim(post, PostState.POSTING) as claimed:
                 if not claimed:
                     return None
-                reason = None
                 try:
                     settings = await self._daily.settings.get(post.guild_id)
                     channel = self._servers.channel(post.guild_id, settings.channel_id)
                     message = await self._find(channel, post) if interrupted else None
                     message = message or await self._send(channel, due)
-                except Refused as refused:
-                    reason = str(refused)
-                except (discord.Forbidden, discord.NotFound) as error:
-                    reason = f"Discord refused the post: {error.text}."
-                except (LookupError, discord.HTTPException) as error:
-                    if isinstance(error, discord.DiscordServerError):
+                except (Refused, LookupError, discord.HTTPException) as error:
+                    if is_passing(error):
                         raise
-                    log.error("post %s of server %s failed: %s", post.id, post.guild_id, error)
-                    failure = f"It could not be posted: {error}"
-                    await self._daily.posts.release(post, state=PostState.FAILED, reason=failure)
+                    await self._fail(post, error)
                     return None
-                else:
-                    await self._posted(post, message)
-                    return message
-                await self._daily.posts.release(post, state=PostState.FAILED, reason=reason)
-                await self._daily.planner.report_failure(post.guild_id, reason)
+                await self._posted(post, message)
+                return message
         except Exception as error:  # Discord or the database is away, or the bot is being stopped
             log.warning("post %s of server %s is tried again: %r", post.id, post.guild_id, error)
-        return None
+            return None
+
+    async def _fail(self, post: PostRow, error: Exception) -> None:
+        """Give up a post; what its server's admins can mend is reported to them."""
+        reason = (
+            f"Discord refused the post: {error.text}."
+            if isinstance(error, discord.HTTPException)
+            else str(error)
+        )
+        log.info("post %s of server %s failed: %s", post.id, post.guild_id, reason)
+        await self._daily.posts.release(post, state=PostState.FAILED, reason=reason)
+        if isinstance(error, Refused | discord.Forbidden | discord.NotFound):
+            await self._daily.planner.report_failure(post.guild_id, reason)
 
     async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
         """Send the message. Raises LookupError if the dream is not kept any more."""
         picture = await self._queue.result(due.job.id) if due.job else None
         if due.job is None or picture is None:
-            raise LookupError("its dream is not kept any more")
+            raise LookupError("Its dream is not kept any more.")
         async with asyncio.timeout(SEND_TIMEOUT):
             message = post_message(due.post, due.job, picture, channel.guild)
             return await channel.send(nonce=due.post.id, **message)

@@ -87,16 +87,19 @@ class DiscordServers:
                 found += [one async for one in member_pictures(channel, since, self._max_bytes)]
         return found
 
+    def may_show(self, post: PostRow) -> bool:
+        """Whether a post's source channel is no less public than where it will be posted."""
+        guild = self.guild(post.guild_id)
+        source = guild and guild.get_channel(post.source_channel_id or 0)
+        target = guild and guild.get_channel(post.channel_id or 0)
+        return may_be_source(source) and is_no_less_public(source, target or None)
+
     async def pictures_left(self, post: PostRow) -> set[str] | None:
         """The names of the pictures that are left in the message of a post's source."""
-        guild = self.guild(post.guild_id)
-        if guild is None:
-            return None
-        channel = guild.get_channel(post.source_channel_id or 0)
-        if not isinstance(channel, discord.TextChannel):
-            return set()
         try:
-            return names_in(await channel.fetch_message(post.source_message_id or 0))
+            return names_in(
+                await self._message(post.guild_id, post.source_channel_id, post.source_message_id)
+            )
         except (discord.NotFound, discord.Forbidden):
             return set()
         except Exception as error:  # Discord is away, or the message is one that discord.py cannot read
@@ -105,12 +108,8 @@ class DiscordServers:
 
     async def votes(self, post: PostRow) -> int | None:
         """The reactions of members under a post; the dislikes count against it, all others for it."""
-        guild = self.guild(post.guild_id)
-        channel = guild and guild.get_channel(post.channel_id or 0)
-        if not isinstance(channel, discord.TextChannel):
-            return None
         try:
-            message = await channel.fetch_message(post.message_id or 0)
+            message = await self._message(post.guild_id, post.channel_id, post.message_id)
             return sum(
                 (reaction.count - reaction.me) * (-1 if str(reaction.emoji) == DISLIKE else 1)
                 for reaction in message.reactions
@@ -118,6 +117,15 @@ class DiscordServers:
         except Exception as error:  # the same: votes are no reason to do without a dream
             log.info("the votes of post %s cannot be read: %r", post.id, error)
             return None
+
+    async def _message(
+        self, guild_id: int, channel_id: int | None, message_id: int | None
+    ) -> discord.Message:
+        """A message. Raises discord.py's errors, and LookupError if its server is out of reach."""
+        if self._client is None or self.guild(guild_id) is None:
+            raise LookupError(f"server {guild_id} is out of reach")
+        channel = self._client.get_partial_messageable(channel_id or 0, guild_id=guild_id)
+        return await channel.fetch_message(message_id or 0)
 
     async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
         """Say that a dream failed in the updates channel, a direct message, or a public channel."""

@@ -86,7 +86,8 @@ def operators(config: Config) -> Values:
     """The operator's values, which are also the ceilings."""
     sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
-        **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields}
+        **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields},
+        daily_sources=("samples", "sky", *(("folder",) if config.daily.folder else ())),
     )
 
 
@@ -161,4 +162,16 @@ class Server:
                     if decided_in in chosen
                     else f"First choose another recipe{where}, which is now “{here.recipe}”: {error}"
                 )
+        return found + self._faults_of_the_daily_dream(operator, presets)
+
+    def _faults_of_the_daily_dream(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
+        found = []
+        here = self.effective(operator, self.choices.get(WHOLE_SERVER, {}).get("daily_channel"))
+        if here.daily_enabled and not here.daily_channel:
+            found.append("First choose daily_channel: the daily dream needs a channel to be posted in.")
+        try:
+            if here.daily_recipe and here.read(here.daily_recipe, {**presets, **self.presets}).is_video:
+                found.append("The daily dream is a picture: leave out zoom, rotate and seconds.")
+        except RecipeError as error:
+            found.append(f"The daily_recipe can't be “{here.daily_recipe}”: {error}")
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -34,6 +34,8 @@ MAX_PRESET_LENGTH: Final = 2000
 
 Exists = Callable[[Kind, int], bool]
 """Whether a server has a channel, role or member with an id."""
+Listener = Callable[[int, Sequence[Change], int], Awaitable[object]]
+"""Called after a server's settings changed: with its id, the changes, and the id of who made them."""
 
 
 @uninterrupted
@@ -51,6 +53,11 @@ class Settings:
         self._keep_audit = timedelta(days=config.privacy.audit_days)
         self._weights, self._on_cluster = config.weights.inception_v3, bool(config.farm.scheduler)
         self._servers: dict[int, Server] = {}
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call a listener after each change."""
+        self._listeners.append(listener)
 
     async def server(self, guild_id: int) -> Server:
         """All that a server chose."""
@@ -118,6 +125,20 @@ class Settings:
             action="set",
             may_appoint=may_appoint,
         )
+
+    async def choose_together(self, guild_id: int, chosen: Mapping[str, object], *, by: int) -> list[Change]:
+        """Set several settings of a server at once. Raises SettingError and changes nothing."""
+        accepted = {
+            name: self._accept(guild_id, name, value, WHOLE_SERVER, lambda kind, number: True)
+            for name, value in chosen.items()
+        }
+
+        def with_all(server: Server) -> Server:
+            for name, value in accepted.items():
+                server = server.choosing(name, value, WHOLE_SERVER)
+            return server
+
+        return await self._change(guild_id, with_all, by=by, action="set")
 
     async def reset(
         self,
@@ -249,6 +270,8 @@ class Settings:
             raise SettingError(f"{name} can be at most {highest}: the bot's operator set that limit.")
         if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):
             raise SettingError(f"The bot's operator does not let {closed.pop()} dream.")
+        if name == "daily_sources" and set(accepted) - {"samples", "sky", *self.operator.daily_sources}:
+            raise SettingError("The operator of this bot offers no folder of pictures; try samples or sky.")
         if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
             raise SettingError("admin_role can't be @everyone: everybody could change these settings then.")
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
@@ -310,6 +333,9 @@ class Settings:
                 )
                 session.add(entry)
         self._servers[guild_id] = after
+        if changes:
+            for listener in self._listeners:
+                await listener(guild_id, changes, by)
         return changes
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, get_args, get_type_hints
+from datetime import time
+from typing import Any, Final, TypeGuard, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.daily.schedule import DAYS, ScheduleError, format_days, parse_days, parse_times
 from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
 from config.problems import suggestion
 from config.schema import expected as range_of
 from dream.backbone.catalog import NetworkName
 
-LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS)
+LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
 """Kinds of which a setting holds several."""
+MAX_LENGTH: Final = 1000
+"""Characters that may be typed for a setting."""
+SOURCES: Final = ("samples", "sky", "folder")
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint)
     for name, hint in get_type_hints(Values, include_extras=True).items()
@@ -33,12 +38,15 @@ def read(name: str, value: object) -> Any:
         raise unknown(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
         raise SettingError(f"{name} must be {expected(name)}.")
-    given = _taken_apart(kind(name), value)
+    if isinstance(value, str) and len(value) > MAX_LENGTH:
+        raise SettingError(f"{name} must be {expected(name)}, in at most {MAX_LENGTH} characters.")
     try:
-        accepted = _TYPES[name].validate_python(given)
+        accepted = _TYPES[name].validate_python(_taken_apart(name, value))
+    except ScheduleError as error:
+        raise SettingError(f"{name}: {error}") from None
     except ValidationError as error:
         detail = error.errors()[0]
-        if kind(name) is Kind.LAYERS and detail["type"] == "value_error":
+        if kind(name) in (Kind.LAYERS, Kind.ZONE) and detail["type"] == "value_error":
             raise SettingError(f"{name}: {detail['ctx']['error']}") from None
         raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.") from None
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
@@ -46,7 +54,15 @@ def read(name: str, value: object) -> Any:
 
 def plain(value: Any) -> Any:
     """A setting's value as JSON and TOML hold it; `read` takes it back."""
-    return [plain(one) for one in value] if isinstance(value, tuple) else value
+    match value:
+        case tuple():
+            return [plain(one) for one in value]
+        case frozenset():
+            return [DAYS[day] for day in sorted(value)]
+        case time():
+            return f"{value:%H:%M}"
+        case _:
+            return value
 
 
 def expected(name: str, operator: Values | None = None) -> str:
@@ -65,6 +81,16 @@ def expected(name: str, operator: Values | None = None) -> str:
             return "layers such as block8 fire7, or none"
         case Kind.PREFIX:
             return "one to five characters without a space"
+        case Kind.RECIPE if name == "daily_recipe":
+            return "a recipe such as block8+block11, a preset's name, or walk"
+        case Kind.TIMES:
+            return "times of day such as 09:00, 9:30 pm"
+        case Kind.ZONE:
+            return "a time zone such as Europe/Berlin"
+        case Kind.DAYS:
+            return "days of the week such as mon-fri or sat,sun, or daily"
+        case Kind.SOURCES:
+            return "some of " + ", ".join(operator.daily_sources if operator else SOURCES) + ", or none"
         case Kind.RECIPE:
             return "a recipe such as block8+block11, or a preset's name"
         case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS as several:
@@ -84,22 +110,42 @@ def shown(name: str, value: Any) -> str:
             return " ".join(map(mention.format, value)) or nothing
         case Kind.CHANNEL | Kind.ROLE:
             return mention.format(value) if value else nothing
-        case Kind.NETWORKS | Kind.LAYERS:
+        case Kind.NETWORKS | Kind.LAYERS | Kind.SOURCES:
             return ", ".join(value) or nothing
+        case Kind.TIMES:
+            return f"`{', '.join(plain(value))}`"
+        case Kind.DAYS:
+            return f"`{format_days(value)}`"
+        case _ if name == "daily_recipe" and not value:
+            return "a walk over the presets"
         case _ if name == "size" and not value:
             return "the picture's own"
         case _:
             return f"`{value}`"
 
 
-def _taken_apart(kind: Kind, value: object) -> object:
-    """A value as its type is validated: typed text without spaces around it, a typed list as its words."""
-    if kind in LISTS:
+def _taken_apart(name: str, value: object) -> object:
+    """A value as its type is validated: typed text without spaces around it, a typed list as its words.
+
+    Raises ScheduleError.
+    """
+    if kind(name) in LISTS:
         return [_id(word) for word in words(value)] if isinstance(value, str) else value
-    if kind in (Kind.CHANNEL, Kind.ROLE):
+    if kind(name) in (Kind.CHANNEL, Kind.ROLE):
         ids = [_id(word) for word in words(value)] if isinstance(value, str) else value
         return (ids[0] if len(ids) == 1 else ids or 0) if isinstance(ids, list) else ids
-    return value.strip() if isinstance(value, str) else value
+    if kind(name) in (Kind.TIMES, Kind.DAYS):
+        text = " ".join(value) if _is_words(value) else value
+        parse = parse_times if kind(name) is Kind.TIMES else parse_days
+        return parse(text) if isinstance(text, str) else value
+    if isinstance(value, str):
+        text = value.strip()
+        return "" if name == "daily_recipe" and text.lower() == "walk" else text
+    return value
+
+
+def _is_words(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def words(text: str) -> list[str]:

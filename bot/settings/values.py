@@ -1,16 +1,21 @@
-"""The settings of a server: what each means, holds and is called."""
+"""The settings of a server: what each means, holds and is called.
+
+A new setting is a field of `Values` and a name in `GROUPS`; the panel, text commands, files and log follow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
+from bot.daily.schedule import EVERY_DAY, MAX_TIMES, parse_zone
 from config.problems import suggestion
-from config.schema import Commands, Dream, Ids, Limits
+from config.schema import Commands, Dream, Ids, Limits, Section
 from dream.backbone.catalog import LAYERS
 
 
@@ -32,6 +37,10 @@ class Kind(StrEnum):
     MEMBERS = "members"
     CHANNEL = "channel"
     ROLE = "role"
+    TIMES = "times of day"
+    ZONE = "time zone"
+    DAYS = "days of the week"
+    SOURCES = "sources"
 
 
 FORGOTTEN: Final = 1
@@ -48,7 +57,51 @@ def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class Values(Dream, Limits, Commands):
+def _times(times: tuple[time, ...]) -> tuple[time, ...]:
+    return tuple(sorted({at.replace(second=0, microsecond=0, tzinfo=None) for at in times}))
+
+
+class DailyDream(Section):
+    """The dream that is posted by itself on some days, at some times."""
+
+    daily_enabled: Annotated[bool, Field(title="Daily dream")] = False
+    """Whether a dream is posted by itself every day."""
+    daily_channel: Annotated[int, Kind.CHANNEL, Field(title="Daily channel", ge=0, lt=2**63)] = 0
+    """The channel where the daily dream is posted."""
+    daily_times: Annotated[
+        tuple[Annotated[time, Field(strict=True)], ...],
+        Kind.TIMES,
+        AfterValidator(_times),
+        Field(title="Daily times", min_length=1, max_length=MAX_TIMES),
+    ] = (time(9),)
+    """The times of day at which a dream is posted, in the daily dream's time zone."""
+    daily_zone: Annotated[
+        str, Kind.ZONE, AfterValidator(parse_zone), Field(title="Daily time zone", max_length=64)
+    ] = "UTC"
+    """The time zone of those times."""
+    daily_days: Annotated[
+        frozenset[Annotated[int, Field(ge=0, le=6, strict=True)]],
+        Kind.DAYS,
+        Field(title="Daily days", min_length=1),
+    ] = EVERY_DAY
+    """The days of the week on which a dream is posted."""
+    daily_recipe: Annotated[str, Kind.RECIPE, Field(title="Daily recipe", max_length=300)] = ""
+    """The recipe or preset of the daily dream; without one it walks over the presets, led by your votes."""
+    daily_thread: Annotated[bool, Field(title="Daily threads")] = False
+    """Whether a thread is opened under each daily dream."""
+    daily_sources: Annotated[
+        tuple[Literal["samples", "sky", "folder"], ...], Kind.SOURCES, Field(title="Daily sources")
+    ] = ("samples", "sky")
+    """What is dreamt of: the photographs that come with the bot, generated skies, the operator's folder."""
+    daily_source_channels: Annotated[
+        Ids, Kind.CHANNELS, Field(title="Daily source channels", max_length=25)
+    ] = ()
+    """The channels whose members' pictures may be dreamt, too, if everybody who sees the post sees them."""
+    daily_source_days: Annotated[int, Field(title="Daily source days", ge=1, le=90)] = 14
+    """How many days back members' pictures are taken from."""
+
+
+class Values(Dream, Limits, Commands, DailyDream):
     """A value for every setting; the defaults are what holds when nobody chose anything.
 
     The operator decides those of the base classes, too (`config.schema`).
@@ -79,6 +132,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Limits": ("max_size", "max_steps", "member_seconds", "server_seconds"),
     "Access": ("channels", "forbidden_channels", "roles", "blocked_roles", "members"),
     "Server": ("admin_role", "report_channel", "prefix"),
+    "Daily": tuple(DailyDream.model_fields),
 }
 """The settings by subject, in the order in which they are shown."""
 SETTINGS: Final[Mapping[str, FieldInfo]] = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import JSON, Index, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.database import Base
@@ -32,22 +32,11 @@ OPEN: Final = (PostState.PLANNED, PostState.POSTING)
 
 
 class DailyRow(Base):
-    """One server's settings of the daily dream, which `bot.daily.settings` reads, and how it goes there."""
+    """How the daily dream goes on one server; what its admins decide about it is among its settings."""
 
     __tablename__ = "daily"
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    enabled: Mapped[bool] = mapped_column(default=False)
-    channel_id: Mapped[int | None]
-    times: Mapped[str] = mapped_column(Text)
-    zone: Mapped[str] = mapped_column(Text)
-    days: Mapped[str] = mapped_column(Text)
-    recipe: Mapped[str | None] = mapped_column(Text)
-    thread: Mapped[bool] = mapped_column(default=False)
-    kinds: Mapped[list[str]] = mapped_column(JSON)
-    channels: Mapped[list[int]] = mapped_column(JSON)
-    recent_days: Mapped[int]
-
     since: Mapped[datetime]
     """When channel or times were last set; slots before that are not made up for."""
     admin_id: Mapped[int | None]

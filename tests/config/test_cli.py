@@ -56,3 +56,17 @@ def test_a_sandbox_whose_port_is_taken_says_so() -> None:
         said = dreambot("sandbox", "--port", str(taken.getsockname()[1]))
     assert said.exit_code == 1
     assert "try --port 0" in said.stderr and len(said.stderr.splitlines()) == 1
+
+
+def test_doctors_lines_are_whole_in_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ("long" * 30) / "dreambot.toml"
+    monkeypatch.setenv("COLUMNS", "80")
+    said = dreambot("doctor", "--config", str(file))
+    assert said.exit_code == 1
+    assert len(said.stdout.splitlines()) == 1
+
+
+def test_a_scheduler_that_anybody_could_rule_is_refused() -> None:
+    said = dreambot("scheduler", "--host", "0.0.0.0")
+    assert said.exit_code == 2
+    assert "--insecure" in said.stderr and len(said.stderr.splitlines()) == 1

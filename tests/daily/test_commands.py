@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.daily_world import answered
+
 if TYPE_CHECKING:
     from tests.support.daily_world import World
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 def last(world: World) -> str:
     """What the bot said last in #dreams."""
-    message = world.dreams.last_message
+    message = world.last()
     return message.content or str([embed.to_dict() for embed in message.embeds])
 
 
@@ -84,7 +86,7 @@ async def test_a_server_without_anything_gets_help(world: World) -> None:
         assert hint in last(world), command
     world.deny(attach_files=True, send_messages=True)
     await world.admin.send(world.art, f"!daily on {world.dreams.mention} 09:00 UTC")
-    assert "Send Messages and Attach Files" in world.art.last_message.content
+    assert "Send Messages and Attach Files" in world.last(world.art).content
 
 
 async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
@@ -92,16 +94,16 @@ async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
         world.art, "daily on", channel=world.dreams, times="21:30", zone="America/St_Johns", days="weekends"
     )
     assert turned_on.ephemeral
-    assert "21:30 America/St_Johns, weekends" in turned_on.response.content
+    assert "21:30 America/St_Johns, weekends" in answered(turned_on).content
     zones = await world.admin.autocomplete(world.art, "daily on", "zone", "johns", channel=world.dreams)
     assert "America/St_Johns" in str(zones)
     status = await world.admin.slash(world.art, "daily status")
     assert status.ephemeral
-    fields = {field.name: field.value for field in status.response.embeds[0].fields}
-    assert fields["Next"].startswith("<t:")
+    fields = {field.name: field.value for field in answered(status).embeds[0].fields}
+    assert str(fields["Next"]).startswith("<t:")
     preview = await world.admin.slash(world.art, "daily preview")
     assert preview.ephemeral
-    assert (await preview.response.attachments[0].read()).startswith(b"dreamt ")
+    assert (await answered(preview).attachments[0].read()).startswith(b"dreamt ")
     assert not world.seen()
     assert not await world.posts()
 
@@ -117,19 +119,21 @@ async def test_changes_are_in_the_settings_log(world: World) -> None:
     ):
         await world.admin.send(world.dreams, f"!daily {command}")
     await world.admin.send(world.dreams, "!settings log")
-    said = world.dreams.last_message.embeds[0].description
+    said = str(world.last().embeds[0].description)
     for line in (
-        "daily **switch**: `off` → `on`",
-        f"daily **channel**: not set → {world.dreams.mention}",
-        "daily **times**: `09:00 UTC, daily` → `09:00, 21:00 Europe/Berlin, weekdays`",
-        "daily **dreamt with**: `walk` → `serpents`",
-        "daily **thread**: `off` → `on`",
-        f"daily **sources**: `samples`, `sky` → `samples`, `sky`, {world.art.mention}",
-        "daily **days of pictures**: `14` → `5`",
-        "daily **switch**: `on` → `off`",
+        "**Daily dream**: not set → on",
+        f"**Daily channel**: not set → {world.dreams.mention}",
+        "**Daily times**: not set → `09:00, 21:00`",
+        "**Daily time zone**: not set → `Europe/Berlin`",
+        "**Daily days**: not set → `weekdays`",
+        "**Daily recipe**: not set → `serpents`",
+        "**Daily threads**: not set → on",
+        f"**Daily source channels**: not set → {world.art.mention}",
+        "**Daily source days**: not set → `5`",
+        "**Daily dream**: on → off",
     ):
-        assert f"{world.admin.mention} · {line}" in said
-    assert said.count("\n") == 7
+        assert f"{world.admin.mention} · set {line}" in said
+    assert said.count("\n") == 9
 
 
 async def test_a_recipe_is_offered_while_it_is_typed(world: World) -> None:
@@ -142,7 +146,7 @@ async def test_a_recipe_is_offered_while_it_is_typed(world: World) -> None:
 async def test_members_may_take_their_pictures_back_by_slash_command(world: World) -> None:
     answer = await world.alice.slash(world.dreams, "daily forget")
     assert answer.ephemeral
-    assert "not be used" in answer.response.content
+    assert "not be used" in answered(answer).content
 
 
 async def test_a_thread_that_may_not_be_opened_is_said(world: World) -> None:
@@ -154,7 +158,7 @@ async def test_a_thread_that_may_not_be_opened_is_said(world: World) -> None:
 
 async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
     await world.admin.send(world.dreams, "!daily preview")
-    assert world.admin.user.dm_channel.last_message.attachments
+    assert world.last(world.admin.user.dm_channel).attachments
     assert not world.seen()
 
 
@@ -162,11 +166,9 @@ async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None
     await world.on()
     daily, guild = world.app.daily, world.guild.id
     asked = [daily.now(guild, "one"), daily.now(guild, "two"), daily.preview(guild, ())]
-    first, *others = await asyncio.gather(*asked, return_exceptions=True)
-    assert not isinstance(first, BaseException)
-    assert {str(refused) for refused in others} == {
-        "One is being dreamt already; please wait until it is there."
-    }
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [str(one) for one in ended if isinstance(one, BaseException)]
+    assert refused == ["One is being dreamt already; please wait until it is there."] * 2
     await daily.preview(guild, ())
 
 
@@ -193,7 +195,7 @@ async def test_the_status_tells_what_will_be_used_and_what_is_wrong(world: World
     assert "block8+block11" in last(world)
     world.deny(attach_files=True)
     shown = await world.admin.slash(world.art, "daily status")
-    assert "Attach Files" in str(shown.response.embeds[0].to_dict())
+    assert "Attach Files" in str(answered(shown).embeds[0].to_dict())
     world.deny()
     await world.admin.send(world.dreams, "!daily off")
     await world.minute("2026-01-01T09:00")

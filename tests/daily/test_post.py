@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import discord
 import pytest
 from simcord.backend import serializers
 
 import dream
 from bot.store.daily import PostState
+from tests.support.daily_world import answered
 
 if TYPE_CHECKING:
     from bot.queue.request import DreamRequest
@@ -62,7 +64,7 @@ async def test_before_and_after_at_a_button(world: World) -> None:
     await world.minute("2026-01-01T09:00")
     [message] = world.seen()
     pressed = await world.alice.click(message, label="Before")
-    shown = pressed.response
+    shown = answered(pressed)
     assert shown.ephemeral
     assert await shown.attachments[0].read() in [path.read_bytes() for path in SAMPLES.glob("*.jpg")]
 
@@ -74,13 +76,13 @@ async def test_a_moderator_removes_a_post_and_its_picture_for_good(world: World)
     await world.minute("2026-01-01T09:00")
     [message] = world.seen()
     refused = await world.alice.click(message, label="Remove")
-    assert "Only moderators" in refused.response.content
+    assert "Only moderators" in answered(refused).content
     assert world.seen()
     await world.moderator.click(message, label="Remove")
     assert not world.seen()
     [post] = await world.posts()
     assert post.state == PostState.REMOVED
-    assert await world.app.queue.result(post.job_id) is None
+    assert await world.app.queue.result(post.job_id or "") is None
     # All samples have been used when they come round again: but never the one that was taken away.
     for day in range(2, 12):
         await world.minute(f"2026-01-{day:02}T08:40")
@@ -94,7 +96,9 @@ async def test_a_moderator_removes_a_post_and_its_picture_for_good(world: World)
 
 async def test_members_pictures_are_dreamt_with_their_credit(world: World) -> None:
     private = world.guild.create_text_channel("late-night")
-    world.app.bot.get_channel(private.id).nsfw = True  # which SimCord knows nothing of
+    known = world.app.bot.get_channel(private.id)
+    assert isinstance(known, discord.TextChannel)
+    known.nsfw = True  # which SimCord knows nothing of
     hidden = world.guild.create_text_channel("elsewhere")
     shown = await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
     await world.alice.send(world.art, "hidden", attachments=[("SPOILER_coffee.jpg", COFFEE)])
@@ -104,9 +108,9 @@ async def test_members_pictures_are_dreamt_with_their_credit(world: World) -> No
     for kind in ("samples", "sky"):
         await world.admin.send(world.dreams, f"!daily source remove {kind}")
     await world.admin.send(world.dreams, f"!daily source add {private.mention}")
-    assert "age-restricted" in world.dreams.last_message.content
+    assert "age-restricted" in world.last().content
     await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
-    assert "1 now" in world.dreams.last_message.content
+    assert "1 now" in world.last().content
     await world.on("09:00", "UTC")
     await world.minute("2026-01-02T08:40")
     await world.minute("2026-01-02T09:00")
@@ -140,7 +144,7 @@ async def test_whoever_asks_to_be_forgotten_is_not_dreamt_of(world: World) -> No
     [post] = await world.posts()
     assert post.author_id == world.alice.id
     await world.alice.send(world.dreams, "!daily forget")
-    assert "not be used" in world.dreams.last_message.content
+    assert "not be used" in world.last().content
     await world.minute("2026-01-01T08:50")
     await world.minute("2026-01-01T09:00")
     [post] = await world.posts()
@@ -171,10 +175,10 @@ async def test_a_picture_deleted_after_its_dream_was_posted_is_not_kept(world: W
     await world.minute("2026-01-01T09:00")
     [message] = world.seen()
     await world.alice.delete(mine)
-    assert "not kept" in (await world.admin.click(message, label="Before")).response.content
+    assert "not kept" in answered(await world.admin.click(message, label="Before")).content
     [post] = await world.posts()
     assert (post.state, post.author_id, post.source_message_id) == ("posted", None, None)
-    assert await world.app.queue.source(post.job_id) is None
+    assert await world.app.queue.source(post.job_id or "") is None
 
 
 @pytest.mark.parametrize("what", ["deleted", "taken out", "hidden"])
@@ -236,15 +240,15 @@ async def test_a_report_leads_the_moderators_to_the_post(world: World) -> None:
     [message] = world.seen()
     post = (await world.posts())[0]
     pressed = await world.alice.click(message, custom_id=f"daily-report:{post.id}")
-    assert "moderators have been told" in pressed.response.content
-    report = world.art.last_message
+    assert "moderators have been told" in answered(pressed).content
+    report = world.last(world.art)
     assert message.jump_url in report.content
     await world.moderator.click(report, label="Remove")
     assert not world.seen()
-    assert "removed the reported dream" in world.art.last_message.content
+    assert "removed the reported dream" in world.last(world.art).content
     assert (await world.posts())[0].state == PostState.REMOVED
     await world.admin.send(world.dreams, "!settings log")
-    assert f"{world.moderator.mention} · remove" in world.dreams.last_message.embeds[0].description
+    assert f"{world.moderator.mention} · remove" in str(world.last().embeds[0].description)
 
 
 async def test_a_post_that_is_not_known_any_more_can_be_removed_by_moderators(world: World) -> None:
@@ -253,7 +257,7 @@ async def test_a_post_that_is_not_known_any_more_can_be_removed_by_moderators(wo
     await world.minute("2026-01-01T09:00")
     await world.app.daily.forget_guild(world.guild.id)
     [message] = world.seen()
-    assert "Only moderators" in (await world.alice.click(message, label="Remove")).response.content
+    assert "Only moderators" in answered(await world.alice.click(message, label="Remove")).content
     await world.moderator.click(message, label="Remove")
     assert not world.seen()
 
@@ -265,9 +269,9 @@ async def test_while_the_operator_pauses_the_bot_nothing_is_dreamt(world: World)
         await world.minute(f"2026-01-01T{minute}")
     assert [post.job_id for post in await world.posts()] == [None]
     await world.admin.send(world.dreams, "!daily")
-    assert "back at ten" in str(world.dreams.last_message.embeds[0].to_dict())
+    assert "back at ten" in str(world.last().embeds[0].to_dict())
     await world.admin.send(world.dreams, "!daily now")
-    assert "back at ten" in world.dreams.last_message.content
+    assert "back at ten" in world.last().content
     await world.app.moderation.resume(by=1)
     await world.minute("2026-01-01T10:00")
     await world.minute("2026-01-01T10:01")
@@ -357,7 +361,7 @@ async def test_the_same_local_time_in_another_zone_comes_the_next_day(world: Wor
     await world.minute("2026-01-01T08:00")
     await world.on("09:00", "Europe/London")
     tomorrow = int(datetime(2026, 1, 2, 9, tzinfo=UTC).timestamp())
-    assert f"<t:{tomorrow}:F>" in world.dreams.last_message.content
+    assert f"<t:{tomorrow}:F>" in world.last().content
     await world.minute("2026-01-01T09:00")
     await world.minute("2026-01-01T09:01")
     assert len(world.seen()) == 1
@@ -376,7 +380,7 @@ async def test_dreams_that_come_to_nothing_are_tried_anew_then_given_up(world: W
     [post] = await world.posts()
     assert (post.state, post.reason) == ("failed", "This dream was not to be.")
     await world.admin.send(world.dreams, "!daily status")
-    status = world.dreams.last_message.embeds[0].to_dict()
+    status = world.last().embeds[0].to_dict()
     assert "not to be" in str(status["fields"])
 
 
@@ -391,7 +395,7 @@ async def test_no_permission_is_told_once_and_pauses_after_three(world: World) -
     assert "Attach Files" in told
     assert [post.state for post in await world.posts()] == ["failed"] * 3
     await world.admin.send(world.dreams, "!daily status")
-    assert "Paused" in world.dreams.last_message.embeds[0].description
+    assert "Paused" in str(world.last().embeds[0].description)
     world.deny()
     await world.on("09:00", "UTC")
     await world.minute("2026-01-06T08:40")
@@ -426,9 +430,9 @@ async def test_a_channel_that_is_gone_is_told_to_the_admin_once(world: World) ->
     [told] = world.told()
     assert "is gone" in told and "`daily on`" in told and "\n" not in told
     await world.admin.send(world.art, "!daily")
-    assert "is gone" in str(world.art.last_message.embeds[0].to_dict())
+    assert "is gone" in str(world.last(world.art).embeds[0].to_dict())
     await world.admin.send(world.art, "!daily now")
-    assert "is gone" in world.art.last_message.content
+    assert "is gone" in world.last(world.art).content
 
 
 async def test_a_recipes_own_seed_is_kept(world: World) -> None:

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.daily.schedule import Schedule, ScheduleError, Slot, instant, nearest_zones, parse_days
+from bot.errors import Refused
+from bot.ui.errors import explain
 
 ZONES = ("Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 QUARTER = timedelta(minutes=15)
@@ -168,3 +170,12 @@ def test_forgiving_input() -> None:
     )
     assert parse_days("") == parse_days("daily") == frozenset(range(7))
     assert nearest_zones("st johns") == ["America/St_Johns"]
+
+
+@pytest.mark.parametrize(
+    "text", ["25:00 " * 300, "9" * 2000, "09:00 " + "x" * 2000, "09:00 UTC " + "someday " * 200]
+)
+def test_a_long_mistake_is_answered_briefly(text: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        Schedule.read(text)
+    assert len(explain(Refused(str(error.value)))) < 250

@@ -1,6 +1,5 @@
 """Which picture, which preset and when to begin: the choices behind a daily dream."""
 
-import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -57,14 +56,14 @@ def test_members_own_pictures_come_most_often() -> None:
     assert kinds["members"] > kinds["folder"] > kinds["samples"] > 100 < kinds["sky"]
 
 
-def test_the_operators_folder_is_read_with_the_folders_in_it(tmp_path: Path) -> None:
+async def test_the_operators_folder_is_read_with_the_folders_in_it(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("one.jpg", "deep/two.PNG", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
     found = folder_pictures("folder", tmp_path)
     assert [source.name for source in found] == ["folder/deep/two.PNG", "folder/one.jpg"]
     assert found[0].read is not None
-    assert asyncio.run(found[0].read()) == b"deep/two.PNG"
+    assert await found[0].read() == b"deep/two.PNG"
     assert folder_pictures("folder", None) == folder_pictures("folder", tmp_path / "gone") == []
 
 

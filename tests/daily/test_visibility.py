@@ -13,6 +13,7 @@ from simcord.enums import OverwriteType
 
 from bot.daily.sources import SAMPLES
 from bot.visibility import is_no_less_public
+from tests.support.daily_world import answered
 
 if TYPE_CHECKING:
     import simcord
@@ -46,11 +47,11 @@ async def test_a_channel_that_its_admin_cannot_see_is_as_good_as_none(world: Wor
     hide(world, secret)
     for command in (f"source add {secret.mention}", "source add secret-hangout", f"on {secret.mention}"):
         await world.admin.send(world.dreams, f"!daily {command}")
-        answer = world.dreams.last_message.content
+        answer = world.last().content
         assert answer.startswith("I see no channel "), answer
         assert "is no text channel" not in answer
     await world.admin.send(world.dreams, "!daily on secret-h 09:00 UTC")
-    assert secret.mention not in world.dreams.last_message.content
+    assert secret.mention not in world.last().content
     settings = await world.app.daily.settings.get(world.guild.id)
     assert not settings.source_channels and settings.channel_id is None
 
@@ -70,7 +71,7 @@ async def test_a_source_that_not_everybody_sees_who_sees_the_target_is_refused(w
     hide(world, world.art)
     world.env.backend.set_overwrite(world.art.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
     await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
-    answer = world.dreams.last_message.content
+    answer = world.last().content
     assert f"not everybody who sees {world.dreams.mention} can see {world.art.mention}" in answer
     assert not (await world.app.daily.settings.get(world.guild.id)).source_channels
     hide(world, world.dreams)  # where only those go who see the source as well
@@ -87,9 +88,23 @@ async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: Wo
     await world.minute("2026-01-01T08:40")
     assert [post.kind for post in await world.posts()] == ["sky"]
     await world.admin.send(world.dreams, "!daily source")
-    answer = world.dreams.last_message.content
+    answer = world.last().content
     assert "0 now" in answer and "1 channel that you can't see" in answer
     assert world.art.mention not in answer
+
+
+async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew(world: World) -> None:
+    await world.members_only()
+    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.on("09:00", "UTC")
+    await world.minute("2026-01-01T08:40")
+    [planned] = await world.posts()
+    assert planned.kind == "members"
+    hide(world, world.art)
+    await world.minute("2026-01-01T08:50")
+    await world.minute("2026-01-01T09:00")
+    assert [(post.kind, post.state) for post in await world.posts()] == [("sky", "posted")]
+    assert await world.app.queue.get(planned.job_id or "") is None
 
 
 async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: World) -> None:
@@ -100,7 +115,7 @@ async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see
         hide(world, channel)
     chatter = world.guild.create_text_channel("chatter")
     preview = await world.admin.slash(chatter, "daily preview")
-    assert (await preview.response.attachments[0].read()).startswith(b"dreamt of a sky")
+    assert (await answered(preview).attachments[0].read()).startswith(b"dreamt of a sky")
 
 
 async def test_the_picture_before_is_shown_to_those_alone_who_see_its_channel(world: World) -> None:
@@ -112,10 +127,10 @@ async def test_the_picture_before_is_shown_to_those_alone_who_see_its_channel(wo
     [message] = world.seen()
     hide(world, world.art)
     pressed = await world.alice.click(message, label="Before")
-    assert not pressed.response.attachments
-    assert "not kept any more" in pressed.response.content
+    assert not answered(pressed).attachments
+    assert "not kept any more" in answered(pressed).content
     pressed = await world.moderator.click(message, label="Before")
-    assert await pressed.response.attachments[0].read() == ROCKET
+    assert await answered(pressed).attachments[0].read() == ROCKET
 
 
 async def test_roles_and_overwrites_say_who_sees_what(world: World) -> None:
@@ -164,9 +179,10 @@ async def test_roles_and_overwrites_say_who_sees_what(world: World) -> None:
             }
             for channel in (source, target)
         }
-        real = world.app.bot.get_guild(guild.id)
-        assert real is not None
-        found = is_no_less_public(real.get_channel(source.id), real.get_channel(target.id))
+        bot = world.app.bot
+        known, aim = bot.get_channel(source.id), bot.get_channel(target.id)
+        assert isinstance(known, discord.TextChannel) and isinstance(aim, discord.TextChannel)
+        found = is_no_less_public(known, aim)
         if named:  # of these members the bot does not know the roles, and is careful
             assert not found or sees[target.id] <= sees[source.id], number
         else:

@@ -23,6 +23,11 @@ def warm() -> None:
     """Nothing to load."""
 
 
+def warm_in_vain() -> None:
+    """What a network with broken weights does."""
+    raise ValueError("no such\nweights")
+
+
 def warm_slowly() -> None:
     """As long as a network takes to load."""
     time.sleep(3)

@@ -20,7 +20,7 @@ from dream.farm import Farm, FarmError
 SCHEDULER = """
 import sys
 from dream.cluster import run_scheduler
-sys.exit(run_scheduler("127.0.0.1", {port}, absence={absence}))
+sys.exit(run_scheduler(port={port}, absence={absence}))
 """
 WORKERS = """
 import sys, farm_dreams
@@ -225,3 +225,39 @@ async def test_no_scheduler_is_one_sentence(cluster: Cluster) -> None:
     impatient = dask.config.set({"distributed.comm.timeouts.connect": "0.5s"})
     with impatient, pytest.raises(FarmError, match=r"farm\.scheduler"):
         await cluster.farm().start()
+
+
+async def test_a_box_without_keys_is_told_so(cluster: Cluster) -> None:
+    cluster.address = cluster.address.replace("tcp://", "tls://")
+    box = cluster.workers()
+    assert await ended(box) == 1
+    said = box.stderr.read()
+    assert "TLS" in said and len(said.splitlines()) == 1
+
+
+async def test_a_scheduler_is_reached_from_this_machine_alone_unless_told(cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    box = cluster.workers()
+    async with cluster.farm() as farm:
+        await farm.dream("the only", farm_dreams.work(""))
+        processes = [scheduler, box, *box.children(recursive=True)]
+        listening = {
+            connection.laddr.ip
+            for process in processes
+            for connection in process.net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        }
+    assert listening == {"127.0.0.1"}
+
+
+async def test_workers_that_are_waited_for_in_vain_are_mentioned(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dream.farm.WITHOUT_WORKERS", 0.2)
+    monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.1)
+    cluster.scheduler()
+    async with cluster.farm() as farm:
+        await until(lambda: farm.trouble)
+        assert f"dreambot worker {cluster.address}" in str((await farm.status()).warnings)
+        cluster.workers()
+        await until(lambda: not farm.trouble)

@@ -9,10 +9,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import dask
 import farm_dreams
 import psutil
 import pytest
 import pytest_asyncio
+from distributed import Client
+from distributed.security import Security
 from farm_dreams import work
 from PIL import Image
 
@@ -233,3 +236,59 @@ async def test_importing_the_farm_imports_neither_dask_nor_tensorflow() -> None:
         "import sys, dream.farm; sys.exit(not sys.modules.keys().isdisjoint({'distributed', 'tensorflow'}))"
     )
     assert await asyncio.to_thread(subprocess.call, [sys.executable, "-c", check]) == 0
+
+
+async def test_whoever_has_not_the_keys_gets_nothing_of_the_farm(farm: Farm) -> None:
+    """Another process of this very user, on this very machine."""
+    await pid(farm)
+    address = (await farm.status()).scheduler
+    others = Security.temporary()
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        for there, security in ((address, others), (address.replace("tls:", "tcp:"), None)):
+            with pytest.raises((OSError, RuntimeError)):
+                await Client(there, asynchronous=True, security=security, timeout=1)
+
+
+async def test_workers_inherit_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "the token")
+    monkeypatch.setenv("DREAMBOT_STORE__URL", "postgresql://me:secret@db/dreams")
+    async with Farm(render=farm_dreams.render, warm=farm_dreams.warm) as farm:
+        environment = psutil.Process(await pid(farm)).environ()
+    assert not {"DISCORD_TOKEN", "DREAMBOT_STORE__URL"} & set(environment)
+
+
+async def test_workers_that_never_live_are_mentioned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dream.farm.WITHOUT_WORKERS", 0.5)
+    monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.1)
+    async with Farm(memory_limit="30MB", render=farm_dreams.render, warm=farm_dreams.warm) as farm:
+        await until(lambda: farm.trouble and "memory" in farm.trouble)
+        assert farm.trouble in (await farm.status()).warnings
+    pauses = [line.split()[-2] for line in caplog.messages if line.startswith("A worker ended")]
+    assert pauses == [f"{0.1 * 2**number:g}" for number in range(len(pauses))]
+
+
+async def test_a_worker_that_cannot_start_is_tried_ever_more_seldom_with_a_line_each(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with Farm(render=farm_dreams.render, warm=farm_dreams.warm_in_vain):
+        await until(lambda: caplog.text.count("trying again") == 2)
+    assert [line.split()[-2] for line in caplog.messages if "did not start" in line] == ["1", "2"]
+    said = capfd.readouterr().err
+    assert said.splitlines() == ["A worker cannot get ready: ValueError: no such weights"] * 2
+
+
+def workers() -> set[psutil.Process]:
+    return {each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())}
+
+
+async def test_a_worker_killed_while_it_starts_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    others = workers()
+    async with Farm(render=farm_dreams.render, warm=farm_dreams.warm_slowly) as farm:
+        await until(lambda: workers() - others)
+        await asyncio.sleep(0.5)
+        for starting in workers() - others:
+            starting.kill()
+        await until(lambda: "trying again" in caplog.text)
+        await pid(farm)

@@ -231,3 +231,22 @@ async def test_a_settings_file_costs_no_more_than_its_length(world: World, text:
 async def test_a_preset_is_no_longer_than_a_message(world: World) -> None:
     with pytest.raises(SettingError, match="at most 2000"):
         await world.app.settings.save_preset(world.guild.id, "fog", "block8+" * 400 + "block8", by=1)
+
+
+async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_anew(world: World) -> None:
+    daily, guild_id = world.app.daily, world.guild.id
+    await world.say(world.admin, "!daily on #dreams 13:00 UTC")
+    await daily.posts.take(guild_id, "2026-05-02T13:00", world.clock.now(), channel_id=world.dreams.id)
+    await daily.states.count_failure(guild_id, "no permission")
+    assert await daily.posts.next_open(guild_id)
+    await world.say(world.admin, "!settings set daily_times 14:30")
+    assert await daily.posts.next_open(guild_id) is None
+    state = await daily.states.get(guild_id)
+    assert state and (state.failures, state.since) == (0, world.clock.now())
+    due = await daily.next_due(await daily.settings.get(guild_id))
+    assert due and (due.hour, due.minute) == (14, 30)
+    log = await world.say(world.admin, "!settings log")
+    assert "**Daily times**: `13:00` → `14:30`" in log and "**Daily channel**: not set → <#" in log
+    assert "daily_times" in await world.app.settings.export(guild_id)
+    await world.say(world.admin, "!settings reset daily_enabled")
+    assert await daily.next_due(await daily.settings.get(guild_id)) is None

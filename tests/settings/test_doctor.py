@@ -40,7 +40,7 @@ async def test_a_new_installation(tmp_path: Path) -> None:
     assert Level.GOOD in await found("configuration")
     assert "is empty; the first start fills it" in (await found("database"))[Level.GOOD]
     assert not (tmp_path / "data" / "dreambot.db").exists(), "looking changes nothing"
-    assert "DISCORD_TOKEN" in (await found("discord"))[Level.NOTE]
+    assert "DISCORD_TOKEN" in (await found("discord"))[Level.WRONG]
     assert "worker on this machine" in (await found("farm"))[Level.GOOD]
 
 
@@ -100,3 +100,44 @@ async def test_a_key_that_others_can_read(tmp_path: Path) -> None:
     key.write_bytes(bytes(32))
     key.chmod(0o644)
     assert "chmod 600" in (await found("data folder"))[Level.NOTE]
+
+
+async def test_a_data_folder_below_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DREAMBOT_DATA", str(tmp_path / "file" / "data"))
+    assert "DREAMBOT_DATA" in (await found("data folder"))[Level.WRONG]
+
+
+async def test_a_token_that_was_torn_or_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "to\nken")
+    assert "line break" in (await found("discord"))[Level.WRONG]
+    monkeypatch.delenv("DISCORD_TOKEN")
+    monkeypatch.setenv("DREAMBOT_DISCORD__TOKEN_FILE", str(tmp_path / "token"))
+    assert "[discord] token_file: cannot be read" in (await found("discord"))[Level.WRONG]
+
+
+async def test_a_database_with_smashed_pages_and_one_in_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "dreambot.db"
+    monkeypatch.setenv("DREAMBOT_STORE__URL", f"sqlite:///{file}")
+    database = Database(f"sqlite:///{file}")
+    await database.open()
+    database.lock()
+    assert "another dreambot" in (await found("database"))[Level.WRONG]
+    await database.close()
+    assert Level.WRONG not in await found("database")
+    with file.open("r+b") as pages:
+        pages.seek(3 * 4096)
+        pages.write(os.urandom(6 * 4096))
+    assert "restore a backup" in (await found("database"))[Level.WRONG]
+
+
+async def test_workers_with_less_memory_than_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMBOT_FARM__MEMORY_LIMIT", "500MB")
+    assert "raise farm.memory_limit" in (await found("farm"))[Level.WRONG]
+    monkeypatch.setenv("DREAMBOT_FARM__MEMORY_LIMIT", "0")
+    assert Level.WRONG not in await found("farm")
+    monkeypatch.setenv("DREAMBOT_FARM__MEMORY_LIMIT", "auto")
+    monkeypatch.setenv("DREAMBOT_FARM__WORKERS", "200")
+    assert "set farm.workers lower" in (await found("farm"))[Level.WRONG]

@@ -95,11 +95,31 @@ async def bob_decides(world: World) -> None:
     assert "size=320" in (await world.dream(world.alice)).recipe
 
 
+def daily_says(*parts: str) -> Effect:
+    """The daily dream's status says this."""
+
+    async def effect(world: World) -> None:
+        await world.say(world.admin, "!daily")
+        embed = world.dreams.last_message.embeds[0]
+        said = "\n".join([embed.description or "", *(field.value or "" for field in embed.fields)])
+        assert all(part in said for part in parts), said
+
+    return effect
+
+
 async def reports_arrive(world: World) -> None:
     job: Job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
     await world.bob.click(post, custom_id=f"report:{job.id}")
     assert post.jump_url in world.art.last_message.content
+
+
+async def threads_are_on(world: World) -> None:
+    assert (await world.app.daily.settings.get(world.guild.id)).thread
+
+
+async def days_are_30(world: World) -> None:
+    assert (await world.app.daily.settings.get(world.guild.id)).source_days == 30
 
 
 CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
@@ -121,6 +141,16 @@ CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
     "members": (lambda world: [world.bob], only_bob),
     "admin_role": (lambda world: [world.fans], bob_decides),
     "report_channel": (lambda world: [world.art], reports_arrive),
+    "daily_enabled": (lambda world: True, daily_says("It is **on**: 09:00 UTC, daily")),
+    "daily_channel": (lambda world: [world.dreams], daily_says("in <#")),
+    "daily_times": (lambda world: "07:00 21:30", daily_says("07:00, 21:30 UTC")),
+    "daily_zone": (lambda world: "Europe/Berlin", daily_says("09:00 Europe/Berlin")),
+    "daily_days": (lambda world: ["mon", "tue"], daily_says("09:00 UTC, mon,tue")),
+    "daily_recipe": (lambda world: "block8 steps=5", daily_says("block8 steps=5")),
+    "daily_thread": (lambda world: True, threads_are_on),
+    "daily_sources": (lambda world: ["sky"], daily_says("skies")),
+    "daily_source_channels": (lambda world: [world.art], daily_says("members' pictures")),
+    "daily_source_days": (lambda world: 30, days_are_30),
 }
 assert CASES.keys() == SETTINGS.keys(), "a setting is missing from this test"
 
@@ -133,9 +163,20 @@ def typed(value: Any) -> str:
     return " ".join(getattr(one, "mention", str(one)) for one in values)
 
 
+async def turn_on_the_daily_dream(world: World, name: str) -> None:
+    """Let the daily dream say when and where, for the tests of its settings."""
+    if not name.startswith("daily"):
+        return
+    channel = world.art if name == "daily_channel" else world.dreams
+    await world.app.settings.choose(world.guild.id, "daily_channel", channel.id, by=1)
+    if name != "daily_enabled":
+        await world.app.settings.choose(world.guild.id, "daily_enabled", True, by=1)
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_by_panel(world: World, name: str) -> None:
     wanted, effect = CASES[name]
+    await turn_on_the_daily_dream(world, name)
     shown = await opened_panel(world)
     await chosen(world, shown, name)
     await put(world, shown, name, wanted(world))
@@ -146,6 +187,7 @@ async def test_by_panel(world: World, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 async def test_by_text(world: World, name: str) -> None:
     wanted, effect = CASES[name]
+    await turn_on_the_daily_dream(world, name)
     assert f"✅ **{title(name)}**" in await world.say(
         world.admin, f"!settings set {name} {typed(wanted(world))}"
     )
@@ -163,7 +205,7 @@ async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: Wor
     match kind(name):
         case Kind.SWITCH:
             press = await world.alice.click(shown, custom_id=control("on" if value else "off", name))
-        case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS:
+        case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS | Kind.TIMES | Kind.ZONE:
             press = await world.alice.click(shown, custom_id=control("edit", name))
         case _:
             press = await world.alice.select(shown, value, custom_id=control("set", name))

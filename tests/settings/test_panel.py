@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any
 
 import discord
@@ -59,7 +60,7 @@ async def put(
     match kind(name):
         case Kind.SWITCH:
             await world.admin.click(panel, custom_id=control("on" if value else "off", name, channel))
-        case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS:
+        case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS | Kind.TIMES | Kind.ZONE:
             form = await world.admin.click(panel, custom_id=control("edit", name, channel))
             await world.admin.submit_modal(form, {"value": str(value)})
         case _:
@@ -87,6 +88,16 @@ def wishes(world: World) -> dict[str, tuple[Any, Any]]:
         "members": ([world.alice], (world.alice.id,)),
         "admin_role": ([world.fans], world.fans.id),
         "report_channel": ([world.art], world.art.id),
+        "daily_channel": ([world.art], world.art.id),
+        "daily_enabled": (True, True),
+        "daily_times": ("9:30 pm, 07:00", (time(7), time(21, 30))),
+        "daily_zone": ("berlin", "Europe/Berlin"),
+        "daily_days": (["mon", "sun"], frozenset({0, 6})),
+        "daily_recipe": ("block8 steps=5", "block8 steps=5"),
+        "daily_thread": (True, True),
+        "daily_sources": (["sky"], ("sky",)),
+        "daily_source_channels": ([world.dreams], (world.dreams.id,)),
+        "daily_source_days": (30, 30),
     }
 
 

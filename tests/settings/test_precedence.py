@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.settings.scopes import Scope, Server, effective
-from bot.settings.text import expected, read, shown
+from bot.settings.text import expected, plain, read, shown
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values, title
 from config.presets import load_presets
 from dream.recipe import Recipe, RecipeError
@@ -42,6 +44,18 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "members": IDS,
     "admin_role": st.integers(0, 2**63 - 1),
     "report_channel": st.integers(0, 2**63 - 1),
+    "daily_enabled": st.booleans(),
+    "daily_channel": st.integers(0, 2**63 - 1),
+    "daily_times": st.lists(
+        st.builds(time, st.integers(0, 23), st.integers(0, 59)), min_size=1, max_size=24, unique=True
+    ).map(lambda times: tuple(sorted(times))),
+    "daily_zone": st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns"]),
+    "daily_days": st.sets(st.integers(0, 6), min_size=1).map(frozenset),
+    "daily_recipe": st.sampled_from(["", "block8 steps=5", *PRESETS]),
+    "daily_thread": st.booleans(),
+    "daily_sources": st.lists(st.sampled_from(["samples", "sky"]), unique=True).map(tuple),
+    "daily_source_channels": IDS,
+    "daily_source_days": st.integers(1, 90),
 }
 BAD: dict[str, list[object]] = {
     "recipe": ["", "x" * 301],
@@ -62,6 +76,16 @@ BAD: dict[str, list[object]] = {
     "members": ["alice", [2**64]],
     "admin_role": [2**63, "<@&1> <@&2>", -1],
     "report_channel": ["here"],
+    "daily_enabled": ["perhaps"],
+    "daily_channel": ["#general"],
+    "daily_times": ["", "25:00", [], "noon", 9, [time(9), "x"], ["09:00"] * 3 + ["late"]],
+    "daily_zone": ["Europe/Berln", "", "x" * 5000],
+    "daily_days": ["someday", [], [7], [True]],
+    "daily_recipe": ["x" * 301],
+    "daily_thread": [3],
+    "daily_sources": ["photos", ["samples", 1]],
+    "daily_source_channels": ["art"],
+    "daily_source_days": [0, 91, True],
 }
 assert GOOD.keys() == BAD.keys() == SETTINGS.keys(), "a setting is missing from this test"
 
@@ -133,7 +157,8 @@ def test_a_valid_value_is_read_from_itself_and_from_the_text_that_shows_it(data:
     value = data.draw(GOOD[name])
     assert read(name, value) == value
     assert read(name, list(value) if isinstance(value, tuple) else value) == value
-    if (name, value) != ("size", 0):
+    assert read(name, json.loads(json.dumps(plain(value)))) == value, "as it is stored"
+    if (name, value) not in (("size", 0), ("daily_recipe", "")):
         assert read(name, shown(name, value).strip("`")) == value
 
 
@@ -143,7 +168,22 @@ def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
         with pytest.raises(SettingError) as caught:
             read(name, bad)
         assert name in str(caught.value)
-        assert expected(name) in str(caught.value) or "did you mean" in str(caught.value) or name == "layers"
+        helps = (
+            expected(name),
+            "did you mean",
+            "write it like",
+            "write them like",
+            "use a name such as",
+            "such as",
+        )
+        assert any(words in str(caught.value) for words in helps) or name == "layers"
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_no_more_is_read_than_anybody_types(name: str) -> None:
+    """Some ways of reading take more than linear time, so that a text has a length."""
+    with pytest.raises(SettingError, match="at most 1000 characters"):
+        read(name, "1" + " " * 60_000 + "1")
 
 
 def test_an_unknown_setting_is_answered_with_the_nearest() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,13 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
         ("recipe", "block8 size=2000", 0, "size=1024"),
         ("nonsense", 1, 0, "no setting called"),
         ("admin_role", SERVER, 0, "@everyone"),
+        ("daily_enabled", "on", 0, "daily_channel"),
+        ("daily_sources", "folder", 0, "no folder"),
+        ("daily_recipe", "mixde5", 0, "mixed5"),
+        ("daily_recipe", "block8 zoom=1.1", 0, "is a picture"),
+        ("daily_times", "25:00", 0, "did you mean `01:00`"),
+        ("daily_zone", "Berln", 0, "Europe/Berlin"),
+        ("daily_zone", "Berlin", 11, "whole server"),
     ],
 )
 async def test_what_cannot_work_is_refused(
@@ -148,7 +155,8 @@ def test_invalid_changes_among_valid_ones_change_nothing(
 
 async def test_export_reset_and_import_give_the_same(database: Database, tmp_path: Path) -> None:
     server = service(database, tmp_path)
-    for name in SETTINGS:
+    assert EXAMPLES.keys() == SETTINGS.keys()
+    for name in EXAMPLES:
         await server.choose(SERVER, name, EXAMPLES[name], by=ADMIN)
         if name in CHANNEL_SETTINGS:
             await server.choose(SERVER, name, EXAMPLES[name], by=ADMIN, channel_id=11)
@@ -182,6 +190,16 @@ EXAMPLES: dict[str, Any] = {
     "members": (8,),
     "admin_role": 9,
     "report_channel": 14,
+    "daily_channel": 15,  # without which it cannot be turned on
+    "daily_enabled": True,
+    "daily_times": (time(9), time(21, 30)),
+    "daily_zone": "Europe/Berlin",
+    "daily_days": frozenset({0, 1, 2, 3, 4}),
+    "daily_recipe": "block9 steps=7",
+    "daily_thread": True,
+    "daily_sources": ("sky",),
+    "daily_source_channels": (16, 17),
+    "daily_source_days": 30,
 }
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from bench.support import pretended_dreams
 from bot.app import RECONCILE_SECONDS, App
 from bot.clock import MovedClock
+from bot.gateway import point_at
 from bot.periodic import Periodic
-from bot.run import point_at
 from config.schema import Config, Store
 from dream.farm import Farm
 

@@ -10,7 +10,7 @@ from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 from sqlalchemy import select
 
-from bot.app import App
+from bench.support.daily_days import StoppableApp
 from bot.clock import Clock
 from bot.store.daily import PostRow
 
@@ -26,8 +26,10 @@ class SimClock(Clock):
         return (self.env.now() if self.env else datetime(2026, 1, 1, tzinfo=UTC)) + self.error
 
 
-class SimApp(App):
+class SimApp(StoppableApp):
     """The app without the schedule: tests say when a minute passes."""
+
+    clock: SimClock
 
     async def open(self) -> None:
         await self.open_store()
@@ -36,14 +38,6 @@ class SimApp(App):
     def again(self) -> SimApp:
         """Another process on the same data, with the same clock."""
         return SimApp(self.config, self.clock, self.farm)
-
-    async def stop(self) -> None:
-        """End as a process does, leaving the farm to the next."""
-        await self.daily_posts.close()
-        await self.job_messages.close()
-        await self.catch_up.close()
-        await self.queue.close()
-        await self.database.close()
 
 
 class World:
@@ -65,7 +59,7 @@ class World:
     async def on(self, times: str = "09:00", zone: str = "Europe/Berlin", days: str = "") -> None:
         """Let the admin turn the daily dream on."""
         await self.admin.send(self.dreams, f"!daily on {self.dreams.mention} {times} {zone} {days}")
-        assert "will be posted" in self.dreams.last_message.content
+        assert "will be posted" in self.last().content
 
     async def until(self, moment: str) -> None:
         """Let time pass, all at once, to a moment in UTC."""
@@ -105,15 +99,23 @@ class World:
             self.dreams.id, Overwrite(self.app.bot.user.id, OverwriteType.MEMBER, 0, denied)
         )
 
+    def last(self, channel: simcord.ChannelHandle | None = None) -> discord.Message:
+        """The last message in a channel, by default #dreams."""
+        message = (channel or self.dreams).last_message
+        assert message is not None
+        return message
+
     def told(self) -> list[str]:
         """What the admin was told in direct messages."""
         return [message.content for message in self.admin.user.dm_channel.history()]
 
     def seen(self, channel: simcord.ChannelHandle | None = None) -> list[discord.Message]:
         """The bot's posts in a channel, by default #dreams."""
-        history = (channel or self.dreams).history()
-        return [
-            message
-            for message in history
-            if message.author.id == self.app.bot.user.id and message.attachments
-        ]
+        history, bot = (channel or self.dreams).history(), self.app.bot.user
+        return [message for message in history if bot and message.author.id == bot.id and message.attachments]
+
+
+def answered(result: simcord.InteractionResult) -> simcord.ResponseMessage:
+    """What the bot answered to a press or a slash command."""
+    assert result.response is not None
+    return result.response

@@ -13,6 +13,7 @@ from bot.errors import Refused
 from bot.settings.service import Exists
 from bot.settings.text import LISTS, expected, words
 from bot.settings.values import SETTINGS, Kind, SettingError, kind
+from bot.visibility import visible_channels
 from dream.suggestions import did_you_mean
 
 CHANNELS: Final = (Kind.CHANNEL, Kind.CHANNELS)
@@ -35,7 +36,7 @@ def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
     def exists(kind: Kind, number: int) -> bool:
         match kind:
             case Kind.CHANNEL:
-                return any(channel.id == number for channel in _seen(guild, asker))
+                return any(channel.id == number for channel in visible_channels(asker))
             case Kind.ROLE:
                 return guild.get_role(number) is not None
             case _:
@@ -44,14 +45,14 @@ def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
     return exists
 
 
-def find_channel(guild: discord.Guild, asker: discord.abc.User, typed: str) -> int:
+def find_channel(asker: discord.abc.User, typed: str) -> int:
     """The id of the channel that is meant by `#name`, `name`, a mention or an id.
 
     Raises Refused, which suggests no channel that the asker does not see.
     """
     if number := _number(typed):
         return number
-    seen = _seen(guild, asker)
+    seen = visible_channels(asker)
     if found := _named(typed, seen):
         return found.id
     hint = did_you_mean(
@@ -71,7 +72,7 @@ async def with_ids(context: commands.Context[Any], name: str, typed: str) -> str
     if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not words(typed):
         return typed
     ids: list[str] = []
-    for part in re.split(r"\s*,\s*", typed.strip()):
+    for part in map(str.strip, typed.split(",")):
         whole = await _find(context, name, part)
         ids += [whole] if whole else [await _find(context, name, word) or word for word in part.split()]
     if unknown := [one for one in ids if not one.isdecimal()]:
@@ -97,17 +98,7 @@ def _choices(context: commands.Context[Any], name: str) -> list[Named]:
     assert context.guild is not None
     if kind(name) in ROLES:
         return [*context.guild.roles]
-    return _seen(context.guild, context.author)
-
-
-def _seen(guild: discord.Guild, asker: discord.abc.User) -> list[Named]:
-    """The channels that somebody sees, text channels first: a voice channel may have the same name."""
-    channels: list[Any] = [*guild.text_channels, *guild.channels]
-    return [
-        channel
-        for channel in dict.fromkeys(channels)
-        if isinstance(asker, discord.Member) and channel.permissions_for(asker).view_channel
-    ]
+    return [*visible_channels(context.author)]
 
 
 def _named(typed: str, known: Iterable[Named]) -> Named | None:

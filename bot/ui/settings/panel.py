@@ -14,8 +14,9 @@ import discord
 
 from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
 from bot.client import DreamBot
+from bot.daily.schedule import DAYS
 from bot.errors import Refused
-from bot.settings.text import expected
+from bot.settings.text import SOURCES, expected, plain
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Press
@@ -225,6 +226,12 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
         case Kind.NETWORKS:
             options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
+        case Kind.SOURCES | Kind.DAYS:
+            held = plain(value)
+            offered = DAYS if kind(name) is Kind.DAYS else SOURCES
+            options = [discord.SelectOption(label=one, default=one in held) for one in offered]
+            least = int(kind(name) is Kind.DAYS)
+            item = discord.ui.Select(options=options, min_values=least, max_values=len(options), row=3)
         case Kind.CHANNELS:
             item = discord.ui.ChannelSelect(channel_types=CHANNELS, default_values=objects, **bounds)
         case Kind.CHANNEL:
