@@ -1,4 +1,4 @@
-"""A job's life under every fault, for a moment (`python -m bench.lifecycle` is the long run), and its page."""
+"""A job's life under every fault, for a moment (`python -m bench.lifecycle` is the long run); its page."""
 
 import re
 from pathlib import Path
