@@ -1,4 +1,4 @@
-"""Commands that were typed while the bot was away, as the history shows them: without their author's roles."""
+"""Commands that were typed while the bot was away, as the history shows them: without their roles."""
 
 from __future__ import annotations
 
