@@ -16,7 +16,7 @@ from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
 from dream.tiles import OVERLAP, tiles
-from tests.dream.test_recipe import recipes
+from tests.support.recipes import recipes
 
 QUICK = "block4 octaves=2 steps=2 seed=5"
 

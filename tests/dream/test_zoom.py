@@ -68,6 +68,7 @@ def film_url(fall: Path) -> str:
     return "data:video/mp4;base64," + base64.b64encode(fall.read_bytes()).decode()
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here")
 async def test_a_browser_plays_it_round_and_round(film_url: str) -> None:
     api = pytest.importorskip("playwright.async_api")

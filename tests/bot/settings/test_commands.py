@@ -9,7 +9,7 @@ import pytest
 
 from bot.checks import NOT_A_MANAGER
 from bot.settings.values import SETTINGS, SettingError, title
-from tests.settings.conftest import World
+from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

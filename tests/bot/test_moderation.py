@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.checks import NOT_A_SERVER_MODERATOR
-from tests.settings.conftest import World
+from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

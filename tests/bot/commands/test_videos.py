@@ -6,7 +6,7 @@ import io
 
 import av
 
-from tests.bot.conftest import Talk
+from tests.support.talk import Talk
 
 
 async def test_a_recipe_that_zooms_is_answered_with_a_video(talk: Talk) -> None:

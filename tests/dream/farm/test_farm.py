@@ -10,13 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import dask
-import farm_dreams
 import psutil
 import pytest
 import pytest_asyncio
 from distributed import Client
 from distributed.security import Security
-from farm_dreams import work
 from PIL import Image
 
 from dream.dreamer import Cancelled
@@ -24,8 +22,10 @@ from dream.farm import Farm, FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
 from dream.render import Progress
+from tests.support import farm_dreams
+from tests.support.farm_dreams import work
 
-CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
+CAT = (Path(__file__).parents[3] / "dream/samples/chelsea.jpg").read_bytes()
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -206,7 +206,8 @@ async def test_closing_does_not_wait_for_warming_or_dreaming(tmp_path: Path) -> 
 
 async def test_workers_die_with_a_killed_bot(tmp_path: Path) -> None:
     program = """
-import asyncio, sys, farm_dreams
+import asyncio, sys
+from tests.support import farm_dreams
 from dream.farm import Farm
 
 async def main():

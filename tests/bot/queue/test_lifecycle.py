@@ -10,7 +10,7 @@ from bench.support.lifecycle_machine import Lifecycle
 from bot.queue.lifecycle import TRANSITIONS
 from bot.store.jobs import State
 
-PAGE = Path(__file__).parents[2] / "docs/lifecycle.md"
+PAGE = Path(__file__).parents[3] / "docs/lifecycle.md"
 
 
 def test_whatever_fails_in_whatever_order_everything_comes_right() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bench.support.postgres import PostgresServer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(*more: str) -> dict[str, int]:
@@ -26,7 +26,7 @@ def run(*more: str) -> dict[str, int]:
     return result  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("bots", [1, 2])
+@pytest.mark.parametrize("bots", [1, pytest.param(2, marks=pytest.mark.postgres)])
 def test_nothing_is_lost_or_doubled_when_bots_and_workers_are_killed(
     bots: int, request: pytest.FixtureRequest
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from bot.ui.status import BAR
-from tests.bot.conftest import Talk, whispered
+from tests.support.talk import Talk, whispered
 
 QUICK = "block3 steps=2 octaves=1"
 SLOW = "block8 steps=100 octaves=3"

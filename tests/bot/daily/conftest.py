@@ -1,8 +1,7 @@
-"""A simulated Discord with the bot in it, a clock that tests move, and a real farm whose dreams pretend."""
+"""A fresh app for each test, on the farm of the bot's tests, with the simulated Discord's clock."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,25 +9,9 @@ import pytest
 import pytest_asyncio
 import simcord
 
-from bench.support import pretended_dreams
-from bot.daily.sources import SAMPLES
 from config.schema import Config
 from dream.farm import Farm
 from tests.support.daily_world import SimApp, SimClock, World
-
-ROOT = str(Path(__file__).parents[2])
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def farm() -> AsyncIterator[Farm]:
-    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
-    await farm.start()
-    await farm.probe(
-        (SAMPLES / "chelsea.jpg").read_bytes()
-    )  # so that nothing waits for the worker to come up
-    yield farm
-    await farm.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

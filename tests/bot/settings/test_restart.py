@@ -8,8 +8,8 @@ import pytest
 import simcord
 
 from dream.farm import Farm
-from tests.settings.conftest import World, opened
-from tests.settings.test_panel import chosen, control, notice, opened_panel, put
+from tests.support.settings_panel import chosen, control, notice, opened_panel, put
+from tests.support.world import World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -31,7 +31,7 @@ from dream.picture import PictureError
 from dream.recipe import Recipe
 from tests.support.outage import outage
 
-CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
+CAT = (Path(__file__).parents[3] / "dream/samples/chelsea.jpg").read_bytes()
 QUICK, SLOW = "block8 steps=1", "block8 steps=100"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,8 +13,8 @@ from bot.checks import NOT_A_MANAGER
 from bot.settings.values import SETTINGS, Kind, kind, title
 from bot.store.jobs import Job
 from bot.ui.settings.panel import panel
-from tests.settings.conftest import World
-from tests.settings.test_panel import chosen, control, notice, opened_panel, put
+from tests.support.settings_panel import chosen, control, notice, opened_panel, put
+from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

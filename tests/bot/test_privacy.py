@@ -18,7 +18,7 @@ from config.problems import ConfigError
 from config.schema import Config, Privacy, Store
 from dream.farm import Farm
 from dream.recipe import Recipe
-from tests.settings.conftest import NOON, PHOTO, SimApp, World, opened
+from tests.support.world import NOON, PHOTO, SimApp, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,26 +1,21 @@
-"""A simulated Discord with the bot in it, over a farm whose dreams pretend; each test has its own server."""
+"""A server in a simulated Discord with members of all kinds, and the bot on a farm whose dreams pretend."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import discord
-import pytest
-import pytest_asyncio
 import simcord
 from sqlalchemy import select
 
 import dream
-from bench.support import pretended_dreams
 from bot.app import App
 from bot.clock import MovedClock
 from bot.store.jobs import Job
-from config.schema import Config, Dream, Moderation, Privacy
+from config.schema import Config
 from dream.farm import Farm
-from dream.picture import Limits
 
 PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -107,40 +102,3 @@ async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
     app = SimApp(Config(data=folder, **sections), MovedClock(NOON), farm)  # type: ignore[arg-type]
     await app.open()
     return app
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def farm() -> AsyncIterator[Farm]:
-    """A worker that has loaded what a first picture needs."""
-    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
-    await farm.start()
-    await farm.probe(PHOTO.read_bytes(), Limits())
-    yield farm
-    await farm.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIterator[SimApp]:
-    app = await opened(
-        tmp_path_factory.mktemp("data"),
-        farm,
-        dream=Dream(max_size=1024, max_steps=50),
-        moderation=Moderation(ask_above=1000),
-        privacy=Privacy(terms_url="https://example.org/terms", leave_days=2),
-    )
-    yield app
-    await app.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    yield env
-    await env.shutdown()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(app: SimApp, env: simcord.Env) -> World:
-    app.clock.move(timedelta(minutes=1))  # type: ignore[attr-defined]
-    return World(app, env)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dask
-import farm_dreams
 import psutil
 import pytest
 
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
+from tests.support import farm_dreams
 
 SCHEDULER = """
 import sys
@@ -23,14 +23,16 @@ from dream.cluster import run_scheduler
 sys.exit(run_scheduler(port={port}, absence={absence}))
 """
 WORKERS = """
-import sys, farm_dreams
+import sys
+from tests.support import farm_dreams
 from dream.cluster import run_workers
 
 if __name__ == "__main__":
     sys.exit(run_workers(sys.argv[1], workers=1, fetch=False, warm=farm_dreams.warm))
 """
 BOT = """
-import asyncio, sys, farm_dreams
+import asyncio, sys
+from tests.support import farm_dreams
 from dream.farm import Farm
 
 async def main():

@@ -21,7 +21,7 @@ from bot.store.database import Database
 from config.presets import load_presets
 from config.schema import Config, Dream
 from config.schema import Moderation as ModerationSection
-from tests.settings.test_precedence import BAD, CHANGES
+from tests.support.setting_values import BAD, CHANGES
 
 ADMIN, SERVER = 900, 700
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

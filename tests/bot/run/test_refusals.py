@@ -121,7 +121,7 @@ def tls_without_keys(folder: Path, _: object) -> dict[str, str]:
         (random_bytes, "file is not a database"),
         (newer_schema, "newer version"),
         (held_database, "another dreambot is using"),
-        (absent_database, "does not exist"),
+        pytest.param(absent_database, "does not exist", marks=pytest.mark.postgres),
         (nobody_there, "Connect call failed"),
         (no_token_file, "token_file"),
         (no_password_file, "password_file"),

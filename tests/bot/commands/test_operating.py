@@ -13,7 +13,7 @@ from bot.checks import NOT_AN_OPERATOR
 from bot.moderation import Verdict
 from config.schema import Discord, Moderation
 from dream.farm import Farm
-from tests.settings.conftest import SimApp, World, opened
+from tests.support.world import SimApp, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

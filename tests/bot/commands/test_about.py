@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bot.conftest import Talk
+from tests.support.talk import Talk
 
 
 async def said(talk: Talk, text: str) -> str:

@@ -10,7 +10,7 @@ import simcord
 
 from bot.store.jobs import State
 from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
-from tests.settings.conftest import World
+from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

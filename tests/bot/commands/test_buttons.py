@@ -6,7 +6,7 @@ import asyncio
 
 import discord
 
-from tests.bot.conftest import Talk, whispered
+from tests.support.talk import Talk, whispered
 
 QUICK = "block3 steps=2 octaves=1"
 LONG = "block3 steps=100 octaves=3 size=1024"
