@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import discord
 import pytest
@@ -55,7 +56,11 @@ async def test_a_button_of_another_servers_dream_does_nothing(world: World) -> N
 
 async def test_who_may_not_write_in_a_channel_makes_the_bot_write_nothing(world: World) -> None:
     may, may_not = (discord.PermissionOverwrite(send_messages=allowed) for allowed in (True, False))
-    overwrites = {world.guild.default_role: may_not, world.guild.me: may, world.admins: may}
+    overwrites: dict[Any, discord.PermissionOverwrite] = {
+        world.guild.default_role: may_not,
+        world.guild.me: may,
+        world.admins: may,
+    }
     news = world.guild.create_text_channel("news", overwrites=overwrites)
     job = await world.dream(world.admin, "!sky", news)
     (post,) = [message for message in news.history() if message.author.bot]

@@ -13,6 +13,7 @@ from bot.pseudonyms import pseudonyms
 from bot.queue.request import DreamRequest
 from bot.settings.values import FORGOTTEN
 from bot.store.database import Base
+from bot.store.jobs import Kind
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError
 from config.schema import Config, Privacy, Store
@@ -69,7 +70,9 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         assert await app.queue.source(job.id) == photo
         coffee = PHOTO.with_name("coffee.jpg").read_bytes()
         daily = await app.queue.submit(
-            DreamRequest(recipe=Recipe.parse("block8"), source=coffee, kind="daily", guild_id=world.guild.id)
+            DreamRequest(
+                recipe=Recipe.parse("block8"), source=coffee, kind=Kind.DAILY, guild_id=world.guild.id
+            )
         )
         await app.queue.finished(daily.id)
         await app.daily.posts.take(

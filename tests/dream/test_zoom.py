@@ -22,7 +22,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 def shown(film: Path | bytes) -> list[np.ndarray]:
     """The frames of a film as floats in [0, 1]."""
-    with av.open(io.BytesIO(film) if isinstance(film, bytes) else str(film)) as container:
+    with av.open(io.BytesIO(film) if isinstance(film, bytes) else str(film), "r") as container:
         return [frame.to_ndarray(format="rgb24") / np.float32(255) for frame in container.decode(video=0)]
 
 

@@ -11,7 +11,7 @@ from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
 
-REPORT = Report("", "none", (), "none", None, 1, 1, 1, 0.0, 0.0, 1.0)
+REPORT = Report("", "squeezenet", (), "none", None, 1, 1, 1, 0.0, 0.0, 1.0)
 
 
 def work(script: str) -> Work:

@@ -79,7 +79,8 @@ def tiff(*tags: tuple[int, int, int, int]) -> bytes:
         262: (3, 1, 1),
         273: (4, 1, 8),
     }
-    common |= {277: (3, 1, 1), 278: (3, 1, 64), 279: (4, 1, 4096)} | {tag: rest for tag, *rest in tags}
+    common |= {277: (3, 1, 1), 278: (3, 1, 64), 279: (4, 1, 4096)}
+    common |= {tag: (type_, count, value) for tag, type_, count, value in tags}
     entries = b"".join(struct.pack("<HHII", tag, *rest) for tag, rest in sorted(common.items()))
     directory = struct.pack("<H", len(common)) + entries + bytes(4)
     return b"II*\0" + struct.pack("<I", 8 + 4096) + bytes(4096) + directory

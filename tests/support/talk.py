@@ -68,7 +68,8 @@ class Talk:
         self, who: simcord.MemberActor, message: discord.Message, name: str
     ) -> simcord.InteractionResult:
         """Press the button whose custom id begins with `name`."""
-        buttons = [item for row in message.components for item in row.children]  # type: ignore[union-attr]
+        rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+        buttons = [item for row in rows for item in row.children if isinstance(item, discord.Button)]
         (wanted,) = [item for item in buttons if item.custom_id.startswith(name)]
         return await who.click(message, custom_id=wanted.custom_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.commands.events import Events
 from tests.support.talk import Talk
 
 
@@ -48,7 +49,9 @@ async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
     assert "`!dream`" in await talk.says(talk.alice, talk.bot.user.mention)
     await talk.says(talk.alice, f"{talk.bot.user.mention} layers")
     assert talk.answers[-1].embeds
-    await talk.bot.get_cog("Events").on_ready()  # after a connection was lost
+    events = talk.bot.get_cog("Events")
+    assert isinstance(events, Events)
+    await events.on_ready()  # after a connection was lost
     await talk.env.settle()
     assert len(talk.answers) == 2
 

@@ -47,10 +47,10 @@ def test_turns_count_work_not_jobs() -> None:
     for number in range(60):
         queue.add(waiting(f"large {number}", member=1, cost=30))
         queue.add(waiting(f"small {number}", member=2, cost=10))
-    given = Counter()
+    given: Counter[int] = Counter()
     for _ in range(40):
         job = queue.take(NOW)
-        given[job.member_id] += job.cost
+        given[job.member_id] += int(job.cost)
     assert abs(given[1] - given[2]) <= 30
 
 
@@ -59,7 +59,7 @@ def test_leaving_the_queue_and_coming_back_gains_nothing() -> None:
     for number in range(10):
         queue.add(waiting(f"patient {number}", member=1))
         queue.add(waiting(f"patient too {number}", member=2))
-    turns = Counter()
+    turns: Counter[int] = Counter()
     for number in range(12):
         queue.add(waiting(f"clever {number}", member=3))
         while (job := queue.take(NOW)).member_id != 3:

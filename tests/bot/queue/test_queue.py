@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -54,7 +55,14 @@ class World:
         self.server = env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
         self.alice = self.server.add_member(env.create_user("alice"))
+        self.place: dict[str, Any] = {
+            "guild_id": self.server.id,
+            "channel_id": self.channel.id,
+            "member_id": self.alice.id,
+        }
         self.open = AsyncExitStack()
+        self.asked: Job | None = None
+        """What was asked for by slash command last."""
 
     async def start(self, *, attach: bool = True) -> None:
         """Start the queue as a new process would: from the database alone."""
@@ -77,13 +85,14 @@ class World:
     async def stop(self) -> None:
         await self.open.aclose()
 
-    async def ask(self, recipe: str = QUICK, **more) -> Job:
+    async def ask(self, recipe: str = QUICK, **more: Any) -> Job:
         asked = await self.alice.send(self.channel, f"dream of {recipe}")
-        place = {"guild_id": self.server.id, "channel_id": self.channel.id, "member_id": self.alice.id}
-        ask = DreamRequest(
-            **{"recipe": Recipe.parse(recipe), "source": CAT, "request_message_id": asked.id} | place | more
-        )
-        return await self.queue.submit(ask)
+        given: dict[str, Any] = {
+            "recipe": Recipe.parse(recipe),
+            "source": CAT,
+            "request_message_id": asked.id,
+        }
+        return await self.queue.submit(DreamRequest(**given | self.place | more))
 
     def answers(self) -> list[discord.Message]:
         return [message for message in self.channel.history() if message.author.id == self.env.bot.user.id]
@@ -114,18 +123,21 @@ async def world(farm: Farm, tmp_path: Path) -> AsyncIterator[World]:
     async def dream(interaction: discord.Interaction) -> None:
         """As the bot's slash commands do it: deferred at once, told by the queue."""
         await interaction.response.defer(ephemeral=True)
-        place = {"channel_id": interaction.channel_id, "guild_id": interaction.guild_id}
         ask = DreamRequest(
-            recipe=Recipe.parse(QUICK), source=CAT, interaction_token=interaction.token, **place
+            recipe=Recipe.parse(QUICK),
+            source=CAT,
+            interaction_token=interaction.token,
+            channel_id=interaction.channel_id,
+            guild_id=interaction.guild_id,
         )
-        world.asked = await world.queue.submit(ask)
+        here.asked = await here.queue.submit(ask)
 
     env = simcord.Env(bot, strict_sync=False)
     await env.start()
-    world = World(farm, Config(data=tmp_path), env)
-    await world.start()
-    yield world
-    await world.stop()
+    here = World(farm, Config(data=tmp_path), env)
+    await here.start()
+    yield here
+    await here.stop()
     await env.shutdown()
 
 
@@ -308,8 +320,7 @@ async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> Non
 async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
     world.queue.limits.member = 10
     recipe = Recipe.parse("block8 steps=50")
-    place = {"guild_id": world.server.id, "channel_id": world.channel.id, "member_id": world.alice.id}
-    asks = [world.queue.submit(DreamRequest(recipe=recipe, source=None, **place)) for _ in range(20)]
+    asks = [world.queue.submit(DreamRequest(recipe=recipe, source=None, **world.place)) for _ in range(20)]
     asked = await asyncio.gather(*asks, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in asked) == ["Job"] + ["LimitReached"] * 19
     await world.queue.forget_member(world.alice.id)

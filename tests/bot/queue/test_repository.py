@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -30,8 +31,9 @@ def jobs(database: Database, clock: MovedClock) -> JobRepository:
     return JobRepository(database, Lease(database), clock)
 
 
-async def added(jobs: JobRepository, **more) -> Job:
-    request = DreamRequest(**{"recipe": Recipe.parse("block8"), "source": b"a picture"} | more)
+async def added(jobs: JobRepository, **more: Any) -> Job:
+    given: dict[str, Any] = {"recipe": Recipe.parse("block8"), "source": b"a picture"} | more
+    request = DreamRequest(**given)
     job, is_new = await jobs.add(jobs.new_id(), request, (64, 48), 3.0)
     assert is_new
     return job

@@ -32,8 +32,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
-    options = {"memory_limit": "600MB", "patience": 0.5}
-    async with Farm(**options, render=farm_dreams.render, warm=farm_dreams.warm) as farm:
+    async with Farm(
+        memory_limit="600MB", patience=0.5, render=farm_dreams.render, warm=farm_dreams.warm
+    ) as farm:
         yield farm
 
 
