@@ -262,6 +262,7 @@ class Lifecycle(RuleBasedStateMachine):
     async def _check_messages(self) -> None:
         async with self.process.database.session() as session:
             rows = (await session.scalars(select(Job))).all()
+        assert self.env.bot.user
         me = self.env.bot.user.id
         posted = {message.id: message for message in self.channel.history() if message.author.id == me}
         replies = Counter(one.reference.message_id for one in posted.values() if one.reference)
@@ -280,8 +281,8 @@ class Lifecycle(RuleBasedStateMachine):
         for message in (posted[id] for id in posted.keys() - of_jobs):  # of jobs that were erased
             if message.reference and message.reference.message_id in given_up:
                 continue
-            shown = message.content
-            assert "Waiting" not in shown and "Dreaming" not in shown, f"nobody's message says {shown!r}"
+            text = message.content
+            assert "Waiting" not in text and "Dreaming" not in text, f"nobody's message says {text!r}"
 
     async def _close(self) -> None:
         await self.process.stop()

@@ -30,7 +30,7 @@ class DatabaseFaults:
         engine = database.engine.sync_engine
         event.listen(engine, "before_cursor_execute", self._statement)
         self._commit, self._dialect = engine.dialect.do_commit, engine.dialect
-        engine.dialect.do_commit = self._do_commit  # type: ignore[method-assign]
+        engine.dialect.do_commit = self._do_commit  # type: ignore[method-assign, assignment]
 
     def end(self) -> None:
         self.statements = self.lost_commits = 0
