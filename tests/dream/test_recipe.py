@@ -71,6 +71,10 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
         ("puppyslug serpents", "both presets"),
         ("keep=colr block8", "color"),
         ("", "Name a layer"),
+        ("foo", "I can't dream of “foo”"),
+        ("a red dragon", "“a red dragon”: .* a preset, such as puppyslug or serpents, or a layer"),
+        ("a pupyslug", "did you mean puppyslug"),
+        ("block8 steps 20", "write steps= and a whole number"),
     ],
 )
 def test_errors_name_the_word_and_what_was_expected(typed, said):

@@ -68,10 +68,12 @@ async def test_a_dream_and_its_pictures_are_deleted_by_asker_or_moderator(talk: 
 
 
 async def test_a_report_reaches_the_moderators_who_remove_it_there(talk: Talk) -> None:
-    dream = await dreamt(talk)
-    assert "named no channel" in whispered(await talk.presses(talk.bob, dream, "report"))
+    assert "🚩" not in [
+        button.emoji.name for row in (await dreamt(talk)).components for button in row.children
+    ]
     admins = talk.guild.channels["admins"]
     await talk.says(talk.admin, f"!settings set report_channel {admins.mention}")
+    dream = await dreamt(talk)
 
     assert "moderators have been told" in whispered(await talk.presses(talk.bob, dream, "report"))
     (report,) = [message for message in admins.history() if "reports" in message.content]
@@ -79,7 +81,9 @@ async def test_a_report_reaches_the_moderators_who_remove_it_there(talk: Talk) -
     await talk.presses(talk.admin, report, "delete")
     assert dream.id not in [message.id for message in talk.answers]
     assert "removed" in admins.history()[-1].content
+    another = await dreamt(talk)
     await talk.says(talk.admin, "!settings reset report_channel")
+    assert "named no channel" in whispered(await talk.presses(talk.bob, another, "report"))
 
 
 async def test_a_button_of_a_dream_that_is_gone_says_so(talk: Talk) -> None:

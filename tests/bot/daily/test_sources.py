@@ -58,12 +58,16 @@ def test_members_own_pictures_come_most_often() -> None:
 
 async def test_the_operators_folder_is_read_with_the_folders_in_it(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
-    for name in ("one.jpg", "deep/two.PNG", "notes.txt"):
+    for name in ("one.jpg", "deep/two.PNG", "deep/six.heif", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
     found = folder_pictures("folder", tmp_path)
-    assert [source.name for source in found] == ["folder/deep/two.PNG", "folder/one.jpg"]
-    assert found[0].read is not None
-    assert await found[0].read() == b"deep/two.PNG"
+    assert [source.name for source in found] == [
+        "folder/deep/six.heif",
+        "folder/deep/two.PNG",
+        "folder/one.jpg",
+    ]
+    assert found[1].read is not None
+    assert await found[1].read() == b"deep/two.PNG"
     assert folder_pictures("folder", None) == folder_pictures("folder", tmp_path / "gone") == []
 
 
