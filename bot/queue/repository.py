@@ -270,9 +270,12 @@ class JobRepository:
             return ids
 
     async def purge(self, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
-        """Delete jobs that ended and were due before `older_than`, then the oldest pictures where more is kept
-        than `server_bytes` for a server, or for a member's direct messages, or than `total_bytes` in all (0:
-        no limit); how many jobs lost something. A picture that several jobs share counts once."""
+        """Delete jobs that ended and were due before `older_than`, then the oldest pictures where too many
+        bytes are kept: more than `server_bytes` for a server or a member's direct messages, or than
+        `total_bytes` in all (0: no limit). A picture that several jobs share counts once.
+
+        Returns how many jobs lost something.
+        """
         async with self._database.session() as session, session.begin():
             kept_from = func.coalesce(case((Job.due_at > Job.finished_at, Job.due_at)), Job.finished_at)
             gone = await session.scalars(

@@ -35,8 +35,9 @@ class DreamRequest:
     """A dream that somebody asks for.
 
     `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
-    posted it; `guide` is a second picture that says what to look for. `max_bytes` is the largest file that may be posted where the
-    dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    posted it; `guide` is a second picture that says what to look for. `max_bytes` is the largest file that
+    may be posted where the dream goes. `member_seconds` and `server_seconds` are the server's own limits,
+    where it has any.
     """
 
     recipe: Recipe

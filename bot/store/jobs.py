@@ -53,9 +53,10 @@ class Job(Base):
 
     `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
     in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
-    state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and guide.
-    `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works on it (see `bot.store.lease`). `reason` is one
-    sentence: why it failed or was cancelled. `report` holds the fields of `dream.Report`.
+    state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and
+    guide. `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works
+    on it (see `bot.store.lease`). `reason` is one sentence: why it failed or was cancelled. `report` holds
+    the fields of `dream.Report`.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
