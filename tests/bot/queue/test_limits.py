@@ -7,7 +7,7 @@ def test_limits_are_by_cost_and_given_back() -> None:
     limits = Limits(member=100, server=150, total=1000)
     limits.reserve("a", Reservation(1, 7, 60))
     assert limits.excess(Reservation(1, 7, 40)) is None
-    assert limits.excess(Reservation(1, 7, 41)).seconds == 1
+    assert limits.excess(Reservation(1, 7, 41)).over == 1
     assert limits.excess(Reservation(2, 7, 91)).whose.startswith("This server")
     limits.release("a")
     limits.release("a")

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from bot.clock import Clock, MovedClock
+from bot.errors import Refused
 from bot.queue.repository import JobRepository, MessageRef
-from bot.queue.request import DreamRequest
+from bot.queue.request import DreamRequest, KeptPicture
 from bot.store.database import Database
-from bot.store.jobs import Job, Kind, State
+from bot.store.jobs import Blob, Job, Kind, State
 from bot.store.lease import Lease, Process
 from dream.dreamer import Report
 from dream.recipe import Recipe
@@ -193,14 +194,82 @@ async def test_a_server_keeps_no_more_than_its_bytes_and_the_oldest_go_first(
     jobs: JobRepository, clock: MovedClock
 ) -> None:
     kept = []
-    for _ in range(4):
-        kept.append(await done(jobs, guild_id=1, source=b"x" * 1000))
+    for number in range(4):
+        kept.append(await done(jobs, guild_id=1, source=bytes([number]) * 1000))
         clock.move(timedelta(minutes=1))
     other = await done(jobs, guild_id=2, source=b"x" * 1000)
     long_ago = clock.now() - timedelta(days=9)
     assert await jobs.purge(long_ago, 2500) == 2
     left = [await jobs.picture(job.id, "source") is not None for job in (*kept, other)]
     assert left == [False, False, True, True, True]
+
+
+async def test_direct_messages_and_all_together_keep_no_more_than_their_bytes(
+    jobs: JobRepository, clock: MovedClock
+) -> None:
+    """On the code before, direct messages had no limit, and neither had all servers together."""
+    kept = []
+    for number in range(6):
+        place = {"guild_id": 1} if number >= 4 else {"member_id": 5 + number % 2}
+        kept.append(await done(jobs, source=bytes([number]) * 1000, **place))
+        clock.move(timedelta(minutes=1))
+    long_ago = clock.now() - timedelta(days=9)
+
+    async def left() -> list[int]:
+        return [n for n, job in enumerate(kept) if await jobs.picture(job.id, "source") is not None]
+
+    assert await jobs.purge(long_ago, 2000) == 3
+    assert await left() == [2, 3, 5]
+    assert await jobs.purge(long_ago, 0, 2100) == 1
+    assert await left() == [3, 5]
+
+
+async def stored(database: Database) -> int:
+    async with database.session() as session, session.begin():
+        return await session.scalar(select(func.coalesce(func.sum(Blob.size), 0)))
+
+
+async def test_a_picture_is_stored_once_however_often_it_is_dreamt_on(
+    database: Database, jobs: JobRepository
+) -> None:
+    photo = b"x" * 1000
+    first = await done(jobs, source=photo, guild_id=1)
+    for _ in range(3):
+        await added(jobs, source=photo, guild_id=2)
+    again = await added(jobs, source=KeptPicture(first.id, "source", 1000, 64, 48))
+    deeper = await added(jobs, source=KeptPicture(first.id, "result", 7, 64, 48))
+    assert await stored(database) == 1000 + len(DREAM.data)
+    assert (again.has_source, again.input_bytes, deeper.input_bytes) == (True, 1000, 7)
+    await jobs.erase(Job.id == first.id)
+    assert await jobs.picture(again.id, "source") == photo
+    assert await jobs.picture(deeper.id, "source") == DREAM.data
+    await jobs.erase(Job.id != again.id)
+    assert await stored(database) == 1000
+    await jobs.erase()
+    assert await stored(database) == 0
+
+
+async def test_a_picture_that_is_gone_cannot_be_dreamt_on_again(jobs: JobRepository) -> None:
+    with pytest.raises(Refused, match="post it again"):
+        await added(jobs, source=KeptPicture("gone", "source", 1000, 64, 48))
+    assert await jobs.count_unfinished() == 0
+
+
+async def test_a_picture_erased_while_others_begin_with_it_stays_theirs(
+    database: Database, jobs: JobRepository
+) -> None:
+    mine, other = jobs, JobRepository(database, Lease(database), Clock())
+    for number in range(10):
+        photo = bytes([number]) * 1000
+        first = await done(mine, source=photo)
+        begun, _, kept = await asyncio.gather(
+            added(other, source=photo),
+            mine.erase(Job.id == first.id),
+            added(other, source=KeptPicture(first.id, "source", 1000, 64, 48)),
+            return_exceptions=True,
+        )
+        assert await mine.picture(begun.id, "source") == photo
+        assert isinstance(kept, Refused) or await mine.picture(kept.id, "source") == photo
 
 
 async def test_erasing_leaves_nothing(jobs: JobRepository) -> None:

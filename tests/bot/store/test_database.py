@@ -37,7 +37,9 @@ async def test_moments_come_back_aware_and_in_utc(database: Database) -> None:
 async def test_a_picture_cannot_outlive_its_job(database: Database) -> None:
     with pytest.raises(IntegrityError):
         async with database.session() as session, session.begin():
-            session.add(jobs.Picture(job_id="nobody", role="source", size=1, data=b"x"))
+            session.add(jobs.Blob(digest="1", size=1, data=b"x"))
+            await session.flush()
+            session.add(jobs.Picture(job_id="nobody", role="source", digest="1"))
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:

@@ -27,6 +27,7 @@ HASHES = {
     "0001_jobs.py": "9f29a5efe92509f806b93d795dadcf1b38c98161ece3e69b97f15dc584d594a7",
     "0002_settings.py": "b1be8ae36fa1141c3058dcc8e0b4e6ab080508be2eafd729d6288e67100e438b",
     "0003_daily.py": "62c27a6e465449952816499f3741a5277c207402f88a0ebf1e88fd78cc11e239",
+    "0006_blobs.py": "91fceaacbf0e4bc0aaabbe3fea241b316f47ea582139facd25c2efaa8edbf919",
 }
 
 
@@ -72,6 +73,8 @@ async def test_a_kept_database_of_each_version_is_brought_up_to_date(tmp_path: P
         assert set(jobs) == {"job0", "job1", "job2"}
         assert jobs["job0"].state == "queued" and jobs["job2"].state == "done"
         assert await session.scalar(text("SELECT count(*) FROM pictures")) == 3
+        assert (await session.execute(text("SELECT size, data FROM blobs"))).all() == [(3, b"cat")]
+        assert [job.input_bytes for job in jobs.values()] == [3, 3, 3]
         if kept.stem >= "0002" and "_" not in kept.stem:
             assert await session.scalar(text("SELECT value FROM settings WHERE name = 'prefix'")) == '"?"'
     await database.close()
