@@ -61,8 +61,10 @@ def run(config: Config, farm: Farm | None = None) -> int:
     os.umask(0o077)  # pictures, tokens of interactions and keys: nobody else's business
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    for talkative in ("discord", "distributed", "apscheduler", "alembic"):
+    for talkative in ("discord", "distributed", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It warns whenever an action takes longer than its interval, as all do while the database is away.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(config, farm))
     except (StartError, ConfigError, StoreError, FarmError) as error:
