@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import discord
 from discord.ext import commands
@@ -14,7 +15,7 @@ from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.queue.request import DreamRequest
+from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
 from dream.formats import is_picture
@@ -26,8 +27,8 @@ MESSAGE_BYTES = 50_000
 LOOK_BACK = 50
 """How many messages back a picture is looked for."""
 
-Source = Callable[[], Awaitable[bytes | None]] | None
-"""What fetches the picture to dream on; without one, the sky is dreamt of."""
+FETCH_SECONDS: Final = 60
+"""Seconds within which Discord must hand over a picture; others may wait for its room in memory."""
 
 
 async def ask(
@@ -35,7 +36,7 @@ async def ask(
     who: discord.Member | discord.User,
     channel: Any,
     words: str | Recipe,
-    source: Source,
+    source: Upload | KeptPicture | None,
     *,
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
@@ -43,7 +44,7 @@ async def ask(
     author_id: int | None = None,
     spoiler: bool = False,
 ) -> Job:
-    """Queue a dream of what `source` fetches (None: of a generated sky) after the recipe in `words`.
+    """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
 
     Nothing is fetched for whoever may not ask. `author_id` posted the source. `message` asks for it, and the
     dream's message replies to it; or `interaction` does. `parent` is the job that it grew from. Raises
@@ -58,7 +59,7 @@ async def ask(
         DreamRequest(
             kind=Kind.ZOOM if recipe.is_video else Kind.DREAM,
             recipe=recipe,
-            source=await source() if source else None,
+            source=source,
             guild_id=guild.id if guild else None,
             channel_id=channel.id,
             member_id=who.id,
@@ -182,16 +183,21 @@ def first_picture(message: discord.Message) -> Found | None:
     return None
 
 
-async def download(attachment: discord.Attachment, max_bytes: int) -> bytes:
-    """Fetch a picture's bytes, which nobody in this process decodes. Raises Refused."""
+def upload(attachment: discord.Attachment, max_bytes: int) -> Upload:
+    """An attached picture, which nobody in this process decodes. Raises Refused if it is too large."""
     if attachment.size > max_bytes:
         raise Refused(
             f"That file has {attachment.size / 1e6:.1f} MB; please send a picture of at most "
             f"{max_bytes / 1e6:g} MB."
         )
+    return Upload(attachment.size, partial(_fetch, attachment))
+
+
+async def _fetch(attachment: discord.Attachment) -> bytes:
     try:
-        return await attachment.read()
-    except discord.HTTPException:
+        async with asyncio.timeout(FETCH_SECONDS):
+            return await attachment.read()
+    except (discord.HTTPException, TimeoutError):
         raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
 
 

@@ -1,6 +1,6 @@
 """Commands that were typed while the bot was away: found in the channels' history and answered once.
 
-Read are the channels where the bot was used within a day, a few minutes back. A message counts as answered if
+Read are the channels where the bot was used within a day, a quarter of an hour back. A message counts as answered if
 that was recorded, if a job was asked for in it, or if the history holds a reply of the bot's to it.
 """
 
@@ -23,7 +23,7 @@ from bot.store.outage import is_outage
 
 log = logging.getLogger(__name__)
 
-WINDOW: Final = timedelta(minutes=5)
+WINDOW: Final = timedelta(minutes=15)
 USED_WITHIN: Final = timedelta(days=1)
 CHANNELS: Final = 200
 """The channels read, the last used first: each may cost a call to Discord."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.backoff import attempts
 from bot.catch_up import CatchUp
 from bot.clock import Clock
+from bot.daily.service import Daily
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -22,9 +23,6 @@ from bot.store.outage import is_outage
 from config.presets import Preset
 from config.schema import Config
 from dream.farm import Farm
-
-if TYPE_CHECKING:
-    from bot.daily.service import Daily
 
 log = logging.getLogger(__name__)
 

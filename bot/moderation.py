@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
@@ -51,27 +52,22 @@ class Moderation:
     async def refusal(self, guild_id: int | None, members: int, member_id: int) -> str | None:
         """Why nobody, or not this member, may ask for a dream now: a sentence, or None if they may.
 
-        `members` is how many the server has.
+        `members` is how many the server has. One transaction, for every dream waits for it.
         """
-        if (sentence := await self.closed(guild_id, members)) or guild_id is None:
-            return sentence
-        if block := await self.block_of(guild_id, member_id):
-            until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
-            return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
-        return None
+        async with self._database.session() as session:
+            sentence = await self._closed(session, guild_id, members)
+            if sentence or guild_id is None:
+                return sentence
+            block = await self._block_of(session, guild_id, member_id)
+        if block is None:
+            return None
+        until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
+        return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
 
     async def closed(self, guild_id: int | None, members: int) -> str | None:
         """Why nothing is dreamt for a server now, whoever asks: a sentence, or None if it is."""
-        if notice := await self.paused():
-            return f"Dreambot takes a break: {notice}"
-        if guild_id is None:
-            return None
-        match self.standing(guild_id, members, await self.verdict(guild_id)):
-            case Verdict.DENIED:
-                return "The bot's operator has not opened it to this server."
-            case Verdict.ASKED:
-                return "The bot's operator is being asked whether it may dream on a server of this size."
-        return None
+        async with self._database.session() as session:
+            return await self._closed(session, guild_id, members)
 
     def standing(self, guild_id: int, members: int, verdict: Verdict | None) -> Verdict:
         """Whether a server with so many members is let in; `verdict` is what an operator said about it."""
@@ -86,8 +82,7 @@ class Moderation:
     async def verdict(self, guild_id: int) -> Verdict | None:
         """What an operator said about a server; `asked` if they have been asked and have not answered yet."""
         async with self._database.session() as session:
-            row = await session.get(ServerRow, guild_id)
-        return Verdict(row.verdict) if row and row.verdict else None
+            return await self._verdict(session, guild_id)
 
     async def verdicts(self) -> dict[int, Verdict]:
         """What operators said about servers; most are never mentioned."""
@@ -107,8 +102,7 @@ class Moderation:
     async def paused(self) -> str | None:
         """The operator's notice while the bot takes no new dreams."""
         async with self._database.session() as session:
-            row = await session.get(NoticeRow, PAUSE)
-        return row.text if row else None
+            return await self._paused(session)
 
     async def pause(self, notice: str, *, by: int) -> None:
         """Take no new dreams, and answer those who ask with the notice."""
@@ -150,10 +144,7 @@ class Moderation:
     async def block_of(self, guild_id: int, member_id: int) -> Block | None:
         """The block of a member on a server, while it lasts."""
         async with self._database.session() as session:
-            row = await session.get(BlockRow, (guild_id, self._pseudonym(member_id)))
-        if row is None or (row.until and row.until <= self._clock.now()):
-            return None
-        return Block(row.member_id, row.until, row.reason)
+            return await self._block_of(session, guild_id, member_id)
 
     async def blocked(self, guild_id: int, hashes: Collection[str]) -> set[str]:
         """Which of these members, by their keyed hashes, are blocked on a server now."""
@@ -197,6 +188,32 @@ class Moderation:
         """Delete blocks that have run out."""
         async with self._database.session() as session, session.begin():
             await session.execute(delete(BlockRow).where(BlockRow.until <= self._clock.now()))
+
+    async def _closed(self, session: AsyncSession, guild_id: int | None, members: int) -> str | None:
+        if notice := await self._paused(session):
+            return f"Dreambot takes a break: {notice}"
+        if guild_id is None:
+            return None
+        match self.standing(guild_id, members, await self._verdict(session, guild_id)):
+            case Verdict.DENIED:
+                return "The bot's operator has not opened it to this server."
+            case Verdict.ASKED:
+                return "The bot's operator is being asked whether it may dream on a server of this size."
+        return None
+
+    async def _paused(self, session: AsyncSession) -> str | None:
+        row = await session.get(NoticeRow, PAUSE)
+        return row.text if row else None
+
+    async def _verdict(self, session: AsyncSession, guild_id: int) -> Verdict | None:
+        row = await session.get(ServerRow, guild_id)
+        return Verdict(row.verdict) if row and row.verdict else None
+
+    async def _block_of(self, session: AsyncSession, guild_id: int, member_id: int) -> Block | None:
+        row = await session.get(BlockRow, (guild_id, self._pseudonym(member_id)))
+        if row is None or (row.until and row.until <= self._clock.now()):
+            return None
+        return Block(row.member_id, row.until, row.reason)
 
     def _entry(
         self, guild_id: int, by: int, action: str, subject: str, before: str | None, after: str | None

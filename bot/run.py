@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
@@ -18,19 +17,16 @@ from tenacity import stop_after_delay
 
 from bot.app import App
 from bot.backoff import attempts
+from bot.client import DreamBot
 from bot.gateway import ask_for_gateway, install, point_at
 from bot.store.database import StoreError, StoreUnavailable
 from config.problems import ConfigError
+from config.schema import Config
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
 from dream.environment import forget_secrets
-from dream.farm import FarmError
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-    from config.schema import Config
-    from dream.farm import Farm
+from dream.farm import Farm, FarmError
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +61,10 @@ def run(config: Config, farm: Farm | None = None) -> int:
     os.umask(0o077)  # pictures, tokens of interactions and keys: nobody else's business
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    for talkative in ("discord", "distributed", "apscheduler", "alembic"):
+    for talkative in ("discord", "distributed", "alembic"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It warns whenever an action takes longer than its interval, as all do while the database is away.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(config, farm))
     except (StartError, ConfigError, StoreError, FarmError) as error:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import simcord
@@ -25,10 +25,7 @@ from bot.app import App
 from bot.run import told_to_stop
 from bot.store.jobs import State
 from bot.ui.status import status
-from config.schema import Store
-
-if TYPE_CHECKING:
-    from config.schema import Config
+from config.schema import Config, Store
 
 SAMPLES = Path(dream.__file__).parent / "samples"
 CAPTIONS = {

@@ -75,5 +75,21 @@ def work(recipe: Recipe, width: int, height: int) -> float:
     return float(pixels)
 
 
+def share_done(recipe: Recipe, width: int, height: int, step: int) -> float:
+    """The share of a dream's `work` that is done after so many of its steps, in [0, 1].
+
+    The last octave's steps take most of the time, so this is less than the share of the steps.
+    """
+    done, left = 0.0, step
+    for octave in octaves(recipe, width, height):
+        taken = min(left, octave.steps)
+        done += octave.width * octave.height * taken
+        left -= taken
+    if left and recipe.is_video:
+        frame = final_size(recipe, width, height)
+        done += 1.25 * frame[0] * frame[1] * left
+    return min(done / work(recipe, width, height), 1.0)
+
+
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -61,6 +61,14 @@ class Rendered:
     data: bytes
     filename: str
     report: Report
+    seconds: float = 0.0
+    """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
+    is_cold: bool = False
+    """Whether its network or layers were loaded and compiled for it, which later dreams need not wait for."""
+
+
+_warm: set[tuple[object, ...]] = set()
+"""What this process has dreamt of before, as far as loading and compiling depend on it."""
 
 
 def render(
@@ -72,7 +80,9 @@ def render(
 
     Raises PictureError, Cancelled.
     """
-    last_preview = time.monotonic()
+    began = last_preview = time.monotonic()
+    compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
+    is_cold = compiled not in _warm
 
     def report(progress: dreamer.Progress) -> None:
         nonlocal last_preview
@@ -99,10 +109,13 @@ def render(
         with TemporaryDirectory(prefix="dreambot-") as folder:
             path = Path(folder, "dream.mp4")
             video = zoom(work.source, work.recipe, path, max_bytes=work.max_bytes, **options)
-            return Rendered(path.read_bytes(), path.name, video)
-    result = dreamer.dream(work.source, work.recipe, **options)
-    data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
-    return Rendered(data, f"dream.{extension}", result.report)
+            data, filename, made = path.read_bytes(), path.name, video
+    else:
+        result = dreamer.dream(work.source, work.recipe, **options)
+        data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
+        filename, made = f"dream.{extension}", result.report
+    _warm.add(compiled)
+    return Rendered(data, filename, made, time.monotonic() - began, is_cold)
 
 
 def warm() -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 import simcord
 
 from bot.app import App
-from bot.daily.schedule import Schedule, Slot
+from bot.schedule import Schedule, Slot
 
 STEP = timedelta(minutes=15)
 

@@ -1,11 +1,10 @@
-"""A job's life as a state machine that hypothesis drives: anything may happen in any order, and anything may fail.
+"""A job's life as a state machine that hypothesis drives: anything may happen, in any order, and fail.
 
 The database and the simulated Discord are real and fail on demand; the farm's dreams end as the machine says.
 At the end every fault is over, and what was committed must have come right.
 """
 
 import asyncio
-import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -17,105 +16,27 @@ import discord
 import simcord
 from discord.ext import commands
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from sqlalchemy import event, select
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import bot.backoff
 import bot.queue.dispatcher
+from bench.support.queue_process import Process
 from bench.support.scripted_farm import ScriptedFarm
 from bot.clock import MovedClock
-from bot.delivery.job_messages import JobMessages
-from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
-from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest
-from bot.store.database import Database
 from bot.store.jobs import Job
 from bot.ui.status import status
-from config.schema import Config
 from dream.recipe import Recipe
 
 T = TypeVar("T")
 RECIPE = Recipe.parse("block8 seed=1")
 SETTLE_ROUNDS = 400
 MEMBERS = (11, 12)
-
-
-class DatabaseFaults:
-    """Makes statements and commits of a database fail on demand."""
-
-    def __init__(self, database: Database) -> None:
-        self.statements = 0
-        """How many of the next statements fail."""
-        self.lost_commits = 0
-        """How many of the next commits succeed, and are reported as failed."""
-        engine = database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", self._statement)
-        self._commit, self._dialect = engine.dialect.do_commit, engine.dialect
-        engine.dialect.do_commit = self._do_commit  # type: ignore[method-assign]
-
-    def end(self) -> None:
-        self.statements = self.lost_commits = 0
-
-    def _statement(self, *_: Any) -> None:
-        if self.statements:
-            self.statements -= 1
-            raise OperationalError("injected", None, Exception("the database is away"))
-
-    def _do_commit(self, connection: Any) -> None:
-        self._commit(connection)
-        if self.lost_commits:
-            self.lost_commits -= 1
-            raise OperationalError("injected", None, Exception("the connection broke after the commit"))
-
-
-class Process:
-    """One bot process: the queue and its messages, on a database that may be shared with others."""
-
-    def __init__(
-        self, url: str, folder: Path, farm: ScriptedFarm, clock: MovedClock, unreachable: set[str]
-    ) -> None:
-        self.database = Database(url)
-        self.faults = DatabaseFaults(self.database)
-        self.queue = Queue(self.database, farm, clock, Config(data=folder))  # type: ignore[arg-type]
-        self.messages = JobMessages(self.queue, RateLimit(10_000), clock)
-        self.queue.listener = self.messages
-        give_up = self.queue.unreachable
-
-        async def give_up_and_tell(id: str, reason: str) -> Job | None:
-            unreachable.add(id)
-            return await give_up(id, reason)
-
-        self.queue.unreachable = give_up_and_tell  # type: ignore[method-assign]
-
-    async def start(self, client: discord.Client) -> None:
-        await self.database.open()
-        self.messages.open()
-        await self.queue.open()
-        self.messages.attach(client)
-        await self.messages.sweep()
-
-    async def tick(self) -> None:
-        """What is done every few seconds; an error is logged and it is done again."""
-        for action in (self.queue.reconcile, self.messages.sweep):
-            with contextlib.suppress(OperationalError):
-                await action()
-
-    async def stop(self) -> None:
-        """End as after SIGTERM."""
-        await self.messages.close()
-        await self.queue.close()
-        await self.database.close()
-
-    async def kill(self) -> None:
-        """End without another statement, as after SIGKILL."""
-        await self.messages.close()
-        await self.queue.dispatcher.close()
-        for task in self.queue._tasks:
-            task.cancel()
-        await asyncio.gather(*self.queue._tasks, return_exceptions=True)
-        await self.database.close()
+NUMBERS = st.integers(0, 7)
+"""Which of the jobs, or of the running dreams, something happens to."""
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -158,7 +79,8 @@ class Lifecycle(RuleBasedStateMachine):
     async def _start(self) -> None:
         url = self.url or f"sqlite:///{self.folder.name}/dreambot.db"
         folder = Path(self.folder.name)
-        self.process = Process(url, folder, self.farm, self.clock, self.unreachable)
+        self.process = Process(url, folder, self.farm, self.clock)
+        self.process.unreachable = self.unreachable
         await self.process.start(self.env.bot)
 
     async def _breathe(self) -> None:
@@ -173,6 +95,10 @@ class Lifecycle(RuleBasedStateMachine):
             return error
         finally:
             await self._breathe()
+
+    def _job(self, number: int) -> str | None:
+        ids = sorted(self.requests)
+        return ids[number % len(ids)] if ids else None
 
     # What members do
 
@@ -196,17 +122,14 @@ class Lifecycle(RuleBasedStateMachine):
 
         self.run(ask())
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        self.run(self._call(self.process.queue.cancel(data.draw(st.sampled_from(sorted(self.requests))))))
+    @rule(number=NUMBERS)
+    def cancel(self, number: int) -> None:
+        if id := self._job(number):
+            self.run(self._call(self.process.queue.cancel(id)))
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data(), of_the_bot=st.booleans())
-    def delete_a_message(self, data: st.DataObject, of_the_bot: bool) -> None:
-        id = data.draw(st.sampled_from(sorted(self.requests)))
-
-        async def delete() -> None:
+    @rule(number=NUMBERS, of_the_bot=st.booleans())
+    def delete_a_message(self, number: int, of_the_bot: bool) -> None:
+        async def delete(id: str) -> None:
             job = await self._call(self.process.queue.get(id))
             if not isinstance(job, Job):
                 return
@@ -218,7 +141,8 @@ class Lifecycle(RuleBasedStateMachine):
                     self.gone.add(message.id)
                 await self._call(self.process.queue.message_deleted(message.id))
 
-        self.run(delete())
+        if id := self._job(number):
+            self.run(delete(id))
 
     @rule(member=st.sampled_from(MEMBERS))
     def forget(self, member: int) -> None:
@@ -233,21 +157,19 @@ class Lifecycle(RuleBasedStateMachine):
         self.run(forget())
         self.process.faults.statements = faults
 
-    @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def erase(self, data: st.DataObject) -> None:
-        self.run(self._call(self.process.queue.erase(data.draw(st.sampled_from(sorted(self.requests))))))
+    @rule(number=NUMBERS)
+    def erase(self, number: int) -> None:
+        if id := self._job(number):
+            self.run(self._call(self.process.queue.erase(id)))
 
     # What the farm does
 
-    @precondition(lambda self: self.farm.dreams)
-    @rule(data=st.data(), end=st.sampled_from(["progress", "finish", "finish", "fail", "drop", "break_down"]))
-    def farm_reports(self, data: st.DataObject, end: str) -> None:
-        key = data.draw(st.sampled_from(sorted(self.farm.dreams)))
-
+    @rule(number=NUMBERS, end=st.sampled_from(["progress", "finish", "finish", "fail", "drop", "break_down"]))
+    def farm_reports(self, number: int, end: str) -> None:
         async def report() -> None:
-            if not self.farm.dreams[key].done():
-                getattr(self.farm, end)(key)
+            keys = sorted(key for key, future in self.farm.dreams.items() if not future.done())
+            if keys:
+                getattr(self.farm, end)(keys[number % len(keys)])
             await self._breathe()
 
         self.run(report())
@@ -340,6 +262,7 @@ class Lifecycle(RuleBasedStateMachine):
     async def _check_messages(self) -> None:
         async with self.process.database.session() as session:
             rows = (await session.scalars(select(Job))).all()
+        assert self.env.bot.user
         me = self.env.bot.user.id
         posted = {message.id: message for message in self.channel.history() if message.author.id == me}
         replies = Counter(one.reference.message_id for one in posted.values() if one.reference)
@@ -358,8 +281,8 @@ class Lifecycle(RuleBasedStateMachine):
         for message in (posted[id] for id in posted.keys() - of_jobs):  # of jobs that were erased
             if message.reference and message.reference.message_id in given_up:
                 continue
-            shown = message.content
-            assert "Waiting" not in shown and "Dreaming" not in shown, f"nobody's message says {shown!r}"
+            text = message.content
+            assert "Waiting" not in text and "Dreaming" not in text, f"nobody's message says {text!r}"
 
     async def _close(self) -> None:
         await self.process.stop()

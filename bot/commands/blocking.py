@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import has_manage_server, server_moderator_only
+from bot.client import DreamBot
 from bot.durations import parse_duration
 from bot.errors import Refused
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 
 class Duration(commands.Converter[timedelta]):

@@ -13,9 +13,9 @@ from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
 from bot.commands.channels import VisibleTextChannel, find_channel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
-from bot.daily.schedule import Schedule, ScheduleError, nearest_zones
 from bot.daily.settings import DailySettings
 from bot.errors import Refused
+from bot.schedule import Schedule, ScheduleError, nearest_zones
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.daily_post import DAILY_BUTTONS, post_message

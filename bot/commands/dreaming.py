@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, download, find_picture, newest_picture, picture_in, read_recipe
+from bot.asking import Found, ask, find_picture, newest_picture, picture_in, read_recipe, upload
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, Kind, State
@@ -117,7 +116,7 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
         """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = found and partial(download, found.picture, self.bot.config.picture.max_bytes)
+        source = found and upload(found.picture, self.bot.config.picture.max_bytes)
         job = await ask(
             self.bot,
             context.author,

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
 from bot.checks import operator_only
+from bot.client import DreamBot
 from bot.errors import Refused
 from bot.moderation import Verdict
 from bot.ui.moderation import Decision, question
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 log = logging.getLogger(__name__)
 

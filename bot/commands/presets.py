@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
+from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.errors import code
 from dream.recipe import Recipe
 from dream.suggestions import did_you_mean
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 MOST_CHOICES = 25
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 from discord.ext import commands
 
+from bot.client import DreamBot
 from bot.ui.privacy import ForgetMe, question
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 
 class PrivacyCommands(commands.Cog, name="Privacy"):

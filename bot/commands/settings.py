@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager, manager_only
+from bot.client import DreamBot
 from bot.errors import Refused
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
@@ -18,10 +17,7 @@ from bot.ui.settings.names import find_channel, known_to, with_ids
 from bot.ui.settings.panel import Control, opener, panel
 from bot.ui.settings.text import LOG_LINES, log_embed, overview, told
 
-if TYPE_CHECKING:
-    from bot.client import DreamBot
-
-    Context = commands.Context[DreamBot]
+Context = commands.Context[DreamBot]
 
 
 class ChannelName(commands.Converter[int]):

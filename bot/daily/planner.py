@@ -13,13 +13,13 @@ from bot.clock import Clock
 from bot.daily.dreams import Dreams
 from bot.daily.lead_time import begin_at, lead_time
 from bot.daily.posts import PostRepository
-from bot.daily.schedule import Slot
 from bot.daily.server_states import ServerStates
 from bot.daily.servers import Server, Servers
 from bot.daily.settings import DailySettings, DailySettingsRepository
 from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
+from bot.schedule import Slot
 from bot.store.daily import PAUSE_AFTER, PostRow, PostState
 from bot.store.outage import is_outage
 from config.schema import Daily as DailyConfig

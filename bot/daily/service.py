@@ -14,7 +14,6 @@ from bot.daily.dreams import Chosen, Dreams
 from bot.daily.exclusions import Exclusions
 from bot.daily.planner import Planner
 from bot.daily.posts import Due, PostRepository
-from bot.daily.schedule import MAX_TIMES
 from bot.daily.server_states import ServerStates
 from bot.daily.servers import Server, Servers
 from bot.daily.settings import PLAN, DailySettings, DailySettingsRepository
@@ -22,6 +21,7 @@ from bot.daily.sources import Source
 from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
+from bot.schedule import MAX_TIMES
 from bot.settings.rows import Change
 from bot.settings.service import Settings
 from bot.settings.values import DailyDream

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Text, case, cast, func, select
 
-from bot.daily.schedule import Schedule
+from bot.schedule import Schedule
 from bot.settings.service import Settings
 from bot.settings.text import read
 from bot.settings.values import Values

@@ -189,10 +189,11 @@ class JobMessages:
             tried.set_result(await self._show(job.id, job, is_new=True) or job)
         except Exception as error:
             log.warning("job %s is not announced yet: %r", job.id, error)
+            tried.set_result(job)
+            await self._settle(job.id)
         finally:
             if not tried.done():
                 tried.set_result(job)
-        await self._settle(job.id)
 
     async def _settle(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show a job until its row says that its message shows it.

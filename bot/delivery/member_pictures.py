@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import discord
 from discord.ext import commands
 
 from bot.backoff import attempts
+from bot.daily.service import Daily
 from bot.daily.sources import Source
 from bot.store.outage import is_outage
 from dream.formats import is_picture
-
-if TYPE_CHECKING:
-    from bot.daily.service import Daily
 
 log = logging.getLogger(__name__)
 

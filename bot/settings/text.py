@@ -9,7 +9,7 @@ from typing import Any, Final, TypeGuard, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.daily.schedule import DAYS, ScheduleError, format_days, parse_days, parse_times
+from bot.schedule import DAYS, ScheduleError, format_days, parse_days, parse_times
 from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
 from config.problems import suggestion
 from config.schema import expected as range_of

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
-from bot.daily.schedule import EVERY_DAY, MAX_TIMES, parse_zone
+from bot.schedule import EVERY_DAY, MAX_TIMES, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
 from dream.backbone.catalog import LAYERS

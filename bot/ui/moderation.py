@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import discord
 
 from bot.checks import NOT_AN_OPERATOR, is_operator
+from bot.client import DreamBot
 from bot.moderation import Verdict
 from bot.ui.errors import whisper
-
-if TYPE_CHECKING:
-    from bot.client import DreamBot
 
 
 def question(guild: discord.Guild) -> dict[str, Any]:

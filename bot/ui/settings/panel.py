@@ -14,8 +14,8 @@ import discord
 
 from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
 from bot.client import DreamBot
-from bot.daily.schedule import DAYS
 from bot.errors import Refused
+from bot.schedule import DAYS
 from bot.settings.text import SOURCES, expected, plain
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
