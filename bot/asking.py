@@ -101,7 +101,7 @@ async def read_recipe(
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
     if isinstance(words, str):
-        if re.search(r"\bhttps?://", words):
+        if re.search(r"(^|\s)<?https?://", words, re.IGNORECASE):
             raise Refused(
                 "I open no links; please attach the picture itself, or reply to a message that has it."
             )
