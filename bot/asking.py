@@ -61,9 +61,9 @@ async def ask(
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
     if isinstance(words, str):
-        recipe = effective.read(words, await bot.settings.presets(guild_id))
+        recipe = effective.parse_recipe(words, await bot.settings.presets(guild_id))
     else:
-        recipe = effective.admit(words)
+        recipe = effective.resolve(words)
     bot.settings.check_weights(recipe, effective)
     if recipe.seed is None:
         # Drawn here, so that a dream that is dreamt again after a crash is the same dream.

@@ -1,4 +1,4 @@
-"""Who may do what on a server, asked anew at every command and every press."""
+"""Permission checks of commands and components; nothing is cached between uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_AN_OPERATOR = "Only the operator of this bot can do that."
 
 
 class NotAllowed(Refused, commands.CheckFailure):
-    """A refusal of a command's check, in the form that discord.py lets a check raise."""
+    """A failed check of a command; discord.py lets checks raise only CheckFailure."""
 
 
 def has_manage_server(member: discord.abc.User) -> bool:

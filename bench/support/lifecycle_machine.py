@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 import bot.backoff
 import bot.queue.dispatcher
 from bench.support.scripted_farm import ScriptedFarm
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.delivery.job_messages import JobMessages
 from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
@@ -76,7 +76,7 @@ class Process:
     """One bot process: the queue and its messages, on a database that may be shared with others."""
 
     def __init__(
-        self, url: str, folder: Path, farm: ScriptedFarm, clock: MovedClock, unreachable: set[str]
+        self, url: str, folder: Path, farm: ScriptedFarm, clock: ManualClock, unreachable: set[str]
     ) -> None:
         self.database = Database(url)
         self.faults = DatabaseFaults(self.database)
@@ -150,7 +150,7 @@ class Lifecycle(RuleBasedStateMachine):
         client = commands.Bot("!", intents=discord.Intents.default())
         self.env = simcord.Env(client, strict_sync=False)
         await self.env.start()
-        self.clock = MovedClock(self.env.now())
+        self.clock = ManualClock(self.env.now())
         self.server = self.env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
         self.alice = self.server.add_member(self.env.create_user("alice"))
@@ -289,7 +289,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 5, 90]))
     def time_passes(self, minutes: int) -> None:
-        self.clock.move(timedelta(minutes=minutes))
+        self.clock.advance(timedelta(minutes=minutes))
 
     @rule(is_killed=st.booleans())
     def restart(self, is_killed: bool) -> None:

@@ -65,7 +65,7 @@ class Blocking(commands.Cog):
         )
         for job in await self.bot.queue.jobs_of(member.id, context.guild.id):
             await self.bot.queue.cancel(job.id)
-        await self.bot.daily.blocked(context.guild.id, member.id)
+        await self.bot.daily.member_blocked(context.guild.id, member.id)
         length = f"until {discord.utils.format_dt(until, 'f')}" if until else "until somebody unblocks them"
         await context.reply(f"✅ {member.mention} can't ask for dreams {length}.", mention_author=False)
 

@@ -15,7 +15,7 @@ from bot.commands.channels import VisibleTextChannel, find_channel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.settings import DailySettings
 from bot.errors import Refused
-from bot.schedule import Schedule, ScheduleError, nearest_zones
+from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.daily_post import DAILY_BUTTONS, post_message
@@ -86,7 +86,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """Post a dream here every day, or change where and when."""
         target: discord.TextChannel = channel  # type: ignore[assignment]
         try:
-            schedule = Schedule.read(f"{times} {zone} {days}")
+            schedule = Schedule.parse(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
         self.service.check_channel(context.guild.id, target.id)
@@ -100,7 +100,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         )
         text = f"🌅 A dream will be posted in {target.mention} at {schedule}."
         if due := await self.service.next_due(settings):
-            text += f" The next one comes {ui.moment(due)}."
+            text += f" The next one comes {ui.format_moment(due)}."
         await self._answer(context, text)
 
     @on.autocomplete("zone")
@@ -108,7 +108,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer time zones."""
-        return [app_commands.Choice(name=zone, value=zone) for zone in nearest_zones(typed)]
+        return [app_commands.Choice(name=zone, value=zone) for zone in matching_zones(typed)]
 
     @daily.command()
     @manager_only()
@@ -130,7 +130,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await self._answer(
             context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
         )
-        post = await self.service.now(context.guild.id, str(context.message.id))
+        post = await self.service.post_now(context.guild.id, str(context.message.id))
         if post.state == PostState.FAILED:
             raise Refused(post.reason or "That dream failed; please try again.")
 
@@ -218,7 +218,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             first = (
                 "" if target else f" Choose a channel for the daily dream first: `{self._example(context)}`."
             )
-            raise Refused(f"I take no pictures from there: {ui.less_public(channel, target)}.{first}")
+            raise Refused(f"I take no pictures from there: {ui.why_less_public(channel, target)}.{first}")
         channels = dict.fromkeys([*settings.source_channels, channel.id])
         await self._change_sources(context, source_channels=tuple(channels))
 
@@ -267,7 +267,11 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
             due = await self.service.next_due(await self.service.settings.get(context.guild.id))
-            then = f"the first comes {ui.moment(due)}." if due else f"`{self._example(context)}` turns it on."
+            then = (
+                f"the first comes {ui.format_moment(due)}."
+                if due
+                else f"`{self._example(context)}` turns it on."
+            )
             raise Refused(f"There was no daily dream here yet; {then}")
         await self._answer(context, embed=ui.history(posts))
 

@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.checks import operator_only
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.moderation import Verdict
+from bot.moderation import Approval
 from bot.ui.moderation import Decision, question
 
 Context = commands.Context[DreamBot]
@@ -59,14 +59,14 @@ class Operating(commands.Cog):
     @operator_only()
     async def allow(self, context: Context, server_id: int) -> None:
         """Let a server in, whatever its size."""
-        await self.bot.moderation.decide(server_id, Verdict.ALLOWED, by=context.author.id)
+        await self.bot.moderation.decide(server_id, Approval.ALLOWED, by=context.author.id)
         await context.reply(f"✅ Server {server_id} may use the bot.", mention_author=False)
 
     @operator.command()
     @operator_only()
     async def deny(self, context: Context, server_id: int) -> None:
         """Shut a server out; the bot leaves it."""
-        await self.bot.moderation.decide(server_id, Verdict.DENIED, by=context.author.id)
+        await self.bot.moderation.decide(server_id, Approval.DENIED, by=context.author.id)
         if guild := self.bot.get_guild(server_id):
             await guild.leave()
         await context.reply(f"✅ Server {server_id} may not use the bot.", mention_author=False)
@@ -74,14 +74,14 @@ class Operating(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Look at servers that were joined, or grew, while the bot was not connected."""
-        verdicts = await self.bot.moderation.verdicts()
+        approvals = await self.bot.moderation.approvals()
         for guild in self.bot.guilds:
-            await self.look_at(guild, verdicts.get(guild.id))
+            await self.look_at(guild, approvals.get(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Look at a new server."""
-        await self.look_at(guild, await self.bot.moderation.verdict(guild.id))
+        await self.look_at(guild, await self.bot.moderation.approval(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
@@ -89,15 +89,15 @@ class Operating(commands.Cog):
         if self.bot.is_ready():
             await self.on_guild_join(guild)
 
-    async def look_at(self, guild: discord.Guild, verdict: Verdict | None) -> None:
+    async def look_at(self, guild: discord.Guild, approval: Approval | None) -> None:
         """Leave a server that is not let in, and ask, once, about one that is large."""
-        match self.bot.moderation.standing(guild.id, guild.member_count or 0, verdict):
-            case Verdict.DENIED:
+        match self.bot.moderation.resolve_approval(guild.id, guild.member_count or 0, approval):
+            case Approval.DENIED:
                 log.warning("leaving server %s (%s): the operator does not let it in", guild.id, guild.name)
                 await guild.leave()
-            case Verdict.ASKED if verdict is None:
+            case Approval.PENDING if approval is None:
                 assert self.bot.user is not None
-                await self.bot.moderation.decide(guild.id, Verdict.ASKED, by=self.bot.user.id)
+                await self.bot.moderation.decide(guild.id, Approval.PENDING, by=self.bot.user.id)
                 await self._ask_operators(guild)
 
     async def _ask_operators(self, guild: discord.Guild) -> None:

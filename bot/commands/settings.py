@@ -11,11 +11,11 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
-from bot.ui.settings.files import exported, imported
+from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import answer_old_form
-from bot.ui.settings.names import find_channel, known_to, with_ids
+from bot.ui.settings.names import existence_check, find_channel, names_to_ids
 from bot.ui.settings.panel import Control, opener, panel
-from bot.ui.settings.text import LOG_LINES, log_embed, overview, told
+from bot.ui.settings.text import LOG_LINES, format_changes, log_embed, overview_embed
 
 Context = commands.Context[DreamBot]
 
@@ -67,7 +67,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
             )
         assert context.guild is not None
         await context.reply(
-            embed=overview(await self.bot.settings.effective(context.guild.id), context.guild.name),
+            embed=overview_embed(await self.bot.settings.effective(context.guild.id), context.guild.name),
             view=opener(),
             mention_author=False,
         )
@@ -81,13 +81,13 @@ class SettingsCommands(commands.Cog, name="Settings"):
         changes = await self.bot.settings.choose(
             context.guild.id,
             name.lower(),
-            await with_ids(context, name.lower(), value),
+            await names_to_ids(context, name.lower(), value),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            exists=known_to(context.guild, context.author),
-            may_appoint=has_manage_server(context.author),
+            exists=existence_check(context.guild, context.author),
+            may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(told(changes), mention_author=False)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command(usage="[#channel] name|all")
     @manager_only()
@@ -102,9 +102,9 @@ class SettingsCommands(commands.Cog, name="Settings"):
             None if name.lower() in ("", "all") else name.lower(),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            may_appoint=has_manage_server(context.author),
+            may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(told(changes), mention_author=False)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command(usage="[#channel]")
     @commands.guild_only()
@@ -119,14 +119,14 @@ class SettingsCommands(commands.Cog, name="Settings"):
         if seen is None or not seen.permissions_for(context.author).view_channel:
             raise Refused("I see no such channel on this server; choose one from the list that # opens.")
         effective = await self.bot.settings.effective(context.guild.id, here)
-        await context.reply(embed=overview(effective, f"#{seen}"), mention_author=False)
+        await context.reply(embed=overview_embed(effective, f"#{seen}"), mention_author=False)
 
     @settings.command()
     @manager_only()
     async def export(self, context: Context) -> None:
         """Give the settings and presets of this server as a TOML file."""
         assert context.guild is not None
-        await context.reply(file=await exported(self.bot, context.guild.id), mention_author=False)
+        await context.reply(file=await export_file(self.bot, context.guild.id), mention_author=False)
 
     @settings.command(name="import", usage="(with the file attached)")
     @manager_only()
@@ -136,15 +136,15 @@ class SettingsCommands(commands.Cog, name="Settings"):
         if not context.message.attachments:
             raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
         file = context.message.attachments[0]
-        changes = await imported(self.bot, context.guild, file, context.author)
-        await context.reply(told(changes), mention_author=False)
+        changes = await import_file(self.bot, context.guild, file, context.author)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command()
     @manager_only()
     async def log(self, context: Context) -> None:
         """Show who changed what, and when."""
         assert context.guild is not None
-        entries = await self.bot.settings.log(context.guild.id, LOG_LINES)
+        entries = await self.bot.settings.audit_log(context.guild.id, LOG_LINES)
         await context.reply(embed=log_embed(entries), mention_author=False)
 
     def _check_no_channel(self, context: Context, name: str) -> None:

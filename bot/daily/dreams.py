@@ -36,7 +36,7 @@ PICTURES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class DreamInput:
     """What a dream is made of; `data` is the picture's file, None for a sky."""
 
     source: Source
@@ -60,7 +60,7 @@ class Chosen:
 
 
 @dataclass(slots=True)
-class Dreams:
+class DreamSubmitter:
     """Chooses pictures and recipes, within the server's settings, and asks the queue."""
 
     posts: PostRepository
@@ -74,7 +74,7 @@ class Dreams:
 
     async def request(
         self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
-    ) -> tuple[Chosen, Job]:
+    ) -> tuple[DreamInput, Job]:
         """Choose pictures until the queue accepts one, else a sky. Raises RecipeError and Refused."""
         effective = await self.settings.effective(server.id, settings.channel_id)
         recipe, preset = await self._recipe(settings, effective, rng)
@@ -82,7 +82,7 @@ class Dreams:
         candidates = await self.candidates(settings, rng, used)
         excluded = await self.exclusions.pictures(server.id)
 
-        async def ask(chosen: Chosen) -> tuple[Chosen, Job]:
+        async def ask(chosen: DreamInput) -> tuple[DreamInput, Job]:
             job = await self.queue.submit(
                 DreamRequest(
                     kind=Kind.DAILY,
@@ -113,12 +113,12 @@ class Dreams:
             if mark in excluded or (mark in used and source.name not in used):
                 continue  # it was used under another name
             try:
-                return await ask(Chosen(source, data, recipe, preset))
+                return await ask(DreamInput(source, data, recipe, preset))
             except PictureError as error:
                 log.info("%s cannot be dreamt: %s", source.name, error)
         source = sky(rng, used)
         seeded = replace(recipe, seed=int(source.name.rpartition("/")[2]))
-        return await ask(Chosen(source, None, seeded, preset))
+        return await ask(DreamInput(source, None, seeded, preset))
 
     async def candidates(
         self, settings: DailySettings, rng: random.Random, used: Container[str] = ()
@@ -134,13 +134,13 @@ class Dreams:
 
     async def usual_seconds(self) -> float:
         """What a dream of the operator's usual recipe is likely to take one worker."""
-        usual = (await self.settings.effective(None)).read("", await self.settings.presets(None))
+        usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
         return self.queue.seconds(usual, 1024, 768)
 
-    async def read(self, settings: DailySettings, text: str) -> Recipe:
+    async def parse_recipe(self, settings: DailySettings, text: str) -> Recipe:
         """The recipe or preset that an admin chose. Raises RecipeError if it cannot be a daily dream."""
         effective = await self.settings.effective(settings.guild_id, settings.channel_id)
-        return self._read(effective, text, await self.settings.presets(settings.guild_id))
+        return self._parse(effective, text, await self.settings.presets(settings.guild_id))
 
     async def _member_pictures(self, settings: DailySettings) -> list[Source]:
         """Members' pictures without those of members who asked to be left out or are blocked."""
@@ -159,7 +159,7 @@ class Dreams:
         text, preset = settings.recipe or "", None
         if not text and (allowed := self._allowed(effective, presets)):
             text = preset = next_preset(await self.posts.votes(settings.guild_id), allowed, rng)
-        recipe = self._read(effective, text, presets)
+        recipe = self._parse(effective, text, presets)
         return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
 
     def _allowed(self, effective: Effective, presets: Mapping[str, str]) -> list[str]:
@@ -167,11 +167,11 @@ class Dreams:
         allowed = {}
         for name in presets:
             with contextlib.suppress(RecipeError):
-                allowed[name] = self._read(effective, name, presets)
+                allowed[name] = self._parse(effective, name, presets)
         return [name for name, recipe in allowed.items() if self.settings.has_weights(recipe)] or [*allowed]
 
-    def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
-        recipe = effective.read(text, presets)
+    def _parse(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
+        recipe = effective.parse_recipe(text, presets)
         if recipe.is_video:
             raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
         self.settings.check_weights(recipe, effective)

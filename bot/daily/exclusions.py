@@ -7,10 +7,10 @@ from collections.abc import Collection
 from sqlalchemy import delete, select
 
 from bot.store.daily import ForgottenRow, PostRow, RemovedRow
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 
 
-@uninterrupted
+@shielded
 class Exclusions:
     """Reads and writes them. Members are known by a keyed hash of their id."""
 

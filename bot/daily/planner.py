@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.clock import Clock
-from bot.daily.dreams import Dreams
+from bot.daily.dreams import DreamSubmitter
 from bot.daily.lead_time import begin_at, lead_time
 from bot.daily.posts import PostRepository
 from bot.daily.server_states import ServerStates
@@ -37,12 +37,12 @@ VOTED_ON: Final = timedelta(days=3)
 
 @dataclass
 class Planner:
-    """Decides when dreams are begun; `Dreams` decides which."""
+    """Decides when dreams are begun; `DreamSubmitter` decides which."""
 
     posts: PostRepository
     settings: DailySettingsRepository
     states: ServerStates
-    dreams: Dreams
+    dreams: DreamSubmitter
     servers: Servers
     queue: Queue
     moderation: Moderation
@@ -56,7 +56,7 @@ class Planner:
         await self._withdraw_hidden()
         now = self.clock.now()
         for guild_id, channel_id, slot in await self.slots_to_begin(now):
-            await self.posts.take(guild_id, slot.name, slot.due, channel_id=channel_id)
+            await self.posts.plan(guild_id, slot.name, slot.due, channel_id=channel_id)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(post: PostRow) -> None:
@@ -100,7 +100,7 @@ class Planner:
     async def prepare(self, post: PostRow) -> None:
         """Ask for the dream of a planned post that has none, or whose dream failed."""
         server = self.servers.get(post.guild_id)
-        if server is None or await self.moderation.closed(server.id, server.members):
+        if server is None or await self.moderation.server_refusal(server.id, server.members):
             return
         async with self.posts.claim(post) as claimed:
             if claimed:
@@ -133,9 +133,9 @@ class Planner:
 
     async def _withdraw_hidden(self) -> None:
         """Drop dreams of pictures whose channel was hidden since; others are made in their place."""
-        for post in await self.posts.of_members():
+        for post in await self.posts.from_members():
             if self.servers.get(post.guild_id) and not self.servers.may_show(post):
-                for job_id in await self.posts.withdraw(post.guild_id, id=post.id):
+                for job_id in await self.posts.delete_planned(post.guild_id, id=post.id):
                     await self.queue.erase(job_id)
 
     async def _count_votes(self, guild_id: int) -> None:
@@ -152,7 +152,7 @@ class Planner:
         """Count a failure of the server's making; its admins are told of the first of a row."""
         state = await self.states.count_failure(guild_id, reason)
         if state and state.failures == 1:
-            await self.servers.tell_admins(
+            await self.servers.notify_admins(
                 guild_id,
                 state.admin_id,
                 f"{reason} I try again at its next times, {PAUSE_AFTER} times in all, then it pauses; "

@@ -11,11 +11,11 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.store.daily import OPEN, PostRow, PostState
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.jobs import Job, State
 from bot.store.lease import Lease
 
-NOBODY: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
+NO_AUTHOR: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
 """The columns that tell whose picture a post was made of, emptied."""
 
 
@@ -31,7 +31,7 @@ class Due(NamedTuple):
         return self.job is not None and self.job.state is State.DONE
 
 
-@uninterrupted
+@shielded
 class PostRepository:
     """The posts in the database, seen by one bot process.
 
@@ -45,7 +45,7 @@ class PostRepository:
 
     # Changes of state
 
-    async def take(self, guild_id: int, slot: str, due_at: datetime, **values: Any) -> PostRow | None:
+    async def plan(self, guild_id: int, slot: str, due_at: datetime, **values: Any) -> PostRow | None:
         """Plan the post of a slot; None if that was done before, here or by another process."""
         row = PostRow(guild_id=guild_id, slot=slot, due_at=due_at, **values)
         try:
@@ -96,7 +96,7 @@ class PostRepository:
         """Say that a moderator removed a post, whatever its state was."""
         await self._change(post, update(PostRow).where(PostRow.id == post.id), {"state": PostState.REMOVED})
 
-    async def withdraw(self, guild_id: int, **where: Any) -> list[str]:
+    async def delete_planned(self, guild_id: int, **where: Any) -> list[str]:
         """Delete a server's posts that are planned but not being posted; returns their jobs.
 
         `where` narrows them down by column, such as `author_id=5`.
@@ -179,7 +179,7 @@ class PostRepository:
 
     # Whose pictures they are
 
-    async def of_members(self) -> Sequence[PostRow]:
+    async def from_members(self) -> Sequence[PostRow]:
         """The planned posts that are made of members' pictures."""
         query = select(PostRow).where(
             PostRow.state == PostState.PLANNED, PostRow.source_message_id.is_not(None)
@@ -208,13 +208,13 @@ class PostRepository:
         authored = closed & PostRow.author_id.is_not(None) & (PostRow.due_at < authors_before)
         async with self._database.session() as session, session.begin():
             await session.execute(delete(PostRow).where(closed, PostRow.due_at < posts_before))
-            await session.execute(update(PostRow).where(authored).values(**NOBODY))
+            await session.execute(update(PostRow).where(authored).values(**NO_AUTHOR))
 
     async def _disown(self, whose: Any, **emptied: None) -> list[str]:
         async with self._database.session() as session, session.begin():
             jobs = (await session.scalars(select(PostRow.job_id).where(whose))).all()
             await session.execute(delete(PostRow).where(whose, PostRow.state == PostState.PLANNED))
-            await session.execute(update(PostRow).where(whose).values(**NOBODY, **emptied))
+            await session.execute(update(PostRow).where(whose).values(**NO_AUTHOR, **emptied))
         return [job_id for job_id in jobs if job_id]
 
     def _is_free(self) -> Any:

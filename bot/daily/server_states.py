@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from bot.store.daily import PAUSE_AFTER, DailyRow
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 
 
-@uninterrupted
+@shielded
 class ServerStates:
     """Reads and writes what the table `daily` holds beside the settings."""
 

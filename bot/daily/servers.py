@@ -40,11 +40,11 @@ class Servers(Protocol):
     def may_show(self, post: PostRow) -> bool:
         """Whether that still holds for the source channel of a post."""
 
-    async def pictures_left(self, post: PostRow) -> set[str] | None:
+    async def remaining_pictures(self, post: PostRow) -> set[str] | None:
         """The names of the pictures that the message of a post's source holds now; None if it is unknown."""
 
     async def votes(self, post: PostRow) -> int | None:
         """The likes under a post less the dislikes; None if they cannot be read."""
 
-    async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
         """Say that the daily dream failed, and why; to this admin if no channel can be written to."""

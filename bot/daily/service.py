@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from bot.clock import Clock
-from bot.daily.dreams import Chosen, Dreams
+from bot.daily.dreams import DreamInput, DreamSubmitter
 from bot.daily.exclusions import Exclusions
 from bot.daily.planner import Planner
 from bot.daily.posts import Due, PostRepository
@@ -30,7 +30,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job
 from config.schema import Config
 
-NOW: Final = "now "
+UNSCHEDULED: Final = "now "
 """What the slot of an unscheduled post begins with."""
 UNREACHABLE: Final = timedelta(days=1)
 """How long after its grace a post is kept open whose server this process does not reach: another may."""
@@ -44,7 +44,7 @@ class Preview(NamedTuple):
     picture: bytes
 
 
-class Daily:
+class DailyService:
     """What admins and members do with the daily dream; `planner` makes it go on by itself."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Daily:
         self.states = ServerStates(database)
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
-        self._dreams = Dreams(
+        self._dreams = DreamSubmitter(
             self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
         )
         self.planner = Planner(
@@ -80,7 +80,7 @@ class Daily:
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
-        self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_the_minute
+        self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_next_tick
         """Called with a server's id when an unscheduled dream can be posted there."""
 
     # What is to be done
@@ -107,7 +107,7 @@ class Daily:
     async def obstacle(self, settings: DailySettings) -> str | None:
         """Why a server's dream could not be made or posted as things are: a sentence for admins, or None."""
         server = self._servers.get(settings.guild_id)
-        closed = server and await self._moderation.closed(server.id, server.members)
+        closed = server and await self._moderation.server_refusal(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
     def check_channel(self, guild_id: int, channel_id: int) -> None:
@@ -147,19 +147,19 @@ class Daily:
         if changed.get("daily_enabled"):
             await self.states.set_admin(guild_id, by)
         if changed:
-            await self._erase(await self.posts.withdraw(guild_id))
+            await self._erase(await self.posts.delete_planned(guild_id))
 
     async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
         """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""
         if text is not None:
-            await self._dreams.read(await self.settings.get(guild_id), text)
+            await self._dreams.parse_recipe(await self.settings.get(guild_id), text)
         await self.change(guild_id, by=by, recipe=text)
 
     async def candidates(self, settings: DailySettings) -> dict[str, list[Source]]:
         """The pictures that a server's next dream could be made of, by their kind."""
         return await self._dreams.candidates(settings, random.Random())
 
-    async def now(self, guild_id: int, name: str) -> PostRow:
+    async def post_now(self, guild_id: int, name: str) -> PostRow:
         """Dream and post an unscheduled one; `name` tells it from others. Returns how it ended.
 
         Raises Refused.
@@ -169,7 +169,9 @@ class Daily:
             raise Refused(obstacle)
         with self._one_at_a_time(guild_id):
             now = self._clock.now()
-            post = await self.posts.take(guild_id, f"{NOW}{name}", now, channel_id=settings.channel_id)
+            post = await self.posts.plan(
+                guild_id, f"{UNSCHEDULED}{name}", now, channel_id=settings.channel_id
+            )
             if post is None:
                 raise Refused("That one is on its way already.")
             await self.planner.prepare(post)
@@ -183,7 +185,7 @@ class Daily:
         Raises Refused and RecipeError.
         """
         server = self._server(guild_id)
-        if closed := await self._moderation.closed(server.id, server.members):
+        if closed := await self._moderation.server_refusal(server.id, server.members):
             raise Refused(closed)
         settings = await self.settings.get(guild_id)
         visible = tuple(id for id in settings.source_channels if id in source_channels)
@@ -196,12 +198,12 @@ class Daily:
             finally:
                 await self._queue.erase(job.id)
 
-    async def _finished(self, chosen: Chosen, job: Job) -> Preview:
+    async def _finished(self, chosen: DreamInput, job: Job) -> Preview:
         ended = await self._queue.finished(job.id)
         picture = await self._queue.result(job.id)
         if ended is None or picture is None:
             raise Refused((ended and ended.reason) or "The preview was stopped; please try again.")
-        return Preview(PostRow(id=job.id, slot=NOW, **chosen.columns), ended, picture)
+        return Preview(PostRow(id=job.id, slot=UNSCHEDULED, **chosen.columns), ended, picture)
 
     def _server(self, guild_id: int) -> Server:
         server = self._servers.get(guild_id)
@@ -226,7 +228,7 @@ class Daily:
         """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
         await self._exclusions.add_picture(post)
         await self.posts.remove(post)
-        await self._moderation.removed(post.guild_id, post.id, by=by)
+        await self._moderation.log_removal(post.guild_id, post.id, by=by)
         if post.job_id:
             await self._queue.erase(post.job_id)
 
@@ -240,9 +242,9 @@ class Daily:
         """Use a member's pictures again; False if they were not left out."""
         return await self._exclusions.remove_member(self._pseudonym(member_id))
 
-    async def blocked(self, guild_id: int, member_id: int) -> None:
+    async def member_blocked(self, guild_id: int, member_id: int) -> None:
         """Drop dreams of a member's pictures that were prepared before the member was blocked."""
-        await self._erase(await self.posts.withdraw(guild_id, author_id=member_id))
+        await self._erase(await self.posts.delete_planned(guild_id, author_id=member_id))
 
     async def source_deleted(self, message_ids: Iterable[int], left: Collection[str] = ()) -> None:
         """Drop pictures that their authors took away, but for those `left` in the messages, by name."""
@@ -250,8 +252,8 @@ class Daily:
 
     async def check_sources(self) -> None:
         """Drop dreams of pictures that were taken away while the bot was not connected."""
-        for post in await self.posts.of_members():
-            left = await self._servers.pictures_left(post)
+        for post in await self.posts.from_members():
+            left = await self._servers.remaining_pictures(post)
             if left is not None and post.source_message_id:
                 await self.source_deleted([post.source_message_id], left)
 
@@ -272,5 +274,5 @@ class Daily:
             await self._queue.erase(job_id)
 
 
-async def _wait_for_the_minute(guild_id: int) -> None:
+async def _wait_for_next_tick(guild_id: int) -> None:
     """Leave it to what is done each minute."""

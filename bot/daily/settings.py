@@ -13,9 +13,9 @@ from sqlalchemy import Text, case, cast, func, select
 
 from bot.schedule import Schedule
 from bot.settings.service import Settings
-from bot.settings.text import read
+from bot.settings.text import parse_value
 from bot.settings.values import Values
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, SettingRow
 
 SCHEDULE: Final = ("daily_times", "daily_zone", "daily_days")
@@ -65,7 +65,7 @@ class DailySettings:
         return Schedule(self.times, self.zone, self.days)
 
 
-@uninterrupted
+@shielded
 class DailySettingsRepository:
     """Reads and changes the daily dream's settings."""
 
@@ -104,7 +104,7 @@ class DailySettingsRepository:
             "daily_channel" if name == "channel_id" else f"daily_{name}": "" if value is None else value
             for name, value in changes.items()
         }
-        await self._settings.choose_together(guild_id, chosen, by=by)
+        await self._settings.choose_many(guild_id, chosen, by=by)
         return await self.get(guild_id)
 
 
@@ -112,7 +112,7 @@ class DailySettingsRepository:
 def _schedule(*stored: str | None) -> Schedule:
     """The schedule that stored settings make, with the defaults of those that are None."""
     chosen = {
-        name: read(name, json.loads(value))
+        name: parse_value(name, json.loads(value))
         for name, value in zip(SCHEDULE, stored, strict=True)
         if value is not None
     }

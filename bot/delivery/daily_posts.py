@@ -15,7 +15,7 @@ from typing import Final
 import discord
 
 from bot.daily.posts import Due
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
 from bot.delivery.messages import is_passing
@@ -31,22 +31,22 @@ IN_FLIGHT: Final = 64
 """Posts on their way at a time: enough to keep the pace, few enough that none waits long for the database."""
 SEND_TIMEOUT: Final = 120
 """Seconds that sending one message may take."""
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
+CLOCK_SKEW: Final = timedelta(minutes=10)
 """How far this clock may be ahead of Discord's when a message is searched."""
 
 
 class DailyPosts:
     """Sends the messages of posts. `post_due` is to be called each minute."""
 
-    def __init__(self, daily: Daily, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
+    def __init__(self, daily: DailyService, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
-        self._decorating: set[asyncio.Task[None]] = set()
+        self._extras: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Stop what goes on in the background."""
-        for task in self._decorating:
+        for task in self._extras:
             task.cancel()
-        await asyncio.gather(*self._decorating, return_exceptions=True)
+        await asyncio.gather(*self._extras, return_exceptions=True)
 
     async def post_due(self, guild_id: int | None = None) -> None:
         """Post what is due and ready, on all servers or on one, and give up what is too late."""
@@ -65,11 +65,11 @@ class DailyPosts:
             for each in due:
                 group.create_task(one(each))
         if sent:
-            task = asyncio.create_task(self._decorate(sent))
-            self._decorating.add(task)
-            task.add_done_callback(self._decorating.discard)
+            task = asyncio.create_task(self._add_extras(sent))
+            self._extras.add(task)
+            task.add_done_callback(self._extras.discard)
         for post in missed:
-            await self._miss(post)
+            await self._mark_missed(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
         """Post one dream; None if it failed, or is another's to post."""
@@ -82,20 +82,20 @@ class DailyPosts:
                 try:
                     settings = await self._daily.settings.get(post.guild_id)
                     channel = self._servers.channel(post.guild_id, settings.channel_id)
-                    message = await self._find(channel, post) if interrupted else None
+                    message = await self._find_sent(channel, post) if interrupted else None
                     message = message or await self._send(channel, due)
                 except (Refused, LookupError, discord.HTTPException) as error:
                     if is_passing(error):
                         raise
-                    await self._fail(post, error)
+                    await self._mark_failed(post, error)
                     return None
-                await self._posted(post, message)
+                await self._mark_posted(post, message)
                 return message
         except Exception as error:  # Discord or the database is away, or the bot is being stopped
             log.warning("post %s of server %s is tried again: %r", post.id, post.guild_id, error)
             return None
 
-    async def _fail(self, post: PostRow, error: Exception) -> None:
+    async def _mark_failed(self, post: PostRow, error: Exception) -> None:
         """Give up a post; what its server's admins can mend is reported to them."""
         reason = (
             f"Discord refused the post: {error.text}."
@@ -116,7 +116,7 @@ class DailyPosts:
             message = post_message(due.post, due.job, picture, channel.guild)
             return await channel.send(nonce=due.post.id, **message)
 
-    async def _posted(self, post: PostRow, message: discord.Message) -> None:
+    async def _mark_posted(self, post: PostRow, message: discord.Message) -> None:
         await self._daily.posts.release(
             post,
             state=PostState.POSTED,
@@ -126,20 +126,20 @@ class DailyPosts:
         )
         await self._daily.states.reset_failures(post.guild_id)
 
-    async def _find(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
+    async def _find_sent(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
         """The message of an interrupted post, if it was sent. Raises Refused if that cannot be known."""
         if not channel.permissions_for(channel.guild.me).read_message_history:
             raise Refused(
                 "I was stopped while posting, and cannot see without Read Message History if I had."
             )
-        async for message in history(channel, post.due_at - CLOCKS_DIFFER):
+        async for message in history(channel, post.due_at - CLOCK_SKEW):
             if message.author == channel.guild.me and any(
                 post.id in attachment.filename for attachment in message.attachments
             ):
                 return message
         return None
 
-    async def _miss(self, post: PostRow) -> None:
+    async def _mark_missed(self, post: PostRow) -> None:
         """Give up a post that is too late, unless it was interrupted after it was sent."""
         interrupted = post.state == PostState.POSTING
         async with self._daily.posts.claim(post) as claimed:
@@ -149,8 +149,8 @@ class DailyPosts:
             channel = guild and guild.get_channel(post.channel_id or 0)
             if interrupted and isinstance(channel, discord.TextChannel):
                 try:
-                    if message := await self._find(channel, post):
-                        await self._posted(post, message)
+                    if message := await self._find_sent(channel, post):
+                        await self._mark_posted(post, message)
                         return
                 except (Refused, discord.HTTPException) as error:
                     log.info("whether post %s was sent is not known: %s", post.id, error)
@@ -160,7 +160,7 @@ class DailyPosts:
         if post.job_id:
             await self._queue.cancel(post.job_id)
 
-    async def _decorate(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
+    async def _add_extras(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
         """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
         for post, message in sent:
             settings = await self._daily.settings.get(post.guild_id)

@@ -94,7 +94,7 @@ class DiscordServers:
         target = guild and guild.get_channel(post.channel_id or 0)
         return may_be_source(source) and is_no_less_public(source, target or None)
 
-    async def pictures_left(self, post: PostRow) -> set[str] | None:
+    async def remaining_pictures(self, post: PostRow) -> set[str] | None:
         """The names of the pictures that are left in the message of a post's source."""
         try:
             return names_in(
@@ -127,7 +127,7 @@ class DiscordServers:
         channel = self._client.get_partial_messageable(channel_id or 0, guild_id=guild_id)
         return await channel.fetch_message(message_id or 0)
 
-    async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
         """Say that a dream failed in the updates channel, a direct message, or a public channel."""
         guild = self.guild(guild_id)
         if guild is None or self._client is None:

@@ -12,7 +12,7 @@ import discord
 from discord.ext import commands
 
 from bot.backoff import attempts
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.daily.sources import SUFFIXES, Source
 from bot.store.outage import is_outage
 
@@ -89,7 +89,7 @@ def picture_name(attachment: discord.Attachment) -> str:
 class WithdrawnPictures(commands.Cog):
     """Drops dreams of pictures that their authors take away."""
 
-    def __init__(self, daily: Daily) -> None:
+    def __init__(self, daily: DailyService) -> None:
         self._daily = daily
 
     @commands.Cog.listener()

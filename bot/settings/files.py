@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import tomlkit
 
-from bot.settings.scopes import Choices, Server
-from bot.settings.text import plain
+from bot.settings.scopes import Choices, ServerSettings
+from bot.settings.text import serialize
 from bot.settings.values import SettingError
 from bot.store.settings import WHOLE_SERVER
 from config.problems import suggestion
@@ -31,7 +31,7 @@ class Document(NamedTuple):
     presets: dict[str, Any]
 
 
-def dump(server: Server) -> str:
+def dump(server: ServerSettings) -> str:
     """A server's choices and presets as TOML, which `parse` reads."""
     document = tomlkit.document()
     document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
@@ -88,4 +88,4 @@ def _check_depth(text: str) -> None:
 
 
 def _table(choices: Choices) -> dict[str, Any]:
-    return {name: plain(value) for name, value in sorted(choices.items())}
+    return {name: serialize(value) for name, value in sorted(choices.items())}

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.settings.scopes import Server
-from bot.settings.text import plain, read
+from bot.settings.scopes import ServerSettings
+from bot.settings.text import parse_value, serialize
 from bot.settings.values import SettingError
 from bot.store.settings import PresetRow, SettingRow
 
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     after: Any
 
 
-def differences(before: Server, after: Server) -> Iterator[Change]:
+def differences(before: ServerSettings, after: ServerSettings) -> Iterator[Change]:
     """What was chosen, changed or taken back between two states of a server."""
     tables = (
         *(
@@ -44,16 +44,16 @@ def differences(before: Server, after: Server) -> Iterator[Change]:
                 yield Change(channel_id, name, old.get(name), new.get(name))
 
 
-async def load(session: AsyncSession, guild_id: int) -> Server:
+async def load(session: AsyncSession, guild_id: int) -> ServerSettings:
     """Read all that a server chose; what this version of the bot does not accept is left out."""
     choices: dict[int, dict[str, Any]] = {}
     for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
         try:
-            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
+            choices.setdefault(row.channel_id, {})[row.name] = parse_value(row.name, row.value)
         except SettingError as error:  # another version of the bot knew it differently
             log.warning("server %s: a stored setting is left out: %s", guild_id, error)
     presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
-    return Server(choices, {row.name: row.recipe for row in presets})
+    return ServerSettings(choices, {row.name: row.recipe for row in presets})
 
 
 async def store(session: AsyncSession, guild_id: int, change: Change) -> None:
@@ -62,7 +62,7 @@ async def store(session: AsyncSession, guild_id: int, change: Change) -> None:
     if value is not None and channel_id == PRESETS:
         await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
     elif value is not None:
-        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=plain(value))
+        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=serialize(value))
         await session.merge(row)
     elif channel_id == PRESETS:
         await session.delete(await session.get_one(PresetRow, (guild_id, name)))

@@ -1,6 +1,6 @@
 """Which value holds: a channel's choice over its server's, that over the operator's, within the ceilings.
 
-Whatever a member types goes before all of them, within the limits that they set (`Effective.read`).
+Whatever a member types goes before all of them, within the limits that they set (`Effective.parse_recipe`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from bot.settings.text import shown
+from bot.settings.text import format_value
 from bot.settings.values import CEILINGS, SETTINGS, Values
 from bot.store.settings import WHOLE_SERVER
 from config.schema import Commands, Config, Dream, Limits
@@ -34,11 +34,11 @@ class Effective(Values):
 
     origins: Mapping[str, Scope]
 
-    def read(self, text: str, presets: Mapping[str, str]) -> Recipe:
+    def parse_recipe(self, text: str, presets: Mapping[str, str]) -> Recipe:
         """The recipe of a dream asked for with `text`, within what is allowed here. Raises RecipeError."""
-        return self.admit(Recipe.parse(text, presets, default=self.recipe))
+        return self.resolve(Recipe.parse(text, presets, default=self.recipe))
 
-    def admit(self, recipe: Recipe) -> Recipe:
+    def resolve(self, recipe: Recipe) -> Recipe:
         """Fill in what the recipe leaves to the settings. Raises RecipeError if it is not allowed here."""
         if recipe.network not in self.networks:
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
@@ -59,7 +59,7 @@ class Effective(Values):
             steps = self.max_steps
         return replace(recipe, size=size, steps=steps)
 
-    def may_dream(self, layer: str) -> bool:
+    def allows_layer(self, layer: str) -> bool:
         """Whether a layer may be dreamt of here."""
         return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)
 
@@ -69,7 +69,7 @@ class Effective(Values):
         if channel_id in self.forbidden_channels:
             return "Dreams aren't asked for in this channel; please try another."
         if self.channels and channel_id not in self.channels:
-            return f"Dreams have their place here: please ask in {shown('channels', self.channels)}."
+            return f"Dreams have their place here: please ask in {format_value('channels', self.channels)}."
         if roles.intersection(self.blocked_roles):
             return "One of your roles may not ask for dreams on this server; its admins can tell you more."
         chosen = self.roles or self.members
@@ -82,7 +82,7 @@ Choices = Mapping[str, Any]
 """What one scope chose: values by the settings' names."""
 
 
-def operators(config: Config) -> Values:
+def operator_values(config: Config) -> Values:
     """The operator's values, which are also the ceilings."""
     sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
@@ -119,7 +119,7 @@ def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerSettings:
     """All that one server chose: by channel (`WHOLE_SERVER` for the server itself), and its own presets."""
 
     choices: Mapping[int, Choices] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Server:
         channel = self.choices.get(channel_id, {}) if channel_id else {}
         return effective(operator, server, channel)
 
-    def choosing(self, name: str, value: Any, channel_id: int) -> Server:
+    def with_choice(self, name: str, value: Any, channel_id: int) -> ServerSettings:
         """This server with one more choice, or with one less where `value` is None."""
         there = {key: old for key, old in self.choices.get(channel_id, {}).items() if key != name}
         if value is not None:
@@ -141,7 +141,9 @@ class Server:
             choices[channel_id] = there
         return replace(self, choices=choices)
 
-    def faults(self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()) -> list[str]:
+    def conflicts(
+        self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()
+    ) -> list[str]:
         """What does not go together anywhere on this server, in sentences.
 
         `chosen` are the channels (`WHOLE_SERVER` for the server) whose recipe has just been chosen.
@@ -154,7 +156,7 @@ class Server:
             if (size := own.get("size", 0)) > here.max_size:
                 found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
             try:
-                here.read("", {**presets, **self.presets})
+                here.parse_recipe("", {**presets, **self.presets})
             except RecipeError as error:
                 decided_in = channel_id if "recipe" in own else WHOLE_SERVER
                 found.append(
@@ -162,15 +164,18 @@ class Server:
                     if decided_in in chosen
                     else f"First choose another recipe{where}, which is now “{here.recipe}”: {error}"
                 )
-        return found + self._faults_of_the_daily_dream(operator, presets)
+        return found + self._daily_conflicts(operator, presets)
 
-    def _faults_of_the_daily_dream(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
+    def _daily_conflicts(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
         found = []
         here = self.effective(operator, self.choices.get(WHOLE_SERVER, {}).get("daily_channel"))
         if here.daily_enabled and not here.daily_channel:
             found.append("First choose daily_channel: the daily dream needs a channel to be posted in.")
         try:
-            if here.daily_recipe and here.read(here.daily_recipe, {**presets, **self.presets}).is_video:
+            if (
+                here.daily_recipe
+                and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).is_video
+            ):
                 found.append("The daily dream is a picture: leave out zoom, rotate and seconds.")
         except RecipeError as error:
             found.append(f"The daily_recipe can't be “{here.daily_recipe}”: {error}")

@@ -27,21 +27,21 @@ _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
 }
 
 
-def unknown(name: str) -> SettingError:
+def unknown_setting(name: str) -> SettingError:
     """What to raise for a setting that there is not."""
     return SettingError(f"There is no setting called “{name[:40]}”; {suggestion(name, SETTINGS)}")
 
 
-def read(name: str, value: object) -> Any:
+def parse_value(name: str, value: object) -> Any:
     """Turn what somebody typed, pressed, imported or stored into the setting's value. Raises SettingError."""
     if name not in SETTINGS:
-        raise unknown(name)
+        raise unknown_setting(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
         raise SettingError(f"{name} must be {expected(name)}.")
     if isinstance(value, str) and len(value) > MAX_LENGTH:
         raise SettingError(f"{name} must be {expected(name)}, in at most {MAX_LENGTH} characters.")
     try:
-        accepted = _TYPES[name].validate_python(_taken_apart(name, value))
+        accepted = _TYPES[name].validate_python(_prepare(name, value))
     except ScheduleError as error:
         raise SettingError(f"{name}: {error}") from None
     except ValidationError as error:
@@ -52,11 +52,11 @@ def read(name: str, value: object) -> Any:
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
 
 
-def plain(value: Any) -> Any:
-    """A setting's value as JSON and TOML hold it; `read` takes it back."""
+def serialize(value: Any) -> Any:
+    """A setting's value as JSON and TOML hold it; `parse_value` reverses it."""
     match value:
         case tuple():
-            return [plain(one) for one in value]
+            return [serialize(one) for one in value]
         case frozenset():
             return [DAYS[day] for day in sorted(value)]
         case time():
@@ -99,7 +99,7 @@ def expected(name: str, operator: Values | None = None) -> str:
             return f"a {one} of this server, or none"
 
 
-def shown(name: str, value: Any) -> str:
+def format_value(name: str, value: Any) -> str:
     """A setting's value as Discord shows it, mentions included."""
     nothing = {"layers": "all", "channels": "all", "roles": "everybody"}.get(name, "none")
     mention = {Kind.ROLES: "<@&{}>", Kind.ROLE: "<@&{}>", Kind.MEMBERS: "<@{}>"}.get(kind(name), "<#{}>")
@@ -113,7 +113,7 @@ def shown(name: str, value: Any) -> str:
         case Kind.NETWORKS | Kind.LAYERS | Kind.SOURCES:
             return ", ".join(value) or nothing
         case Kind.TIMES:
-            return f"`{', '.join(plain(value))}`"
+            return f"`{', '.join(serialize(value))}`"
         case Kind.DAYS:
             return f"`{format_days(value)}`"
         case _ if name == "daily_recipe" and not value:
@@ -124,15 +124,15 @@ def shown(name: str, value: Any) -> str:
             return f"`{value}`"
 
 
-def _taken_apart(name: str, value: object) -> object:
+def _prepare(name: str, value: object) -> object:
     """A value as its type is validated: typed text without spaces around it, a typed list as its words.
 
     Raises ScheduleError.
     """
     if kind(name) in LISTS:
-        return [_id(word) for word in words(value)] if isinstance(value, str) else value
+        return [_id(word) for word in split_words(value)] if isinstance(value, str) else value
     if kind(name) in (Kind.CHANNEL, Kind.ROLE):
-        ids = [_id(word) for word in words(value)] if isinstance(value, str) else value
+        ids = [_id(word) for word in split_words(value)] if isinstance(value, str) else value
         return (ids[0] if len(ids) == 1 else ids or 0) if isinstance(ids, list) else ids
     if kind(name) in (Kind.TIMES, Kind.DAYS):
         text = " ".join(value) if _is_words(value) else value
@@ -148,7 +148,7 @@ def _is_words(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a list that somebody typed, with spaces or commas between them; none for "none"."""
     found = re.split(r"[\s,]+", text.strip())
     return [] if found in ([""], ["none"], ["all"], ["everybody"]) else found

@@ -145,7 +145,7 @@ CHANNEL_SETTINGS: Final = frozenset(
 CEILINGS: Final = ("max_size", "max_steps", "member_seconds", "server_seconds")
 """Numbers that no server may set above the operator's."""
 
-_OF_THE_OPERATOR: Final = {"recipe": Kind.RECIPE, "networks": Kind.NETWORKS, "prefix": Kind.PREFIX}
+_OPERATOR_KINDS: Final = {"recipe": Kind.RECIPE, "networks": Kind.NETWORKS, "prefix": Kind.PREFIX}
 
 
 def _kind(name: str, setting: FieldInfo) -> Kind:
@@ -153,7 +153,7 @@ def _kind(name: str, setting: FieldInfo) -> Kind:
         if isinstance(mark, Kind):
             return mark
     plain = {bool: Kind.SWITCH, int: Kind.NUMBER}.get(setting.annotation)  # type: ignore[arg-type]
-    return plain or _OF_THE_OPERATOR[name]
+    return plain or _OPERATOR_KINDS[name]
 
 
 _KINDS: Final = {name: _kind(name, setting) for name, setting in SETTINGS.items()}

@@ -43,7 +43,7 @@ def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) 
         lines.append(f"-# 🪞 {report.note}")
     lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
     view = discord.ui.View(timeout=None)
-    for button in (Before, Remove, Flag)[post.kind == "sky" :]:
+    for button in (ShowBefore, Remove, Flag)[post.kind == "sky" :]:
         view.add_item(button(post.id))
     return {
         "content": "\n".join(lines),
@@ -91,7 +91,7 @@ class PostButton(RowButton[PostRow], template="-"):
         return await bot.daily.posts.get(self.row_id)
 
 
-class Before(PostButton, template=r"daily-before:(?P<id>\w+)"):
+class ShowBefore(PostButton, template=r"daily-before:(?P<id>\w+)"):
     """Show the picture that was dreamt of, beside the dream, to the presser alone."""
 
     key, label, emoji = "daily-before", "Before", "🖼️"
@@ -156,7 +156,7 @@ class Flag(PostButton, template=r"daily-report:(?P<id>\w+)"):
         await report(press, "a daily dream", Remove(row.id))
 
 
-DAILY_BUTTONS: Final = (Before, Remove, Flag)
+DAILY_BUTTONS: Final = (ShowBefore, Remove, Flag)
 
 
 def _file_name(post: PostRow, source: bytes) -> str:

@@ -49,7 +49,7 @@ def status(
         if obstacle:
             embed.add_field(name="⚠️ In the way", value=obstacle, inline=False)
     if next_due:
-        embed.add_field(name="Next", value=moment(next_due), inline=False)
+        embed.add_field(name="Next", value=format_moment(next_due), inline=False)
     if prepared and prepared.job_id:
         will_be = f"{source_of(prepared)}, {code(prepared.recipe or '', 200)}"
         embed.add_field(name="It will be", value=will_be, inline=False)
@@ -101,20 +101,20 @@ def sources_text(
     )
     target = guild.get_channel(settings.channel_id or 0)
     lines += [
-        f"• nothing from {channel.mention}: {less_public(channel, target)}"
+        f"• nothing from {channel.mention}: {why_less_public(channel, target)}"
         for channel in seen
         if may_be_source(channel) and not is_no_less_public(channel, target)
     ]
     return "\n".join(lines)
 
 
-def less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:
+def why_less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:
     """Why pictures of a channel may not be shown in another."""
     if target is None:
         return f"not everybody on this server can see {source.mention}"
     return f"not everybody who sees {target.mention} can see {source.mention}"
 
 
-def moment(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """A moment as a date and as a countdown."""
     return f"{discord.utils.format_dt(at, 'F')} ({discord.utils.format_dt(at, 'R')})"

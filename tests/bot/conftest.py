@@ -13,7 +13,7 @@ import pytest_asyncio
 import simcord
 from PIL import Image
 
-from bot.sandbox import SAMPLES, Sandbox, opened
+from bot.sandbox import SAMPLES, Sandbox, open_sandbox
 from bot.store.jobs import Job
 from bot.ui.status import status
 from config.schema import Config
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with opened(Config()) as sandbox:
+    async with open_sandbox(Config()) as sandbox:
         yield sandbox
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from bot.clock import Clock, MovedClock
+from bot.clock import Clock, ManualClock
 from bot.queue.repository import JobRepository, MessageRef
 from bot.queue.request import DreamRequest
 from bot.store.database import Database
@@ -21,12 +21,12 @@ DREAM = Rendered(b"a dream", "dream.png", REPORT)
 
 
 @pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock(datetime(2026, 5, 1, tzinfo=UTC))
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @pytest.fixture
-def jobs(database: Database, clock: MovedClock) -> JobRepository:
+def jobs(database: Database, clock: ManualClock) -> JobRepository:
     return JobRepository(database, Lease(database), clock)
 
 
@@ -91,7 +91,7 @@ async def test_each_transition_is_made_once(jobs: JobRepository) -> None:
     assert (await jobs.get(job.id)).state is State.CANCELLED
 
 
-async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database, clock: MovedClock) -> None:
+async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database, clock: ManualClock) -> None:
     """On the code before, PostgreSQL let a finished dream overwrite a cancel that had been confirmed."""
     mine, other = (JobRepository(database, Lease(database), clock) for _ in range(2))
     for _ in range(20):
@@ -107,7 +107,7 @@ async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database,
 
 
 async def test_only_the_owner_ends_a_job_and_anybody_cancels_it(
-    database: Database, clock: MovedClock
+    database: Database, clock: ManualClock
 ) -> None:
     mine, other = (JobRepository(database, Lease(database), clock) for _ in range(2))
     job = await added(mine)
@@ -176,10 +176,10 @@ async def test_a_message_that_never_can_be_shown_ends_the_job(jobs: JobRepositor
     assert await jobs.unshown() == []
 
 
-async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: MovedClock) -> None:
+async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: ManualClock) -> None:
     old, unfinished, unshown = await shown(jobs), await added(jobs), await done(jobs, channel_id=5)
     ahead = await done(jobs, kind=Kind.DAILY, due_at=clock.now() + timedelta(days=5))
-    clock.move(timedelta(days=3))
+    clock.advance(timedelta(days=3))
     new = await done(jobs)
     assert await jobs.purge(clock.now() - timedelta(days=1), 0) == 1
     left = [job.id for job in (old, unfinished, unshown, ahead, new) if await jobs.get(job.id)]
@@ -188,12 +188,12 @@ async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: Move
 
 
 async def test_a_server_keeps_no_more_than_its_bytes_and_the_oldest_go_first(
-    jobs: JobRepository, clock: MovedClock
+    jobs: JobRepository, clock: ManualClock
 ) -> None:
     kept = []
     for _ in range(4):
         kept.append(await done(jobs, guild_id=1, source=b"x" * 1000))
-        clock.move(timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
     other = await done(jobs, guild_id=2, source=b"x" * 1000)
     long_ago = clock.now() - timedelta(days=9)
     assert await jobs.purge(long_ago, 2500) == 2

@@ -16,7 +16,7 @@ from sqlalchemy import select
 import dream
 from bench.support import pretended_dreams
 from bot.app import App
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.store.jobs import Job
 from config.schema import Config, Dream, Moderation, Privacy
 from dream.farm import Farm
@@ -62,8 +62,8 @@ class World:
         )
 
     @property
-    def clock(self) -> MovedClock:
-        assert isinstance(self.app.clock, MovedClock)
+    def clock(self) -> ManualClock:
+        assert isinstance(self.app.clock, ManualClock)
         return self.app.clock
 
     async def say(
@@ -104,7 +104,7 @@ class World:
 
 async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
     """The app on a data folder, with some sections of its configuration given."""
-    app = SimApp(Config(data=folder, **sections), MovedClock(NOON), farm)  # type: ignore[arg-type]
+    app = SimApp(Config(data=folder, **sections), ManualClock(NOON), farm)  # type: ignore[arg-type]
     await app.open()
     return app
 
@@ -142,5 +142,5 @@ async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(app: SimApp, env: simcord.Env) -> World:
-    app.clock.move(timedelta(minutes=1))  # type: ignore[attr-defined]
+    app.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
     return World(app, env)

@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.errors import Refused
 from bot.settings.service import Exists
-from bot.settings.text import LISTS, expected, words
+from bot.settings.text import LISTS, expected, split_words
 from bot.settings.values import SETTINGS, Kind, SettingError, kind
 from bot.visibility import visible_channels
 from dream.suggestions import did_you_mean
@@ -27,7 +27,7 @@ class Named(Protocol):
     name: str
 
 
-def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
+def existence_check(guild: discord.Guild, asker: discord.abc.User) -> Exists:
     """Whether a server has a channel that the asker sees, or a role.
 
     Members, whom it need not have in memory, are believed.
@@ -63,13 +63,13 @@ def find_channel(asker: discord.abc.User, typed: str) -> int:
     )
 
 
-async def with_ids(context: commands.Context[Any], name: str, typed: str) -> str:
+async def names_to_ids(context: commands.Context[Any], name: str, typed: str) -> str:
     """What somebody typed for a setting, with ids in the place of names where it holds channels, roles or
     members.
 
     Commas part names that hold spaces. Raises SettingError, which suggests the nearest name.
     """
-    if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not words(typed):
+    if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not split_words(typed):
         return typed
     ids: list[str] = []
     for part in map(str.strip, typed.split(",")):

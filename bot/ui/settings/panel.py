@@ -16,14 +16,14 @@ from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.schedule import DAYS
-from bot.settings.text import SOURCES, expected, plain
+from bot.settings.text import SOURCES, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Press
-from bot.ui.settings.files import exported, imported
+from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
-from bot.ui.settings.names import known_to
-from bot.ui.settings.text import LEGEND, LOG_LINES, lines_of, log_embed, told
+from bot.ui.settings.names import existence_check
+from bot.ui.settings.text import LEGEND, LOG_LINES, format_changes, format_settings, log_embed
 from dream.backbone.catalog import NetworkName
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
@@ -53,7 +53,7 @@ async def panel(
     server = await bot.settings.server(guild.id)
     here = server.effective(bot.settings.operator, channel_id)
     where = f"#{guild.get_channel(channel_id) or channel_id}" if channel_id else guild.name
-    embed = discord.Embed(title=f"Settings of {where}", description=lines_of(here, groups[group]))
+    embed = discord.Embed(title=f"Settings of {where}", description=format_settings(here, groups[group]))
     embed.set_footer(text=LEGEND)
     view = discord.ui.View(timeout=None)
     scope: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
@@ -144,15 +144,15 @@ class Control(
                     self.subject,
                     by=press.user.id,
                     channel_id=self.channel_id,
-                    may_appoint=has_manage_server(press.user),
+                    may_set_admin_role=has_manage_server(press.user),
                 )
-                await self._redraw(press, saved=told(changes, FIELD))
+                await self._redraw(press, saved=format_changes(changes, FIELD))
             case "export":
-                await press.response.send_message(file=await exported(bot, guild.id), ephemeral=True)
+                await press.response.send_message(file=await export_file(bot, guild.id), ephemeral=True)
             case "import":
                 await press.response.send_modal(ImportForm(bot, self._import))
             case "log":
-                entries = await bot.settings.log(guild.id, LOG_LINES)
+                entries = await bot.settings.audit_log(guild.id, LOG_LINES)
                 await press.response.send_message(embed=log_embed(entries), ephemeral=True)
 
     async def _submit(self, press: Press, value: str) -> None:
@@ -164,8 +164,8 @@ class Control(
         """Load a form's file, if whoever filled it in still may."""
         await _check(press)
         assert press.guild is not None
-        changes = await imported(press.client, press.guild, file, press.user)
-        await self._redraw(press, saved=told(changes, FIELD))
+        changes = await import_file(press.client, press.guild, file, press.user)
+        await self._redraw(press, saved=format_changes(changes, FIELD))
 
     async def _choose(self, press: Press, value: object) -> None:
         """Save the setting's value at once; a refusal is shown where the change would be."""
@@ -177,13 +177,13 @@ class Control(
                 value,
                 by=press.user.id,
                 channel_id=self.channel_id,
-                exists=known_to(press.guild, press.user),
-                may_appoint=has_manage_server(press.user),
+                exists=existence_check(press.guild, press.user),
+                may_set_admin_role=has_manage_server(press.user),
             )
         except SettingError as error:
             await self._redraw(press, refused=str(error))
         else:
-            await self._redraw(press, saved=told(changes, FIELD))
+            await self._redraw(press, saved=format_changes(changes, FIELD))
 
     async def _redraw(self, press: Press, *, subject: str = "", saved: str = "", refused: str = "") -> None:
         assert press.guild is not None
@@ -227,7 +227,7 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
         case Kind.SOURCES | Kind.DAYS:
-            held = plain(value)
+            held = serialize(value)
             offered = DAYS if kind(name) is Kind.DAYS else SOURCES
             options = [discord.SelectOption(label=one, default=one in held) for one in offered]
             least = int(kind(name) is Kind.DAYS)

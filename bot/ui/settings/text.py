@@ -9,7 +9,7 @@ import discord
 
 from bot.settings.rows import Change
 from bot.settings.scopes import Effective, Scope
-from bot.settings.text import read, shown
+from bot.settings.text import format_value, parse_value
 from bot.settings.values import GROUPS, SETTINGS, SettingError, title
 from bot.store.settings import AuditRow
 
@@ -20,7 +20,7 @@ LONGEST: Final = 1900
 """Characters of a list of changes, which has to fit into a message."""
 
 
-def overview(here: Effective, where: str) -> discord.Embed:
+def overview_embed(here: Effective, where: str) -> discord.Embed:
     """Every setting's value and the scope that it came from."""
     lines = [
         line
@@ -31,12 +31,12 @@ def overview(here: Effective, where: str) -> discord.Embed:
     return embed.set_footer(text=LEGEND)
 
 
-def lines_of(here: Effective, names: Iterable[str]) -> str:
+def format_settings(here: Effective, names: Iterable[str]) -> str:
     """Some settings' values and the scopes that they came from, a line each."""
     return "\n".join(_line(here, name) for name in names)[:4000]
 
 
-def told(changes: Sequence[Change], longest: int = LONGEST) -> str:
+def format_changes(changes: Sequence[Change], longest: int = LONGEST) -> str:
     """Say what was changed, in at most so many characters."""
     text = ""
     for number, (channel_id, name, before, after) in enumerate(changes):
@@ -55,7 +55,7 @@ def log_embed(entries: Sequence[AuditRow]) -> discord.Embed:
 
 
 def _line(here: Effective, name: str, also: str = "") -> str:
-    return f"{MARKS[here.origins[name]]} **{title(name)}**{also} {shown(name, getattr(here, name))}"
+    return f"{MARKS[here.origins[name]]} **{title(name)}**{also} {format_value(name, getattr(here, name))}"
 
 
 def _entry(entry: AuditRow) -> str:
@@ -73,7 +73,7 @@ def _value(name: str, value: Any) -> str:
     if value is None:
         return "not set"
     try:
-        return shown(name, read(name, value))
+        return format_value(name, parse_value(name, value))
     except SettingError:  # a preset's recipe, or a value that an earlier version knew
         parts = value if isinstance(value, list) else [value]
         return ", ".join(part if str(part).startswith("<") else f"`{part}`" for part in parts) or "none"
