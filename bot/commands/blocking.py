@@ -1,4 +1,4 @@
-"""Keeping members from asking for dreams."""
+"""Commands for moderators to block members from asking for dreams."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Context = commands.Context[DreamBot]
 
 
 class Duration(commands.Converter[timedelta]):
-    """A span of time such as 12h or 7d."""
+    """Converts a duration such as 12h or 7d."""
 
     async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> timedelta:  # type: ignore[override]
-        """Read it."""
+        """Parse the argument. Raises BadArgument."""
         try:
             return parse_duration(argument)
         except ValueError as error:

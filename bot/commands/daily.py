@@ -295,7 +295,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await self._answer(context, text)
 
     def _check_word(self, context: Context, group: commands.HybridGroup[Any, ..., Any]) -> None:
-        """Refuse a word that is none of a group's commands. Raises Refused."""
+        """Raise Refused for a word that is not a command of a group."""
         context.view.skip_ws()
         word = "" if context.interaction else context.view.get_word()
         if word in ("", group.fallback):

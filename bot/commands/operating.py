@@ -1,4 +1,4 @@
-"""What only the bot's operator can do: let servers in, and pause."""
+"""Commands for the bot's operators: approve servers, and pause."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Operating(commands.Cog):
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Let the operator answer questions at a press."""
+        """Register the buttons of the question to operators."""
         self.bot.add_dynamic_items(Decision)
 
     async def cog_unload(self) -> None:
-        """Stop it."""
+        """Unregister them."""
         self.bot.remove_dynamic_items(Decision)
 
     @commands.group(hidden=True, invoke_without_command=True)
@@ -73,24 +73,24 @@ class Operating(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Look at servers that were joined, or grew, while the bot was not connected."""
+        """Check servers that were joined, or grew, while the bot was not connected."""
         approvals = await self.bot.moderation.approvals()
         for guild in self.bot.guilds:
-            await self.look_at(guild, approvals.get(guild.id))
+            await self.check_approval(guild, approvals.get(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Look at a new server."""
-        await self.look_at(guild, await self.bot.moderation.approval(guild.id))
+        """Check a new server."""
+        await self.check_approval(guild, await self.bot.moderation.approval(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Look at a server that Discord had lost for a while."""
+        """Check a server that is available again after an outage."""
         if self.bot.is_ready():
             await self.on_guild_join(guild)
 
-    async def look_at(self, guild: discord.Guild, approval: Approval | None) -> None:
-        """Leave a server that is not let in, and ask, once, about one that is large."""
+    async def check_approval(self, guild: discord.Guild, approval: Approval | None) -> None:
+        """Leave a server that may not use the bot; ask operators, once, about a large one."""
         match self.bot.moderation.resolve_approval(guild.id, guild.member_count or 0, approval):
             case Approval.DENIED:
                 log.warning("leaving server %s (%s): the operator does not let it in", guild.id, guild.name)

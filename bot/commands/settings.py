@@ -1,4 +1,4 @@
-"""What a server's admins decide, by panel and by text."""
+"""Commands for a server's settings: the panel, and text commands."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class SettingsCommands(commands.Cog, name="Settings"):
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Let the panel's controls work."""
+        """Register the panel's controls."""
         self.bot.add_dynamic_items(Control)
 
     async def cog_unload(self) -> None:
-        """Let them go."""
+        """Unregister them."""
         self.bot.remove_dynamic_items(Control)
 
     @app_commands.command(name="settings")
@@ -148,13 +148,13 @@ class SettingsCommands(commands.Cog, name="Settings"):
         await context.reply(embed=log_embed(entries), mention_author=False)
 
     def _check_no_channel(self, context: Context, name: str) -> None:
-        """Refuse a `#channel` that there is not where a setting's name is due. Raises Refused."""
+        """Raise Refused for an unknown `#channel` in the place of a setting's name."""
         if context.guild and name.startswith("#"):
             find_channel(context.author, name)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:
-        """Answer forms that were open while the bot was restarted."""
+        """Answer forms that were opened before a restart."""
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_old_form(interaction)
 

@@ -1,4 +1,4 @@
-"""What a daily dream is made of: a picture and a recipe are chosen, and the queue is asked for the dream."""
+"""Chooses a picture and a recipe for a daily dream, and submits the job."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from dream.recipe import Recipe, RecipeError
 log = logging.getLogger(__name__)
 
 PICTURES: Final = 8
-"""Pictures that are tried for one dream before it is made from a sky."""
+"""Pictures that are tried for one dream before a generated sky is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class DreamInput:
-    """What a dream is made of; `data` is the picture's file, None for a sky."""
+    """The input of a dream; `data` is the picture's file, None for a sky."""
 
     source: Source
     data: bytes | None
@@ -46,7 +46,7 @@ class DreamInput:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What a post's row says of it."""
+        """The values for a post's row."""
         return {
             "recipe": str(self.recipe),
             "preset": self.preset,
@@ -61,7 +61,7 @@ class DreamInput:
 
 @dataclass(slots=True)
 class DreamSubmitter:
-    """Chooses pictures and recipes, within the server's settings, and asks the queue."""
+    """Chooses pictures and recipes by a server's settings, and submits jobs to the queue."""
 
     posts: PostRepository
     exclusions: Exclusions
@@ -75,7 +75,7 @@ class DreamSubmitter:
     async def request(
         self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
     ) -> tuple[DreamInput, Job]:
-        """Choose pictures until the queue accepts one, else a sky. Raises RecipeError and Refused."""
+        """Submit a job with a random readable picture, or else a sky. Raises RecipeError and Refused."""
         effective = await self.settings.effective(server.id, settings.channel_id)
         recipe, preset = await self._recipe(settings, effective, rng)
         used = await self.posts.used(server.id, self.clock.now() - timedelta(days=self.config.remember_days))
@@ -123,7 +123,7 @@ class DreamSubmitter:
     async def candidates(
         self, settings: DailySettings, rng: random.Random, used: Container[str] = ()
     ) -> dict[str, list[Source]]:
-        """The pictures that a server's next dream could be made of, by their kind; a sky is none `used`."""
+        """The possible sources of a server's next dream by kind; the sky is not in `used`."""
         found = {"members": await self._member_pictures(settings)} if settings.source_channels else {}
         for kind, folder in (("folder", self.config.folder), ("samples", SAMPLES)):
             if kind in settings.sources:
@@ -133,17 +133,17 @@ class DreamSubmitter:
         return {kind: sources for kind, sources in found.items() if sources}
 
     async def usual_seconds(self) -> float:
-        """What a dream of the operator's usual recipe is likely to take one worker."""
+        """The estimated seconds of one worker for a dream with the operator's default recipe."""
         usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
         return self.queue.seconds(usual, 1024, 768)
 
     async def parse_recipe(self, settings: DailySettings, text: str) -> Recipe:
-        """The recipe or preset that an admin chose. Raises RecipeError if it cannot be a daily dream."""
+        """Parse a recipe or preset. Raises RecipeError if it cannot be used for a daily dream."""
         effective = await self.settings.effective(settings.guild_id, settings.channel_id)
         return self._parse(effective, text, await self.settings.presets(settings.guild_id))
 
     async def _member_pictures(self, settings: DailySettings) -> list[Source]:
-        """Members' pictures without those of members who asked to be left out or are blocked."""
+        """Members' pictures, except those of members who opted out or are blocked."""
         since = self.clock.now() - timedelta(days=settings.source_days)
         pictures = await self.servers.member_pictures(settings, since)
         hashes = {one: self.settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
@@ -163,7 +163,7 @@ class DreamSubmitter:
         return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
 
     def _allowed(self, effective: Effective, presets: Mapping[str, str]) -> list[str]:
-        """The presets that may be dreamt; those whose weights are missing only if there are no others."""
+        """The presets that are allowed; those whose weights are missing only if there are no others."""
         allowed = {}
         for name in presets:
             with contextlib.suppress(RecipeError):
@@ -179,5 +179,5 @@ class DreamSubmitter:
 
 
 def digest(data: bytes) -> str:
-    """The hash by which a picture is known under another name."""
+    """A hash that identifies a picture whatever its name."""
     return blake2b(data, digest_size=16).hexdigest()

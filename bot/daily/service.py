@@ -1,4 +1,4 @@
-"""The daily dream, as commands, buttons and the schedule use it."""
+"""The daily dream's operations for commands, buttons and the periodic tasks."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from bot.store.jobs import Job
 from config.schema import Config
 
 UNSCHEDULED: Final = "now "
-"""What the slot of an unscheduled post begins with."""
+"""The prefix of the slot of an unscheduled post."""
 UNREACHABLE: Final = timedelta(days=1)
-"""How long after its grace a post is kept open whose server this process does not reach: another may."""
+"""How long after its grace period a post of a server unavailable here is kept for other processes."""
 
 
 class Preview(NamedTuple):
-    """A dream that is shown to one admin and not kept."""
+    """A dream that is shown to one admin and not stored."""
 
     post: PostRow
     job: Job
@@ -45,7 +45,7 @@ class Preview(NamedTuple):
 
 
 class DailyService:
-    """What admins and members do with the daily dream; `planner` makes it go on by itself."""
+    """The operations of admins, moderators and members; `planner` runs the scheduled ones."""
 
     def __init__(
         self,
@@ -81,14 +81,14 @@ class DailyService:
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
         self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_next_tick
-        """Called with a server's id when an unscheduled dream can be posted there."""
+        """Called with a server's id when an unscheduled dream is ready to be posted."""
 
-    # What is to be done
+    # Queries
 
     async def due(self, guild_id: int | None = None) -> tuple[list[Due], list[PostRow]]:
-        """The posts to send now, the earliest first, and those to give up.
+        """The posts to send now, the earliest first, and those that were missed.
 
-        Given up are posts that are too late, or older than another that is ready for the same server.
+        A post is missed if it is too late, or a later one of the same server is ready.
         """
         now = self._clock.now()
         late = now - timedelta(hours=self._config.grace)
@@ -105,7 +105,7 @@ class DailyService:
         return [*reversed(newest.values())], missed
 
     async def obstacle(self, settings: DailySettings) -> str | None:
-        """Why a server's dream could not be made or posted as things are: a sentence for admins, or None."""
+        """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
         server = self._servers.get(settings.guild_id)
         closed = server and await self._moderation.server_refusal(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
@@ -116,31 +116,31 @@ class DailyService:
             raise Refused(obstacle)
 
     async def next_due(self, settings: DailySettings) -> datetime | None:
-        """When a server's next dream is due, if it is on and not paused."""
+        """When a server's next dream is due; None if it is off or paused."""
         state = await self.states.get(settings.guild_id)
         if not settings.enabled or (state and state.paused):
             return None
         now = self._clock.now()
-        # A local time comes once, also when the server has moved to another time zone since.
+        # A slot is posted once, also after a change of the time zone.
         done = {post.slot for post in await self.posts.history(settings.guild_id, 3 * MAX_TIMES)}
         coming = settings.schedule.between(now, now + timedelta(days=9))
         return next((slot.due for slot in coming if slot.name not in done), None)
 
-    # What admins do
+    # Operations of admins
 
     async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
         """Change a server's settings of the daily dream. Raises SettingError."""
         return await self.settings.change(guild_id, changes, by=by)
 
     async def turn_on(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
-        """Change the settings and turn it on; `by` is told when it fails and no channel can be written to."""
+        """Change the settings and turn it on; `by` becomes the admin to notify of failures."""
         settings = await self.change(guild_id, by=by, enabled=True, **changes)
         await self.states.restart(guild_id, self._clock.now())
         await self.states.set_admin(guild_id, by)
         return settings
 
     async def _settings_changed(self, guild_id: int, changes: Sequence[Change], by: int) -> None:
-        """Make a dream anew that was prepared with other settings, and begin anew where the plan changed."""
+        """Discard posts planned with the old settings, and restart the schedule if it changed."""
         changed = {change.name: change.after for change in changes if change.name in DailyDream.model_fields}
         if changed.keys() & PLAN:
             await self.states.restart(guild_id, self._clock.now())
@@ -150,17 +150,17 @@ class DailyService:
             await self._erase(await self.posts.delete_planned(guild_id))
 
     async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
-        """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""
+        """Set the recipe or preset; None for a random walk over the presets. Raises RecipeError."""
         if text is not None:
             await self._dreams.parse_recipe(await self.settings.get(guild_id), text)
         await self.change(guild_id, by=by, recipe=text)
 
     async def candidates(self, settings: DailySettings) -> dict[str, list[Source]]:
-        """The pictures that a server's next dream could be made of, by their kind."""
+        """The possible sources of a server's next dream by kind."""
         return await self._dreams.candidates(settings, random.Random())
 
     async def post_now(self, guild_id: int, name: str) -> PostRow:
-        """Dream and post an unscheduled one; `name` tells it from others. Returns how it ended.
+        """Dream and post an unscheduled one; `name` is its unique key. Returns the closed post.
 
         Raises Refused.
         """
@@ -180,7 +180,7 @@ class DailyService:
             return await self.posts.get(post.id) or post
 
     async def preview(self, guild_id: int, source_channels: Collection[int]) -> Preview:
-        """Dream what the next post could be, for an admin who may see pictures of these source channels.
+        """Dream a possible next post, for an admin who can see these source channels.
 
         Raises Refused and RecipeError.
         """
@@ -213,7 +213,7 @@ class DailyService:
 
     @contextmanager
     def _one_at_a_time(self, guild_id: int) -> Iterator[None]:
-        """Unscheduled dreams pass the limits of the queue: one at a time on a server. Raises Refused."""
+        """Allow one unscheduled dream at a time per server; the queue sets no limit. Raises Refused."""
         if guild_id in self._unscheduled:
             raise Refused("One is being dreamt already; please wait until it is there.")
         self._unscheduled.add(guild_id)
@@ -222,10 +222,10 @@ class DailyService:
         finally:
             self._unscheduled.discard(guild_id)
 
-    # What moderators and members do
+    # Operations of moderators and members
 
     async def remove(self, post: PostRow, *, by: int) -> None:
-        """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
+        """Exclude a post's picture from later dreams, and delete the dream."""
         await self._exclusions.add_picture(post)
         await self.posts.remove(post)
         await self._moderation.log_removal(post.guild_id, post.id, by=by)
@@ -233,39 +233,39 @@ class DailyService:
             await self._queue.erase(post.job_id)
 
     async def forget_member(self, member_id: int) -> None:
-        """Never use a member's pictures again, and delete those that are kept."""
+        """Exclude a member's pictures, and delete the stored ones."""
         await self._exclusions.add_member(self._pseudonym(member_id))
         await self.states.forget_admin(member_id)
         await self._erase(await self.posts.forget_author(member_id))
 
     async def allow_member(self, member_id: int) -> bool:
-        """Use a member's pictures again; False if they were not left out."""
+        """Undo the exclusion of a member's pictures; False if there was none."""
         return await self._exclusions.remove_member(self._pseudonym(member_id))
 
     async def member_blocked(self, guild_id: int, member_id: int) -> None:
-        """Drop dreams of a member's pictures that were prepared before the member was blocked."""
+        """Discard planned posts of a member's pictures after the member was blocked."""
         await self._erase(await self.posts.delete_planned(guild_id, author_id=member_id))
 
-    async def source_deleted(self, message_ids: Iterable[int], left: Collection[str] = ()) -> None:
-        """Drop pictures that their authors took away, but for those `left` in the messages, by name."""
-        await self._erase(await self.posts.forget_messages(message_ids, left))
+    async def source_deleted(self, message_ids: Iterable[int], remaining: Collection[str] = ()) -> None:
+        """Discard pictures of deleted or edited messages, except those named in `remaining`."""
+        await self._erase(await self.posts.forget_messages(message_ids, remaining))
 
     async def check_sources(self) -> None:
-        """Drop dreams of pictures that were taken away while the bot was not connected."""
+        """Discard pictures that were deleted while the bot was not connected."""
         for post in await self.posts.from_members():
-            left = await self._servers.remaining_pictures(post)
-            if left is not None and post.source_message_id:
-                await self.source_deleted([post.source_message_id], left)
+            remaining = await self._servers.remaining_pictures(post)
+            if remaining is not None and post.source_message_id:
+                await self.source_deleted([post.source_message_id], remaining)
 
-    # How long it is kept
+    # Deletion
 
     async def forget_guild(self, guild_id: int) -> None:
-        """Delete everything of a server."""
+        """Delete all data of a server."""
         for repository in (self.states, self.posts, self._exclusions):
             await repository.forget_guild(guild_id)
 
     async def purge(self) -> None:
-        """Forget whose pictures were dreamt, and in time the posts themselves."""
+        """Clear the authors of posts, and later delete the posts, as their retention periods pass."""
         now, days = self._clock.now(), max(self._config.remember_days, 30)
         await self.posts.purge(now - self._retention, now - timedelta(days=days))
 
@@ -275,4 +275,4 @@ class DailyService:
 
 
 async def _wait_for_next_tick(guild_id: int) -> None:
-    """Leave it to what is done each minute."""
+    """Do nothing: the periodic task posts it."""

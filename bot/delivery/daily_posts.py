@@ -1,8 +1,7 @@
-"""Posts daily dreams that are due, each once: a post's row says what is on Discord, sooner or later.
+"""Sends the messages of daily dreams that are due, each exactly once.
 
-A message is sent with the post's id as its nonce, which lets Discord answer a repeated request within minutes
-with the first one's message. After an interruption that may have been longer, the channel's history is
-searched for the post's id first, which is in the name of its file.
+The post's id is the message's nonce, so Discord deduplicates a request that is repeated within minutes. After
+a longer interruption the channel's history is first searched for the post's id, which is in the file name.
 """
 
 from __future__ import annotations
@@ -28,28 +27,28 @@ from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 log = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 64
-"""Posts on their way at a time: enough to keep the pace, few enough that none waits long for the database."""
+"""Posts that are sent concurrently; more would wait for the database."""
 SEND_TIMEOUT: Final = 120
-"""Seconds that sending one message may take."""
+"""Seconds, at most, for sending one message."""
 CLOCK_SKEW: Final = timedelta(minutes=10)
-"""How far this clock may be ahead of Discord's when a message is searched."""
+"""How far this clock may be ahead of Discord's, for the search of the history."""
 
 
 class DailyPosts:
-    """Sends the messages of posts. `post_due` is to be called each minute."""
+    """Sends posts; `post_due` is to be called each minute."""
 
     def __init__(self, daily: DailyService, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
         self._extras: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Stop what goes on in the background."""
+        """Cancel the background tasks."""
         for task in self._extras:
             task.cancel()
         await asyncio.gather(*self._extras, return_exceptions=True)
 
     async def post_due(self, guild_id: int | None = None) -> None:
-        """Post what is due and ready, on all servers or on one, and give up what is too late."""
+        """Send posts that are due and ready, on all servers or on one, and close those that are too late."""
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
@@ -72,7 +71,7 @@ class DailyPosts:
             await self._mark_missed(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
-        """Post one dream; None if it failed, or is another's to post."""
+        """Send one post; None if it failed, or another task or process has claimed it."""
         post, interrupted = due.post, due.post.state == PostState.POSTING
         await self._rate.final()
         try:
@@ -96,7 +95,7 @@ class DailyPosts:
             return None
 
     async def _mark_failed(self, post: PostRow, error: Exception) -> None:
-        """Give up a post; what its server's admins can mend is reported to them."""
+        """Mark a post as failed; report the failure to the server's admins if they can fix it."""
         reason = (
             f"Discord refused the post: {error.text}."
             if isinstance(error, discord.HTTPException)
@@ -108,7 +107,7 @@ class DailyPosts:
             await self._daily.planner.report_failure(post.guild_id, reason)
 
     async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
-        """Send the message. Raises LookupError if the dream is not kept any more."""
+        """Send the message. Raises LookupError if the dream's result has been deleted."""
         picture = await self._queue.result(due.job.id) if due.job else None
         if due.job is None or picture is None:
             raise LookupError("Its dream is not kept any more.")
@@ -127,7 +126,7 @@ class DailyPosts:
         await self._daily.states.reset_failures(post.guild_id)
 
     async def _find_sent(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
-        """The message of an interrupted post, if it was sent. Raises Refused if that cannot be known."""
+        """The message of an interrupted post if it was sent. Raises Refused if the history is unreadable."""
         if not channel.permissions_for(channel.guild.me).read_message_history:
             raise Refused(
                 "I was stopped while posting, and cannot see without Read Message History if I had."
@@ -140,7 +139,7 @@ class DailyPosts:
         return None
 
     async def _mark_missed(self, post: PostRow) -> None:
-        """Give up a post that is too late, unless it was interrupted after it was sent."""
+        """Mark a post that is too late as missed, or as posted if its message was sent before a crash."""
         interrupted = post.state == PostState.POSTING
         async with self._daily.posts.claim(post) as claimed:
             if not claimed:
@@ -161,7 +160,7 @@ class DailyPosts:
             await self._queue.cancel(post.job_id)
 
     async def _add_extras(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
-        """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
+        """Add the reactions to vote with, and a thread if the server wants one; errors are only logged."""
         for post, message in sent:
             settings = await self._daily.settings.get(post.guild_id)
             try:

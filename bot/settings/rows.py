@@ -1,4 +1,4 @@
-"""A server's settings and presets as rows of the database."""
+"""Loads and stores a server's settings and presets, and computes what changed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.store.settings import PresetRow, SettingRow
 log = logging.getLogger(__name__)
 
 PRESETS: Final = -1
-"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
+"""The `channel_id` of a `Change` of one of the server's own presets."""
 
 
 class Change(NamedTuple):
-    """One setting of one scope that was changed; None stands for "not chosen"."""
+    """A changed setting of a server, channel or preset; None means that it is not set there."""
 
     channel_id: int
     name: str
@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 
 def differences(before: ServerSettings, after: ServerSettings) -> Iterator[Change]:
-    """What was chosen, changed or taken back between two states of a server."""
+    """The settings and presets that were set, changed or reset between two states of a server."""
     tables = (
         *(
             (c, before.choices.get(c, {}), after.choices.get(c, {}))
@@ -45,7 +45,7 @@ def differences(before: ServerSettings, after: ServerSettings) -> Iterator[Chang
 
 
 async def load(session: AsyncSession, guild_id: int) -> ServerSettings:
-    """Read all that a server chose; what this version of the bot does not accept is left out."""
+    """Load a server's settings and presets; rows that this version does not accept are left out."""
     choices: dict[int, dict[str, Any]] = {}
     for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
         try:

@@ -1,6 +1,6 @@
-"""Which value holds: a channel's choice over its server's, that over the operator's, within the ceilings.
+"""Effective settings: a channel's value overrides its server's, and that the operator's, up to the ceilings.
 
-Whatever a member types goes before all of them, within the limits that they set (`Effective.parse_recipe`).
+Options that a member types override all of these, up to the same limits (`Effective.parse_recipe`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dream.recipe import Recipe, RecipeError
 
 
 class Scope(StrEnum):
-    """Who chose a value; a later one goes before an earlier one."""
+    """Where a value was set; later scopes override earlier ones."""
 
     BUILT_IN = "built in"
     OPERATOR = "operator"
@@ -30,16 +30,16 @@ class Scope(StrEnum):
 
 
 class Effective(Values):
-    """What holds in a channel, and who chose it."""
+    """The settings of a channel, and the scope that each value comes from."""
 
     origins: Mapping[str, Scope]
 
     def parse_recipe(self, text: str, presets: Mapping[str, str]) -> Recipe:
-        """The recipe of a dream asked for with `text`, within what is allowed here. Raises RecipeError."""
+        """Parse a recipe and complete it from these settings. Raises RecipeError if it is not allowed."""
         return self.resolve(Recipe.parse(text, presets, default=self.recipe))
 
     def resolve(self, recipe: Recipe) -> Recipe:
-        """Fill in what the recipe leaves to the settings. Raises RecipeError if it is not allowed here."""
+        """Complete a recipe from these settings. Raises RecipeError if it is not allowed here."""
         if recipe.network not in self.networks:
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
             raise RecipeError(
@@ -60,11 +60,11 @@ class Effective(Values):
         return replace(recipe, size=size, steps=steps)
 
     def allows_layer(self, layer: str) -> bool:
-        """Whether a layer may be dreamt of here."""
+        """Whether a layer is allowed here."""
         return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)
 
     def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> str | None:
-        """Why this member may not ask for a dream in this channel: a sentence, or None if they may."""
+        """A sentence on why this member may not ask for a dream in this channel, or None if they may."""
         roles = set(role_ids)
         if channel_id in self.forbidden_channels:
             return "Dreams aren't asked for in this channel; please try another."
@@ -79,11 +79,11 @@ class Effective(Values):
 
 
 Choices = Mapping[str, Any]
-"""What one scope chose: values by the settings' names."""
+"""The values that one scope sets, by the settings' names."""
 
 
 def operator_values(config: Config) -> Values:
-    """The operator's values, which are also the ceilings."""
+    """The operator's values; those in `CEILINGS` are also upper limits."""
     sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
         **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields},
@@ -95,7 +95,7 @@ _BUILT_IN: Final = Values()
 
 
 def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
-    """Lay a channel's choices over its server's, these over the operator's, and keep to the ceilings."""
+    """Merge the operator's, a server's and a channel's values, and apply the ceilings."""
     values = {name: getattr(operator, name) for name in SETTINGS}
     origins = {
         name: Scope.BUILT_IN if value == getattr(_BUILT_IN, name) else Scope.OPERATOR
@@ -120,19 +120,19 @@ def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """All that one server chose: by channel (`WHOLE_SERVER` for the server itself), and its own presets."""
+    """One server's values by channel id (`WHOLE_SERVER` for the server itself), and its own presets."""
 
     choices: Mapping[int, Choices] = field(default_factory=dict)
     presets: Mapping[str, str] = field(default_factory=dict)
 
     def effective(self, operator: Values, channel_id: int | None) -> Effective:
-        """What holds in a channel of this server."""
+        """The effective settings of a channel; None for the server's own."""
         server = self.choices.get(WHOLE_SERVER, {})
         channel = self.choices.get(channel_id, {}) if channel_id else {}
         return effective(operator, server, channel)
 
     def with_choice(self, name: str, value: Any, channel_id: int) -> ServerSettings:
-        """This server with one more choice, or with one less where `value` is None."""
+        """A copy with one setting set, or reset where `value` is None."""
         there = {key: old for key, old in self.choices.get(channel_id, {}).items() if key != name}
         if value is not None:
             there[name] = value
@@ -144,9 +144,9 @@ class ServerSettings:
     def conflicts(
         self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()
     ) -> list[str]:
-        """What does not go together anywhere on this server, in sentences.
+        """Sentences on settings that contradict each other, in any channel of this server.
 
-        `chosen` are the channels (`WHOLE_SERVER` for the server) whose recipe has just been chosen.
+        `chosen` are the ids of channels (or `WHOLE_SERVER`) whose recipe has just been set.
         """
         found = []
         for channel_id in sorted({WHOLE_SERVER, *self.choices}):

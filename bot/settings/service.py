@@ -1,4 +1,4 @@
-"""Every server's settings: chosen, stored, logged, exported and imported."""
+"""Reads, changes, logs, exports and imports servers' settings."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
-"""Characters of a preset's recipe: as many as fit into the message that saves it."""
+"""Characters of a preset's recipe, at most: those of a Discord message."""
 
 
 Exists = Callable[[Kind, int], bool]
 """Whether a server has a channel, role or member with an id."""
 Listener = Callable[[int, Sequence[Change], int], Awaitable[object]]
-"""Called after a server's settings changed: with its id, the changes, and the id of who made them."""
+"""Called after a server's settings changed, with the server's id, the changes and the actor's id."""
 
 
 @shielded
 class Settings:
-    """Every server's settings and presets: read from memory, written to the database at once."""
+    """Servers' settings and presets: a write-through cache of the database."""
 
     def __init__(
         self, database: Database, config: Config, clock: Clock, presets: Mapping[str, Preset] | None = None
@@ -56,41 +56,38 @@ class Settings:
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
-        """Call a listener after each change."""
+        """Call `listener` after each change."""
         self._listeners.append(listener)
 
     async def server(self, guild_id: int) -> ServerSettings:
-        """All that a server chose."""
+        """A server's own settings and presets."""
         if guild_id not in self._servers:
             async with self._database.session() as session:
                 loaded = await load(session, guild_id)
-            self._servers.setdefault(guild_id, loaded)  # a change may have been quicker
+            self._servers.setdefault(guild_id, loaded)  # a concurrent change may have stored a newer one
         return self._servers[guild_id]
 
     async def effective(self, guild_id: int | None, channel_id: int | None = None) -> Effective:
-        """What holds in a channel, on a server, or (without a server) in direct messages."""
+        """The effective settings of a channel, of a server, or (without a server) of direct messages."""
         server = await self.server(guild_id) if guild_id else ServerSettings()
         return server.effective(self.operator, channel_id)
 
     async def prefix(self, guild_id: int | None) -> str:
-        """What starts a text command here."""
+        """The prefix of text commands on a server, or in direct messages."""
         return (await self.effective(guild_id)).prefix
 
     async def presets(self, guild_id: int | None) -> dict[str, str]:
-        """The recipes with names that can be asked for here: the shipped ones and the server's own."""
+        """The recipes by name of the shipped presets and the server's own."""
         return {**self.shipped_presets, **((await self.server(guild_id)).presets if guild_id else {})}
 
     def has_weights(self, recipe: Recipe) -> bool:
-        """Whether a recipe's own network can dream it; of a cluster's weights that is believed."""
+        """Whether a recipe's weights are on this machine; those of a cluster are assumed to be there."""
         if recipe.network != "inception_v3" or self._on_cluster:
             return True
         return bool(self._weights.is_file() if self._weights else imagenet_file())
 
     def check_weights(self, recipe: Recipe, effective: Effective) -> None:
-        """Refuse a recipe whose weights are not here where what stands in for them may not dream.
-
-        Raises RecipeError.
-        """
+        """Raise RecipeError if a recipe's weights are missing and its fallback layers are not allowed."""
         if self.has_weights(recipe):
             return
         for layer in recipe.stand_in().layers:
@@ -113,7 +110,7 @@ class Settings:
     ) -> list[Change]:
         """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing.
 
-        `may_set_admin_role` is whether `by` may change `admin_role`.
+        `value` is text, or a value of the setting's type. `by` is the actor's id.
         """
         if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
             raise SettingError("That is no channel of this server; choose one from the list that # opens.")
@@ -127,7 +124,7 @@ class Settings:
         )
 
     async def choose_many(self, guild_id: int, chosen: Mapping[str, object], *, by: int) -> list[Change]:
-        """Set several settings of a server at once. Raises SettingError and changes nothing."""
+        """Set several settings of a server in one transaction. Raises SettingError and changes nothing."""
         accepted = {
             name: self._validate(guild_id, name, value, WHOLE_SERVER, lambda kind, number: True)
             for name, value in chosen.items()
@@ -149,7 +146,7 @@ class Settings:
         channel_id: int = WHOLE_SERVER,
         may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Take back one choice; without a name all of the channel's, or of the server's and its channels'.
+        """Reset one setting; without a name all of a channel's, or of the server's and its channels'.
 
         Raises SettingError and changes nothing.
         """
@@ -167,7 +164,7 @@ class Settings:
         )
 
     async def export_toml(self, guild_id: int) -> str:
-        """A server's choices and presets as TOML, which `load` reads."""
+        """A server's settings and presets as TOML, for `import_toml`."""
         return files.dump(await self.server(guild_id))
 
     async def import_toml(
@@ -179,7 +176,7 @@ class Settings:
         exists: Exists = lambda kind, number: True,
         may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
+        """Replace a server's settings and presets by exported ones. Raises SettingError, changing nothing."""
         document = await asyncio.to_thread(files.parse, text)
         choices: dict[int, Choices] = {}
         for channel_id, table in document.choices.items():
@@ -200,7 +197,7 @@ class Settings:
         )
 
     async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
-        """Give a recipe a name on a server; returns its full text. Raises SettingError."""
+        """Save a server's preset; returns its normalised recipe. Raises SettingError."""
         accepted = self._validate_preset(name, recipe)
 
         def saved(server: ServerSettings) -> ServerSettings:
@@ -216,7 +213,7 @@ class Settings:
         return accepted
 
     async def delete_preset(self, guild_id: int, name: str, *, by: int) -> None:
-        """Drop one of a server's own presets. Raises SettingError."""
+        """Delete one of a server's own presets. Raises SettingError."""
 
         def without(server: ServerSettings) -> ServerSettings:
             if name not in server.presets:
@@ -228,7 +225,7 @@ class Settings:
         await self._change(guild_id, without, by=by, action="delete preset")
 
     async def audit_log(self, guild_id: int, limit: int) -> Sequence[AuditRow]:
-        """What was decided on a server, newest first."""
+        """A server's latest audit entries, newest first."""
         query = (
             select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.id.desc()).limit(limit)
         )
@@ -236,7 +233,7 @@ class Settings:
             return (await session.scalars(query)).all()
 
     async def forget_member(self, member_id: int) -> None:
-        """Take a member out of the settings that name them, and put their pseudonym into the audit."""
+        """Remove a member from settings, and replace their id by their pseudonym in the audit log."""
         member, stand_in = str(member_id), self.pseudonym(member_id)
         about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
         async with self._database.session() as session, session.begin():
@@ -253,14 +250,14 @@ class Settings:
         self._servers.clear()
 
     async def forget_guild(self, guild_id: int) -> None:
-        """Delete everything that a server chose."""
+        """Delete a server's settings, presets and audit log."""
         async with self._database.session() as session, session.begin():
             for table in (SettingRow, PresetRow, AuditRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
         self._servers.pop(guild_id, None)
 
     async def purge(self) -> None:
-        """Delete what the audit has kept long enough."""
+        """Delete audit entries older than `privacy.audit_days`."""
         before = self._clock.now() - self._keep_audit
         async with self._database.session() as session, session.begin():
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
@@ -313,7 +310,7 @@ class Settings:
         action: str,
         may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
+        """Apply and log `change` in one transaction, then call the listeners. Raises SettingError."""
         async with self._database.session() as session, session.begin():
             before = await load(session, guild_id)
             after = change(before)
@@ -352,4 +349,4 @@ _ID_KINDS: Final = {
     Kind.ROLE: Kind.ROLE,
     Kind.MEMBERS: Kind.MEMBERS,
 }
-"""What the ids of a setting are ids of."""
+"""The kind of object whose ids a setting of this kind contains."""

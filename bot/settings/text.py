@@ -1,4 +1,4 @@
-"""Settings as text and as JSON: read from what somebody typed, shown, and explained."""
+"""Parses, serialises, formats and describes the values of settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from config.schema import expected as range_of
 from dream.backbone.catalog import NetworkName
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
-"""Kinds of which a setting holds several."""
+"""Kinds whose values are tuples."""
 MAX_LENGTH: Final = 1000
-"""Characters that may be typed for a setting."""
+"""Characters of a setting's text, at most."""
 SOURCES: Final = ("samples", "sky", "folder")
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint)
@@ -28,12 +28,12 @@ _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
 
 
 def unknown_setting(name: str) -> SettingError:
-    """What to raise for a setting that there is not."""
+    """The error for an unknown setting, with the nearest known one."""
     return SettingError(f"There is no setting called “{name[:40]}”; {suggestion(name, SETTINGS)}")
 
 
 def parse_value(name: str, value: object) -> Any:
-    """Turn what somebody typed, pressed, imported or stored into the setting's value. Raises SettingError."""
+    """Convert typed text, a component's values, or TOML or JSON to a setting's value. Raises SettingError."""
     if name not in SETTINGS:
         raise unknown_setting(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
@@ -53,7 +53,7 @@ def parse_value(name: str, value: object) -> Any:
 
 
 def serialize(value: Any) -> Any:
-    """A setting's value as JSON and TOML hold it; `parse_value` reverses it."""
+    """A setting's value in the types of JSON and TOML; `parse_value` is the inverse."""
     match value:
         case tuple():
             return [serialize(one) for one in value]
@@ -66,7 +66,7 @@ def serialize(value: Any) -> Any:
 
 
 def expected(name: str, operator: Values | None = None) -> str:
-    """What may be given for a setting, in words, under an operator's ceilings where those are given."""
+    """Describe a setting's valid values, up to the ceilings of `operator` if given."""
     match kind(name):
         case Kind.NUMBER if name == "size":
             most = operator.max_size if operator else 4096
@@ -100,7 +100,7 @@ def expected(name: str, operator: Values | None = None) -> str:
 
 
 def format_value(name: str, value: Any) -> str:
-    """A setting's value as Discord shows it, mentions included."""
+    """Format a setting's value as Discord's Markdown, with mentions."""
     nothing = {"layers": "all", "channels": "all", "roles": "everybody"}.get(name, "none")
     mention = {Kind.ROLES: "<@&{}>", Kind.ROLE: "<@&{}>", Kind.MEMBERS: "<@{}>"}.get(kind(name), "<#{}>")
     match kind(name):
@@ -125,7 +125,7 @@ def format_value(name: str, value: Any) -> str:
 
 
 def _prepare(name: str, value: object) -> object:
-    """A value as its type is validated: typed text without spaces around it, a typed list as its words.
+    """Prepare a value for validation: text is stripped, or split into the items of a list.
 
     Raises ScheduleError.
     """
@@ -149,11 +149,11 @@ def _is_words(value: object) -> TypeGuard[list[str]]:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a list that somebody typed, with spaces or commas between them; none for "none"."""
+    """Split a typed list at spaces and commas; empty for "none", "all" and "everybody"."""
     found = re.split(r"[\s,]+", text.strip())
     return [] if found in ([""], ["none"], ["all"], ["everybody"]) else found
 
 
 def _id(word: str) -> str:
-    """The id in a mention (`<#1>`, `<@&1>`, `<@1>`); any other word as it is."""
+    """The id in a mention (`<#1>`, `<@&1>`, `<@1>`); any other word unchanged."""
     return re.sub(r"^<[#@&!]+(\d+)>$", r"\1", word)

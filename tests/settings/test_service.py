@@ -54,7 +54,9 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
     await service_.choose(SERVER, "size", 512, by=ADMIN)  # no change, no line
     await service_.choose(SERVER, "size", 600, by=ADMIN + 1)
     await service_.reset(SERVER, by=ADMIN)
-    log = [(e.action, e.actor, e.subject, e.before, e.after, e.at) for e in await service_.audit_log(SERVER, 10)]
+    log = [
+        (e.action, e.actor, e.subject, e.before, e.after, e.at) for e in await service_.audit_log(SERVER, 10)
+    ]
     assert log == [
         ("reset", str(ADMIN), "size", 600, None, NOON),
         ("set", str(ADMIN + 1), "size", 512, 600, NOON),

@@ -1,4 +1,4 @@
-"""A server's settings as a file that Discord carries."""
+"""A server's settings as Discord attachments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.ui.settings.names import existence_check
 
 
 async def export_file(bot: DreamBot, guild_id: int) -> discord.File:
-    """A server's settings as a file."""
+    """A server's settings as a file to send."""
     text = await bot.settings.export_toml(guild_id)
     return discord.File(io.BytesIO(text.encode()), "dreambot-settings.toml")
 
@@ -23,7 +23,7 @@ async def export_file(bot: DreamBot, guild_id: int) -> discord.File:
 async def import_file(
     bot: DreamBot, guild: discord.Guild, file: discord.Attachment, by: discord.abc.User
 ) -> list[Change]:
-    """Replace a server's settings by a file's. Raises SettingError."""
+    """Replace a server's settings by an attachment's. Raises SettingError."""
     if file.size > MAX_LENGTH:
         raise SettingError("That file is too large to be settings; please give one that `export` made.")
     try:

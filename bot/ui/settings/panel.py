@@ -1,8 +1,7 @@
-"""The settings panel: one subject at a time, every change at a press.
+"""The settings panel: shows one group at a time; every change is saved at once.
 
-Each control's id says all that a press needs (what to do, for which channel, to which setting), so a panel
-works for as long as Discord shows it, whatever was restarted meanwhile. Whether the presser may is asked at
-every press.
+Each control's custom id contains its action, channel and setting, so panels work across restarts. Permission
+is checked at each interaction.
 """
 
 from __future__ import annotations
@@ -41,11 +40,10 @@ async def panel(
     saved: str = "",
     refused: str = "",
 ) -> dict[str, Any]:
-    """What the panel looks like: keyword arguments to send, or to edit it with.
+    """The panel as keyword arguments for sending or editing a message.
 
-    It shows the settings of one group (`subject` names it, or one of its settings, which is then opened to be
-    changed) for the whole server or for one channel. What a press did, or why it could not, stands right
-    above the controls.
+    It shows one group of settings of the whole server or of one channel. `subject` is a group, or a setting,
+    for which an editor is added. `saved` and `refused` report the last action above the controls.
     """
     groups = _groups(channel_id)
     group = subject if subject in groups else next((g for g in groups if subject in groups[g]), "Dreams")
@@ -90,7 +88,7 @@ async def panel(
 
 
 def opener() -> discord.ui.View:
-    """A button that opens the panel for whoever presses it."""
+    """A view with a button that opens the panel ephemerally."""
     view = discord.ui.View(timeout=None)
     _add_button(view, "open", WHOLE_SERVER, "", "Change settings", row=0)
     return view
@@ -111,11 +109,11 @@ class Control(
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the control again from what Discord kept of it."""
+        """Recreate the control from its custom id."""
         return cls(item, match["action"], int(match["channel"]), match["subject"])
 
     async def press(self, press: Press) -> None:
-        """Do what was pressed, if the presser may. Raises Refused."""
+        """Perform the control's action. Raises Refused for users who may not."""
         await _check(press)
         if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
             raise Refused("This panel is of an earlier version of me; please open a new one.")
@@ -156,19 +154,19 @@ class Control(
                 await press.response.send_message(embed=log_embed(entries), ephemeral=True)
 
     async def _submit(self, press: Press, value: str) -> None:
-        """Save what a form says, if whoever filled it in still may."""
+        """Save a form's value. Raises Refused for users who may not."""
         await _check(press)
         await self._choose(press, value)
 
     async def _import(self, press: Press, file: discord.Attachment) -> None:
-        """Load a form's file, if whoever filled it in still may."""
+        """Import a form's file. Raises Refused for users who may not."""
         await _check(press)
         assert press.guild is not None
         changes = await import_file(press.client, press.guild, file, press.user)
         await self._redraw(press, saved=format_changes(changes, FIELD))
 
     async def _choose(self, press: Press, value: object) -> None:
-        """Save the setting's value at once; a refusal is shown where the change would be."""
+        """Set the setting and redraw the panel with the change, or with the error."""
         assert press.guild is not None
         try:
             changes = await press.client.settings.choose(
@@ -204,7 +202,7 @@ async def _check(press: Press) -> None:
 
 
 def _groups(channel_id: int) -> dict[str, list[str]]:
-    """The groups and settings that the whole server, or one channel, decides about."""
+    """The groups and settings that can be set for the whole server, or for one channel."""
     groups = {
         group: [name for name in names if channel_id == WHOLE_SERVER or name in CHANNEL_SETTINGS]
         for group, names in GROUPS.items()
@@ -213,7 +211,7 @@ def _groups(channel_id: int) -> dict[str, list[str]]:
 
 
 def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -> None:
-    """Add what changes a setting of this kind: buttons, a select, or a button to a form."""
+    """Add the editor for a setting's kind: buttons, a select, or a button that opens a form."""
     chosen = value if isinstance(value, tuple) else (value,) if value else ()
     objects = [discord.Object(number) for number in chosen if isinstance(number, int) and number != FORGOTTEN]
     several = 25 if kind(name) in (Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS) else 1

@@ -1,4 +1,4 @@
-"""Settings, changes and the audit as Discord shows them."""
+"""Settings, changes and the audit log as Discord messages and embeds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVE
 LEGEND: Final = " · ".join(f"{mark} {scope}" for scope, mark in MARKS.items())
 LOG_LINES: Final = 15
 LONGEST: Final = 1900
-"""Characters of a list of changes, which has to fit into a message."""
+"""Characters of a list of changes, at most; a message has 2000."""
 
 
 def overview_embed(here: Effective, where: str) -> discord.Embed:
-    """Every setting's value and the scope that it came from."""
+    """All settings with their values and scopes."""
     lines = [
         line
         for group, names in GROUPS.items()
@@ -32,12 +32,12 @@ def overview_embed(here: Effective, where: str) -> discord.Embed:
 
 
 def format_settings(here: Effective, names: Iterable[str]) -> str:
-    """Some settings' values and the scopes that they came from, a line each."""
+    """The values and scopes of some settings, one per line."""
     return "\n".join(_line(here, name) for name in names)[:4000]
 
 
 def format_changes(changes: Sequence[Change], longest: int = LONGEST) -> str:
-    """Say what was changed, in at most so many characters."""
+    """Describe changes in at most `longest` characters."""
     text = ""
     for number, (channel_id, name, before, after) in enumerate(changes):
         where = f" in <#{channel_id}>" if channel_id > 0 else ""
@@ -49,7 +49,7 @@ def format_changes(changes: Sequence[Change], longest: int = LONGEST) -> str:
 
 
 def log_embed(entries: Sequence[AuditRow]) -> discord.Embed:
-    """The audit, newest first."""
+    """The audit log as an embed."""
     text = "\n".join(_entry(entry) for entry in entries)[:4000]
     return discord.Embed(title="Latest changes", description=text or "Nothing has been changed yet.")
 
@@ -69,7 +69,7 @@ def _entry(entry: AuditRow) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    """A value of a setting or of something else that the audit names, as it was stored."""
+    """Format a stored value of an audit entry, of a setting or anything else."""
     if value is None:
         return "not set"
     try:
