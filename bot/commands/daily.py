@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 import discord
@@ -11,13 +10,14 @@ from discord.ext import commands
 
 from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
-from bot.commands.channels import VisibleTextChannel, find_channel
+from bot.commands.channels import VisibleTextChannel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.settings import DailySettings
 from bot.errors import Refused
 from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
+from bot.ui.channels import find_text_channel, parse_id
 from bot.ui.daily_post import DAILY_BUTTONS, post_message
 from bot.ui.errors import code
 from bot.visibility import is_no_less_public, may_be_source, visible_channels
@@ -208,7 +208,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             sources = {*settings.sources, source}
             await self._change_sources(context, sources=tuple(one for one in ui.SOURCES if one in sources))
             return
-        channel = find_channel(context.author, what.strip())
+        channel = find_text_channel(context.author, what.strip())
         target = context.guild.get_channel(settings.channel_id or 0)
         if channel.is_nsfw():
             raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
@@ -232,8 +232,8 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             left = tuple(one for one in settings.sources if one != source)
             await self._change_sources(context, sources=left)
             return
-        number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", what.strip())  # of a channel that may be gone
-        id = int(number[1] or number[2]) if number else find_channel(context.author, what.strip()).id
+        # A channel that is gone is given by its id.
+        id = parse_id(what.strip()) or find_text_channel(context.author, what.strip()).id
         channels = tuple(one for one in settings.source_channels if one != id)
         await self._change_sources(context, source_channels=channels)
 

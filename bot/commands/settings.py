@@ -11,11 +11,13 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
+from bot.ui.channels import find_channel_id
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import answer_old_form
-from bot.ui.settings.names import existence_check, find_channel, names_to_ids
+from bot.ui.settings.names import existence_check, names_to_ids
 from bot.ui.settings.panel import Control, opener, panel
 from bot.ui.settings.text import LOG_LINES, format_changes, log_embed, overview_embed
+from bot.visibility import can_see
 
 Context = commands.Context[DreamBot]
 
@@ -27,7 +29,7 @@ class ChannelName(commands.Converter[int]):
         """Return its id."""
         if not argument.startswith(("#", "<#")):
             raise commands.BadArgument(f"“{argument[:40]}” is no channel")
-        return find_channel(ctx.author, argument)
+        return find_channel_id(ctx.author, argument)
 
 
 class SettingsCommands(commands.Cog, name="Settings"):
@@ -113,10 +115,9 @@ class SettingsCommands(commands.Cog, name="Settings"):
         assert context.guild is not None
         here = getattr(context.channel, "parent_id", None) or context.channel.id
         if channel:
-            here = find_channel(context.author, channel)
+            here = find_channel_id(context.author, channel)
         seen = context.guild.get_channel(here)
-        assert isinstance(context.author, discord.Member)
-        if seen is None or not seen.permissions_for(context.author).view_channel:
+        if seen is None or not can_see(context.author, seen):
             raise Refused("I see no such channel on this server; choose one from the list that # opens.")
         effective = await self.bot.settings.effective(context.guild.id, here)
         await context.reply(embed=overview_embed(effective, f"#{seen}"), mention_author=False)
@@ -150,7 +151,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
     def _check_no_channel(self, context: Context, name: str) -> None:
         """Raise Refused for an unknown `#channel` in the place of a setting's name."""
         if context.guild and name.startswith("#"):
-            find_channel(context.author, name)
+            find_channel_id(context.author, name)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:
