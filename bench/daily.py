@@ -48,7 +48,7 @@ from bot.queue.request import DreamRequest
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
 from bot.store.database import Database
-from bot.store.jobs import Job, Kind, Picture, State
+from bot.store.jobs import Blob, Job, Kind, Picture, State
 from config.schema import Config
 from config.schema import Queue as Limits
 from dream.dreamer import Report
@@ -209,7 +209,7 @@ class SilentPosts(DailyPosts):
         channel.channel, channel.created_at = channel, self.clock.now()
         return channel
 
-    async def _decorate(self, sent: Any) -> None:
+    async def _add_extras(self, sent: Any) -> None:
         pass
 
 
@@ -393,7 +393,7 @@ async def minute(count: int, size: int) -> None:
             await app.bot.wait_until_ready()
             due = clock.now()
             picture = os.urandom(size)
-            rows: list[Any] = []
+            rows: list[Any] = [Blob(digest="one", size=size, data=picture)]
             for guild in app.bot.guilds:
                 channel = next(one for one in guild.text_channels if one.name == "dreams")
                 await app.daily.turn_on(guild.id, by=1, channel_id=channel.id)
@@ -415,7 +415,7 @@ async def minute(count: int, size: int) -> None:
                 post = PostRow(
                     guild_id=guild.id, slot="2026-06-01T09:00", due_at=due, job_id=job.id, kind="sky"
                 )
-                rows += [job, post, Picture(job_id=job.id, role="result", size=size, data=picture)]
+                rows += [job, post, Picture(job_id=job.id, role="result", digest="one")]
             async with app.database.session() as session, session.begin():
                 session.add_all(rows)
             general = next(one for one in app.bot.guilds[0].text_channels if one.name == "general")
@@ -431,7 +431,7 @@ async def minute(count: int, size: int) -> None:
 
             answering = asyncio.create_task(answer())
             began = time.monotonic()
-            app.daily_posts._decorate = nothing  # type: ignore[assignment,method-assign]
+            app.daily_posts._add_extras = nothing  # type: ignore[assignment,method-assign]
             await app.daily_posts.post_due()
             took = time.monotonic() - began
             answering.cancel()

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,8 @@ def step() -> None:
         _, gradient = baselines.plain(backbone.model, backbone.preprocess, [layer])
         took = in_turns(
             25,
-            ours=lambda ours=ours, moved=moved, random=random: ours.step(moved, 0.01, random),
-            plain=lambda gradient=gradient, still=still: gradient(still).numpy(),
+            ours=partial(ours.step, moved, 0.01, random),
+            plain=partial(lambda gradient, still: gradient(still).numpy(), gradient, still),
         )
         best, best_plain = min(took["ours"]), min(took["plain"])
         middle, middle_plain = statistics.median(took["ours"]), statistics.median(took["plain"])
@@ -214,7 +215,7 @@ def first(looks: Iterable[Look], target: float) -> Look | None:
     return next((look for look in looks if look.objective >= target), None)
 
 
-SWEEP = [
+SWEEP: list[dict[str, Any]] = [
     {"octaves": tuple(range(1 - count, 1)), "steps": steps, "step": step}
     for count, steps, step in itertools.product((1, 2, 3, 4), (10, 14, 18, 24), (0.005, 0.01))
 ]
@@ -353,10 +354,10 @@ def similarity(a: Pixels, b: Pixels) -> float:
             x = windows @ weights
         return x
 
-    a, b = (x.mean(axis=2, dtype=np.float64) for x in (a, b))  # type: ignore[assignment]
-    mean_a, mean_b = blurred(a), blurred(b)
-    variance_a, variance_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
-    covariance = blurred(a * b) - mean_a * mean_b
+    grey_a, grey_b = a.mean(axis=2, dtype=np.float64), b.mean(axis=2, dtype=np.float64)
+    mean_a, mean_b = blurred(grey_a), blurred(grey_b)
+    variance_a, variance_b = blurred(grey_a * grey_a) - mean_a**2, blurred(grey_b * grey_b) - mean_b**2
+    covariance = blurred(grey_a * grey_b) - mean_a * mean_b
     one, two = 0.01**2, 0.03**2
     top = (2 * mean_a * mean_b + one) * (2 * covariance + two)
     return float(np.mean(top / ((mean_a**2 + mean_b**2 + one) * (variance_a + variance_b + two))))
@@ -415,7 +416,13 @@ def main() -> None:
             return _memory(path)
         case ["_start", began]:
             return _start(began)
-    parts = {"step": step, "loops": loops, "tiles": tiles, "memory": memory, "start": start}
+    parts: dict[str, Callable[..., None]] = {
+        "step": step,
+        "loops": loops,
+        "tiles": tiles,
+        "memory": memory,
+        "start": start,
+    }
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"any of {', '.join(parts)}; all if none is named"

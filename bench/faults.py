@@ -86,7 +86,8 @@ class Bot:
         async with asyncio.timeout(180):
             while True:
                 with contextlib.suppress(psutil.Error):
-                    for child in psutil.Process(self.process and self.process.pid).children(recursive=True):
+                    process = psutil.Process(self.process.pid if self.process else None)
+                    for child in process.children(recursive=True):
                         if "spawn_main" in " ".join(child.cmdline()):
                             child.kill()
                             return
@@ -217,7 +218,7 @@ def shows(message: Message, job: JobRow) -> bool:
 
 
 def asked_in(message: Message) -> str:
-    return (message.get("message_reference") or {}).get("message_id", "")
+    return str((message.get("message_reference") or {}).get("message_id", ""))
 
 
 async def all_settled(wire: Wire, store: Store, asked: list[str], servers: int) -> None:

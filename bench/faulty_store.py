@@ -126,7 +126,7 @@ def faulty_store(
             if full:
                 options = f"size={DISK_BYTES}"
                 subprocess.run(["mount", "-t", "tmpfs", "-o", options, "dreambot", disk], check=True)
-                stack.callback(subprocess.run, ["umount", "--lazy", disk], check=True)
+                stack.callback(lambda: subprocess.run(["umount", "--lazy", disk], check=True))
             store = Store(f"sqlite:///{disk}/dreambot.db")
             store.faults = [("times the disk was full", store.fill)] * full
             store.faults += [(f"times the file was locked for {LOCKED_SECONDS} s", store.lock)] * locks

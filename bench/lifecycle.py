@@ -2,7 +2,7 @@
 
     python -m bench.lifecycle [--runs 2000] [--steps 40]
 
-tests/queue/test_lifecycle.py runs the same machine for a moment.
+tests/bot/queue/test_lifecycle.py runs the same machine for a moment.
 """
 
 import argparse

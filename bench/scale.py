@@ -48,10 +48,12 @@ def nothing() -> None:
 
 
 def run_scheduler(address: "multiprocessing.Queue[str]") -> None:
+    from distributed.security import Security
+
     from dream.cluster import DreamScheduler
 
     async def serve() -> None:
-        async with DreamScheduler(host="127.0.0.1", port=0) as scheduler:
+        async with DreamScheduler(host="127.0.0.1", port=0, security=Security()) as scheduler:
             address.put(scheduler.address)
             await scheduler.finished()
 

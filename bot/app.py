@@ -47,7 +47,7 @@ class App:
         self.rate = RateLimit()
         self.settings = Settings(self.database, config, self.clock, self.presets)
         self.queue = Queue(self.database, self.farm, self.clock, config)
-        self.job_messages = JobMessages(self.queue, self.rate, self.clock)
+        self.job_messages = JobMessages(self.queue, self.rate, self.clock, self.settings)
         self.queue.listener = self.job_messages
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)

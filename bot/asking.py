@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import re
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import discord
+from discord.ext import commands
 from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.queue.request import DreamRequest
-from bot.store.jobs import Job, Kind
+from bot.queue.request import DreamRequest, KeptPicture, Upload
+from bot.settings.scopes import Effective
+from bot.store.jobs import Job, Kind, State
+from dream.formats import is_picture
 from dream.recipe import Recipe
 
 MESSAGE_BYTES = 50_000
 """Room in an upload for what is not the picture."""
 
-LOOK_BACK = 10
+LOOK_BACK = 50
 """How many messages back a picture is looked for."""
 
-Source = Callable[[], Awaitable[bytes | None]] | None
-"""What fetches the picture to dream on; without one, the sky is dreamt of."""
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff")
+FETCH_SECONDS: Final = 60
+"""Seconds within which Discord must hand over a picture; others may wait for its room in memory."""
 
 
 async def ask(
@@ -33,7 +36,7 @@ async def ask(
     who: discord.Member | discord.User,
     channel: Any,
     words: str | Recipe,
-    source: Source,
+    source: Upload | KeptPicture | None,
     *,
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
@@ -41,30 +44,14 @@ async def ask(
     author_id: int | None = None,
     spoiler: bool = False,
 ) -> Job:
-    """Queue a dream of what `source` fetches (None: of a generated sky) after the recipe in `words`.
+    """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
 
     Nothing is fetched for whoever may not ask. `author_id` posted the source. `message` asks for it, and the
     dream's message replies to it; or `interaction` does. `parent` is the job that it grew from. Raises
     Refused, RecipeError or PictureError: each one sentence for whoever asked.
     """
+    effective, recipe = await read_recipe(bot, who, channel, words, interaction)
     guild = getattr(channel, "guild", None)
-    guild_id = guild.id if guild else None
-    # A thread has the settings of its channel.
-    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    effective = await bot.settings.effective(guild_id, channel_id)
-    members = (guild.member_count or 0) if guild else 0
-    if sentence := await bot.moderation.refusal(guild_id, members, who.id):
-        raise Refused(sentence)
-    roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
-    if sentence := effective.refusal(channel_id, who.id, roles):
-        raise Refused(sentence)
-    if guild and interaction and not _may_write(channel, interaction.permissions):
-        raise Refused("You may not write in this channel, so please ask me in another.")
-    if isinstance(words, str):
-        recipe = effective.parse_recipe(words, await bot.settings.presets(guild_id))
-    else:
-        recipe = effective.resolve(words)
-    bot.settings.check_weights(recipe, effective)
     if recipe.seed is None:
         # Drawn here, so that a dream that is dreamt again after a crash is the same dream.
         recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))
@@ -72,8 +59,8 @@ async def ask(
         DreamRequest(
             kind=Kind.ZOOM if recipe.is_video else Kind.DREAM,
             recipe=recipe,
-            source=await source() if source else None,
-            guild_id=guild_id,
+            source=source,
+            guild_id=guild.id if guild else None,
             channel_id=channel.id,
             member_id=who.id,
             author_id=author_id,
@@ -89,6 +76,42 @@ async def ask(
     )
 
 
+async def read_recipe(
+    bot: DreamBot,
+    who: discord.Member | discord.User,
+    channel: Any,
+    words: str | Recipe,
+    interaction: discord.Interaction[Any] | None = None,
+) -> tuple[Effective, Recipe]:
+    """The recipe in `words`, if this member may dream it in this channel, and the settings that hold there.
+
+    Raises Refused or RecipeError.
+    """
+    guild = getattr(channel, "guild", None)
+    guild_id = guild.id if guild else None
+    # A thread has the settings of its channel.
+    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+    effective = await bot.settings.effective(guild_id, channel_id)
+    members = (guild.member_count or 0) if guild else 0
+    if sentence := await bot.moderation.refusal(guild_id, members, who.id):
+        raise Refused(sentence)
+    roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
+    if sentence := effective.refusal(channel_id, who.id, roles):
+        raise Refused(sentence)
+    if guild and interaction and not _may_write(channel, interaction.permissions):
+        raise Refused("You may not write in this channel, so please ask me in another.")
+    if isinstance(words, str):
+        if re.search(r"\bhttps?://", words):
+            raise Refused(
+                "I open no links; please attach the picture itself, or reply to a message that has it."
+            )
+        recipe = effective.parse_recipe(words, await bot.settings.presets(guild_id))
+    else:
+        recipe = effective.resolve(words)
+    bot.settings.check_weights(recipe, effective)
+    return effective, recipe
+
+
 def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
     if isinstance(channel, discord.Thread):
         return permissions.send_messages_in_threads
@@ -96,18 +119,16 @@ def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
 
 
 class Found(NamedTuple):
-    """A picture, and who posted it."""
+    """A picture, who posted it, and the job of the dream that it is, if it is one."""
 
     picture: discord.Attachment
-    author_id: int
+    author_id: int | None
+    parent: str | None = None
 
 
-async def find_picture(message: discord.Message, me: int) -> Found | None:
-    """Return the picture that `message` means: its own, the one that it replies to, or the newest nearby.
-
-    Nearby are the last messages of the channel by others than `me`, the bot, so that another recipe can be
-    tried on the same photograph.
-    """
+async def find_picture(context: commands.Context[DreamBot]) -> Found | None:
+    """Return the picture that a command means: its own, the one that it replies to, or the newest nearby."""
+    message = context.message
     if message.attachments:
         return first_picture(message) or Found(message.attachments[0], message.author.id)
     if message.reference and message.reference.message_id:
@@ -117,45 +138,66 @@ async def find_picture(message: discord.Message, me: int) -> Found | None:
                 replied = await message.channel.fetch_message(message.reference.message_id)
             except discord.HTTPException:
                 return None
-        return first_picture(replied)
-    return await newest_picture(message.channel, me, before=message)
+        return await picture_in(replied, context.bot)
+    return await newest_picture(context)
 
 
-async def newest_picture(
-    channel: discord.abc.Messageable, me: int, before: discord.Message | None = None
-) -> Found | None:
-    """Return the newest picture that somebody else than `me` posted among the last messages of `channel`."""
+async def newest_picture(context: commands.Context[DreamBot]) -> Found | None:
+    """Return the newest picture among the last messages of a command's channel, if its user may read them.
+
+    Members' pictures go before the bot's own dreams, so that another recipe can be tried on the same
+    photograph; where there is none, the last finished dream is dreamt on.
+    """
+    if not context.permissions.read_message_history:
+        return None
+    before = None if context.interaction else context.message
+    dream: Found | None = None
     try:
-        async for message in channel.history(limit=LOOK_BACK, before=before):
-            if message.author.id != me and (found := first_picture(message)):
-                return found
+        async for message in context.channel.history(limit=LOOK_BACK, before=before):
+            if message.author.id != context.me.id:
+                if found := first_picture(message):
+                    return found
+            elif dream is None:
+                found = await picture_in(message, context.bot)
+                dream = found if found and found.parent else None
     except discord.Forbidden:
         pass
-    return None
+    return dream
+
+
+async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
+    """Return the first picture in a message, which may be a finished dream of the bot's own."""
+    found = first_picture(message)
+    if found and bot.user and message.author.id == bot.user.id:
+        job = await bot.queue.jobs.of_message(message.id)
+        if job and job.state is State.DONE:
+            return Found(found.picture, job.author_id, job.id)
+    return found
 
 
 def first_picture(message: discord.Message) -> Found | None:
-    """Return the first picture in a message."""
-    picture = next(filter(is_picture, message.attachments), None)
-    return Found(picture, message.author.id) if picture else None
+    """Return the first picture in a message. What it really is, a worker finds out."""
+    for attachment in message.attachments:
+        if is_picture(attachment.filename, attachment.content_type):
+            return Found(attachment, message.author.id)
+    return None
 
 
-def is_picture(attachment: discord.Attachment) -> bool:
-    """Whether Discord or the name says that it is a picture. What it really is, a worker finds out."""
-    kind = attachment.content_type or ""
-    return kind.startswith("image/") or attachment.filename.lower().endswith(EXTENSIONS)
-
-
-async def download(attachment: discord.Attachment, max_bytes: int) -> bytes:
-    """Fetch a picture's bytes, which nobody in this process decodes. Raises Refused."""
+def upload(attachment: discord.Attachment, max_bytes: int) -> Upload:
+    """An attached picture, which nobody in this process decodes. Raises Refused if it is too large."""
     if attachment.size > max_bytes:
         raise Refused(
             f"That file has {attachment.size / 1e6:.1f} MB; please send a picture of at most "
             f"{max_bytes / 1e6:g} MB."
         )
+    return Upload(attachment.size, partial(_fetch, attachment))
+
+
+async def _fetch(attachment: discord.Attachment) -> bytes:
     try:
-        return await attachment.read()
-    except discord.HTTPException:
+        async with asyncio.timeout(FETCH_SECONDS):
+            return await attachment.read()
+    except (discord.HTTPException, TimeoutError):
         raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
 
 

@@ -30,6 +30,25 @@ app = typer.Typer(
     "an account, then `dreambot run` with a token.",
 )
 
+
+def print_version(wanted: bool) -> None:
+    """Print the version and leave, if that was asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dreambot {version('dreambot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command as a whole."""
+
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -336,7 +355,7 @@ def tell(report: Report, out: Path, *, as_json: bool) -> None:
     size, time = f"{report.width} × {report.height}", f"{report.seconds:.1f} s"
     typer.echo(f"{out}: {size}, {report.recipe}, {report.model}, {time}")
     if report.note:
-        typer.echo(report.note)
+        typer.echo(f"{report.note} `dreambot weights fetch` fetches them.")
 
 
 def read_picture(path: Path) -> bytes:

@@ -220,6 +220,8 @@ class Store(Section):
 
     url: Annotated[str, AfterValidator(_database)] = ""
     """SQLite or PostgreSQL (postgresql://user@host/database); empty means dreambot.db in the data folder."""
+    free_bytes: Annotated[int, Field(ge=0)] = 200_000_000
+    """Bytes that SQLite's disk must have left; dreams are refused while it has less. 0 means no limit."""
     password_file: OptionalPath = None
     """A file with the database's password. The environment's DREAMBOT_STORE__URL may hold one itself."""
 
@@ -235,13 +237,20 @@ class Limits(Section):
 
 
 class Queue(Limits):
-    """How much may wait, in seconds of one worker's time, as the cost model estimates them.
+    """How much may wait: in seconds of one worker's time, as the cost model estimates them, and in bytes of
+    pictures.
 
     Servers may lower member_seconds and server_seconds for themselves, and not raise them.
     """
 
     total_seconds: Annotated[int, Field(ge=1)] = 86_400
     """What may be waiting and running over all servers."""
+    member_bytes: Annotated[int, Field(ge=1024)] = 200_000_000
+    """The most bytes of pictures that one member may have waiting and running, direct messages included."""
+    server_bytes: Annotated[int, Field(ge=1024)] = 1_000_000_000
+    """The most bytes of pictures that one server may have waiting and running."""
+    total_bytes: Annotated[int, Field(ge=1024)] = 4_000_000_000
+    """The most bytes of pictures that may be waiting and running over all servers and direct messages."""
     grace: Annotated[int, Field(ge=0, le=3600)] = 30
     """Seconds that running dreams get to finish when the bot is stopped."""
 
@@ -267,7 +276,10 @@ class Privacy(Section):
     retention_days: Annotated[int, Field(ge=0, le=365)] = 7
     """Days that sources and results are kept after a dream is delivered."""
     server_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000
-    """The most bytes of pictures kept for one server; the oldest go first. 0 means no limit."""
+    """The most bytes of pictures kept for one server, or for one member's direct messages; the oldest go
+    first. 0 means no limit."""
+    total_bytes: Annotated[int, Field(ge=0)] = 20_000_000_000
+    """The most bytes of pictures kept in all; the oldest go first. 0 means no limit."""
     audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """Days that the log of changed settings, blocks and removed dreams is kept."""
     leave_days: Annotated[int, Field(ge=0, le=365)] = 14

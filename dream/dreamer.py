@@ -89,8 +89,8 @@ class Report:
         if self.fallback is None:
             return None
         return (
-            f"InceptionV3's weights aren't here, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt "
-            f"in place of {self.fallback}; whoever runs this bot gets them with `dreambot weights fetch`."
+            f"InceptionV3's weights aren't here yet, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt "
+            f"in place of {self.fallback}."
         )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from dream.backbone.catalog import LAYERS, STAND_INS, Network, NetworkName
-from dream.suggestions import did_you_mean, either
+from dream.suggestions import did_you_mean, either, nearest
 
 MAX_LENGTH = 2000
 """The most characters of a recipe's text: room for every valid recipe, and for any Discord message."""
@@ -28,6 +28,8 @@ MAX_CHANNELS = 32
 QUALITIES = ("quick", "normal", "rich")
 OBJECTIVES = ("square", "mean")
 KEEPS = ("color",)
+SIMILAR = 0.6
+"""How much a known word resembles an unknown one, at least, to be what was meant: foo is not loom."""
 
 
 class RecipeError(ValueError):
@@ -83,7 +85,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("smooth", "how soft the dream's lines are: 0 crisp, 1 normal, 2 soft", 0, 4),
         Option(
             "objective",
-            "what the dream maximises: the activations' mean square or their mean",
+            "what grows: square, what is strongest in the picture; mean, all that the layers see",
             choices=OBJECTIVES,
         ),
         Option("quality", "how much time to take", choices=QUALITIES),
@@ -188,6 +190,7 @@ class Recipe:
         named: str | None = None
         spaced = " ".join(text.lower().split())
         joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
+        _check_words(joined.split(), presets)
         for word in joined.split():
             name, equals, value = word.partition("=")
             if equals:
@@ -295,10 +298,27 @@ def _terms(word: str, presets: Iterable[str]) -> list[Term]:
     return terms
 
 
+def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
+    """Refuse words that only a description has, such as "a red dragon". Raises RecipeError."""
+    presets = list(presets)
+    plain = [word for word in words if word.isalpha() and word not in presets]
+    for word in plain[:MAX_TERMS]:
+        if option := OPTIONS.get(word):
+            raise RecipeError(f"{word} needs a value: write {word}= and {option.expected}, without a space.")
+        if nearest(word, [*LAYERS, *presets], cutoff=SIMILAR):
+            raise RecipeError(_unknown(word, [*LAYERS, *presets], "layer or preset"))
+    if plain:
+        preset = f"a preset, such as {either(presets[:3])}, or " if presets else ""
+        raise RecipeError(
+            f"I can't dream of “{_short(' '.join(plain))}”: I bring out what a network sees in a picture by "
+            f"itself; name {preset}a layer, such as block8."
+        )
+
+
 def _unknown(word: str, known: Iterable[str], kind: str) -> str:
     """One sentence about an unknown word, with the nearest known ones."""
     known = list(known)
-    hint = did_you_mean(word, known) or f"known are {', '.join(known[:8])} and others."
+    hint = did_you_mean(word, known, cutoff=SIMILAR) or f"some are {', '.join(known[:8])}."
     return f"I know no {kind} called “{_short(word)}”; {hint}"
 
 

@@ -1,5 +1,6 @@
 """What many tests need: a database of each kind, real ones both."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,20 @@ import pytest
 
 from bench.support.postgres import NoPostgresError, PostgresServer
 from bot.store.database import Database
+
+# So that workers and other processes that tests start find `bench` and `tests`.
+ROOT = str(Path(__file__).parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need PostgreSQL."""
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "postgres" in item.fixturenames or parameters.get("database_url") == "postgresql":
+            item.add_marker("postgres")
 
 
 @pytest.fixture(scope="session")

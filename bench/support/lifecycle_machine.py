@@ -5,7 +5,6 @@ At the end every fault is over, and what was committed must have come right.
 """
 
 import asyncio
-import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -18,22 +17,18 @@ import simcord
 from discord.ext import commands
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import bot.backoff
 import bot.queue.dispatcher
+from bench.support.queue_process import Process
 from bench.support.scripted_farm import ScriptedFarm
 from bot.clock import ManualClock
-from bot.delivery.job_messages import JobMessages
-from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
-from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest
-from bot.store.database import Database
 from bot.store.jobs import Job
 from bot.ui.status import status
-from config.schema import Config
 from dream.recipe import Recipe
 
 T = TypeVar("T")
@@ -42,82 +37,6 @@ SETTLE_ROUNDS = 400
 MEMBERS = (11, 12)
 NUMBERS = st.integers(0, 7)
 """Which of the jobs, or of the running dreams, something happens to."""
-
-
-class DatabaseFaults:
-    """Makes statements and commits of a database fail on demand."""
-
-    def __init__(self, database: Database) -> None:
-        self.statements = 0
-        """How many of the next statements fail."""
-        self.lost_commits = 0
-        """How many of the next commits succeed, and are reported as failed."""
-        engine = database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", self._statement)
-        self._commit, self._dialect = engine.dialect.do_commit, engine.dialect
-        engine.dialect.do_commit = self._do_commit  # type: ignore[method-assign]
-
-    def end(self) -> None:
-        self.statements = self.lost_commits = 0
-
-    def _statement(self, *_: Any) -> None:
-        if self.statements:
-            self.statements -= 1
-            raise OperationalError("injected", None, Exception("the database is away"))
-
-    def _do_commit(self, connection: Any) -> None:
-        self._commit(connection)
-        if self.lost_commits:
-            self.lost_commits -= 1
-            raise OperationalError("injected", None, Exception("the connection broke after the commit"))
-
-
-class Process:
-    """One bot process: the queue and its messages, on a database that may be shared with others."""
-
-    def __init__(
-        self, url: str, folder: Path, farm: ScriptedFarm, clock: ManualClock, unreachable: set[str]
-    ) -> None:
-        self.database = Database(url)
-        self.faults = DatabaseFaults(self.database)
-        self.queue = Queue(self.database, farm, clock, Config(data=folder))  # type: ignore[arg-type]
-        self.messages = JobMessages(self.queue, RateLimit(10_000), clock)
-        self.queue.listener = self.messages
-        give_up = self.queue.unreachable
-
-        async def give_up_and_tell(id: str, reason: str) -> Job | None:
-            unreachable.add(id)
-            return await give_up(id, reason)
-
-        self.queue.unreachable = give_up_and_tell  # type: ignore[method-assign]
-
-    async def start(self, client: discord.Client) -> None:
-        await self.database.open()
-        self.messages.open()
-        await self.queue.open()
-        self.messages.attach(client)
-        await self.messages.sweep()
-
-    async def tick(self) -> None:
-        """What is done every few seconds; an error is logged and it is done again."""
-        for action in (self.queue.reconcile, self.messages.sweep):
-            with contextlib.suppress(OperationalError):
-                await action()
-
-    async def stop(self) -> None:
-        """End as after SIGTERM."""
-        await self.messages.close()
-        await self.queue.close()
-        await self.database.close()
-
-    async def kill(self) -> None:
-        """End without another statement, as after SIGKILL."""
-        await self.messages.close()
-        await self.queue.dispatcher.close()
-        for task in self.queue._tasks:
-            task.cancel()
-        await asyncio.gather(*self.queue._tasks, return_exceptions=True)
-        await self.database.close()
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -160,7 +79,8 @@ class Lifecycle(RuleBasedStateMachine):
     async def _start(self) -> None:
         url = self.url or f"sqlite:///{self.folder.name}/dreambot.db"
         folder = Path(self.folder.name)
-        self.process = Process(url, folder, self.farm, self.clock, self.unreachable)
+        self.process = Process(url, folder, self.farm, self.clock)
+        self.process.unreachable = self.unreachable
         await self.process.start(self.env.bot)
 
     async def _breathe(self) -> None:
@@ -342,6 +262,7 @@ class Lifecycle(RuleBasedStateMachine):
     async def _check_messages(self) -> None:
         async with self.process.database.session() as session:
             rows = (await session.scalars(select(Job))).all()
+        assert self.env.bot.user
         me = self.env.bot.user.id
         posted = {message.id: message for message in self.channel.history() if message.author.id == me}
         replies = Counter(one.reference.message_id for one in posted.values() if one.reference)
@@ -360,8 +281,8 @@ class Lifecycle(RuleBasedStateMachine):
         for message in (posted[id] for id in posted.keys() - of_jobs):  # of jobs that were erased
             if message.reference and message.reference.message_id in given_up:
                 continue
-            shown = message.content
-            assert "Waiting" not in shown and "Dreaming" not in shown, f"nobody's message says {shown!r}"
+            text = message.content
+            assert "Waiting" not in text and "Dreaming" not in text, f"nobody's message says {text!r}"
 
     async def _close(self) -> None:
         await self.process.stop()

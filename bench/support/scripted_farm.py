@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dream.dreamer import Cancelled, Report
 from dream.farm import FarmError
 from dream.formats import Probe
+from dream.octaves import octaves
 from dream.picture import Limits
 from dream.render import Progress, Rendered, Work
 
@@ -34,9 +35,13 @@ class ScriptedFarm:
         finally:
             del self.dreams[key], self._works[key]
 
-    def progress(self, key: str) -> None:
-        """A dream is half done."""
-        self._works[key][1](Progress(1, 2, 1, 1, 0.0))
+    def steps(self, key: str) -> int:
+        """How many steps a dream takes."""
+        return sum(octave.steps for octave in octaves(self._works[key][0].recipe, 64, 64))
+
+    def progress(self, key: str, step: int = 1) -> None:
+        """A dream has taken so many of its steps."""
+        self._works[key][1](Progress(step, self.steps(key), 1, 1, 0.0))
 
     def finish(self, key: str) -> None:
         """A dream is done."""

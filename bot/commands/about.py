@@ -12,9 +12,11 @@ from discord.ext import commands
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.errors import code, unknown_command
+from bot.ui.fitting import fitting
 from dream import atlas
-from dream.backbone.catalog import NETWORKS, NetworkName
-from dream.recipe import OPTIONS
+from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS, Network, NetworkName
+from dream.recipe import OPTIONS, Recipe
+from dream.suggestions import did_you_mean
 
 COLOUR = discord.Colour.from_str("#8a6bff")
 
@@ -27,7 +29,6 @@ CHARACTERS: dict[NetworkName, str] = {
 }
 
 RECIPES = (
-    "**Recipes**",
     "`serpents` a preset",
     "`block8` one layer of a network",
     "`block8+block11*0.5` several, the second half as strong",
@@ -37,6 +38,18 @@ RECIPES = (
     "`block8 size=1024 seed=7` with options, in any order",
 )
 
+FIRST_RECIPES = (RECIPES[0], RECIPES[1], RECIPES[-1])
+FIRST_OPTIONS = ("quality", "size", "strength", "keep")
+
+TOPICS = {
+    "recipes": ("Recipes: what to dream", RECIPES),
+    "options": (
+        "Options of a recipe",
+        tuple(f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()),
+    ),
+}
+"""What `help` tells besides the commands, by the word that asks for it."""
+
 
 class About(commands.Cog, name="Help"):
     """Find your way."""
@@ -45,42 +58,62 @@ class About(commands.Cog, name="Help"):
         self.bot = bot
 
     @commands.hybrid_command(usage="[command]")
-    @app_commands.describe(command="A command to read more about")
+    @app_commands.describe(command="A command to read more about, or “recipes” or “options”")
     async def help(self, context: commands.Context[DreamBot], *, command: str = "") -> None:
         """How to dream, in one page."""
         embed = await self._one(context, command) if command else await self._page(context)
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
-    @commands.hybrid_command(usage="[network]")
-    @app_commands.describe(network="Only this network's layers")
-    async def layers(self, context: commands.Context[DreamBot], network: NetworkName | None = None) -> None:
+    @commands.hybrid_command(usage="[network or layer]")
+    @app_commands.describe(network="A network, or one of its layers; without it, all")
+    async def layers(self, context: commands.Context[DreamBot], network: str = "") -> None:
         """Every layer one can dream of, and how to mix them."""
+        wanted = network.strip().lower()
+        shown = _networks(wanted)
+        effective = await self.bot.settings.effective(context.guild and context.guild.id, context.channel.id)
         embed = discord.Embed(
             title="What I can dream of",
             description="Each layer of a network sees something else: the lower ones strokes and textures, "
             "the higher ones things and animals. Mix layers of one network with `+`, weigh them with `*0.5`.",
             colour=COLOUR,
         )
-        for found in NETWORKS.values():
-            if network in (None, found.name):
-                names = list(found.layers)
-                embed.add_field(
-                    name=f"{found.title} · `{names[0]}` … `{names[-1]}`",
-                    value=CHARACTERS[found.name],
-                    inline=False,
-                )
+        examples: list[str] = []
+        for found in shown:
+            names = list(found.layers)
+            layer, other = wanted if wanted in names else names[len(names) // 2], names[-3]
+            note = ""
+            if found.name not in effective.networks:
+                note = "\n*May not be dreamt of here.*"
+            elif not self.bot.settings.has_weights(Recipe.parse(layer)):
+                note = f"\n*Its weights are not here yet: until then {STAND_INS[layer]} dreams for {layer}.*"
+            elif effective.allows_layer(layer):
+                examples.append(layer)
+                if layer != other and effective.allows_layer(other):
+                    examples.append(f"{layer}+{other}*0.5")
+            title = f"{found.title} · `{names[0]}` … `{names[-1]}`"
+            embed.add_field(name=title, value=CHARACTERS[found.name] + note, inline=False)
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        lines = [f"`{name}` {recipe}" for name, recipe in presets.items()]
-        embed.add_field(name="Presets", value=_fitting(lines), inline=False)
-        embed.set_footer(
-            text=f"Try {prefix}dream {names[len(names) // 2]}, or {prefix}dream block9+block12*0.5"
-        )
-        page = atlas.picture(network or next(iter(NETWORKS)))
+        embed.add_field(name="Presets", value=fitting([f"`{name}`" for name in presets], between=" "))
+        if examples:
+            tries = " or ".join(f"{prefix}dream {example}" for example in examples[:2])
+            embed.set_footer(text=f"Try {tries}")
+        page = atlas.picture(shown[0].name)
         if page:
             embed.set_image(url=f"attachment://{page.name}")
         file = discord.File(page, description="What each layer dreams of by itself.") if page else None
         await context.reply(embed=embed, file=file, mention_author=False, ephemeral=True)
+
+    @layers.autocomplete("network")
+    async def networks(
+        self, interaction: discord.Interaction[Any], typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the networks."""
+        return [
+            app_commands.Choice(name=found.title, value=name)
+            for name, found in NETWORKS.items()
+            if typed.lower() in f"{name} {found.title.lower()}"
+        ]
 
     @commands.hybrid_command(aliases=["info"])
     async def about(self, context: commands.Context[DreamBot]) -> None:
@@ -134,21 +167,22 @@ class About(commands.Cog, name="Help"):
             inline=False,
         )
         embed.add_field(
-            name=f"Presets, told apart by `{p}preset list`",
-            value=_fitting([f"`{name}`" for name in presets], between=" "),
+            name=f"Presets, told apart by `{p}presets`",
+            value=fitting([f"`{name}`" for name in presets], between=" "),
             inline=False,
         )
-        most_used = ("quality", "size", "steps", "octaves", "strength", "keep", "blend", "zoom", "seed")
         options = [
-            f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in most_used
+            f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
         ]
-        embed.add_field(name="Options", value=_fitting(options), inline=False)
+        embed.add_field(
+            name=f"Options, all of them by `{p}help options`", value=fitting(options), inline=False
+        )
         rest = []
         for cog in self.bot.cogs.values():
             names = [f"`{p}{command.name}`" for command in await self._usable(context, cog)]
             if names:
                 rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
-        embed.add_field(name="All commands", value=_fitting(rest), inline=False)
+        embed.add_field(name="All commands", value=fitting(rest), inline=False)
         if not self.bot.intents.message_content:
             embed.add_field(
                 name="On this server",
@@ -174,11 +208,14 @@ class About(commands.Cog, name="Help"):
     async def _one(self, context: commands.Context[DreamBot], name: str) -> discord.Embed:
         prefix = self.bot.prefix_in(context)
         name = name.removeprefix(prefix).strip()
+        if name.lower() in TOPICS:
+            title, lines = TOPICS[name.lower()]
+            return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
                 unknown_command(name, list(self.bot.all_commands), prefix)
-                or f"There is no command {code(prefix + name)}; `{prefix}help` shows them all."
+                or f"There is no command {code(prefix + name)}; {code(f'{prefix}help')} shows them all."
             )
         embed = discord.Embed(
             title=f"{prefix}{command.qualified_name} {command.signature}".strip(),
@@ -186,8 +223,10 @@ class About(commands.Cog, name="Help"):
             colour=COLOUR,
         )
         if "recipe" in command.clean_params:
-            lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()]
-            embed.description = "\n".join([f"{embed.description}\n", *RECIPES, "", "**Options**", *lines])
+            more = (
+                f"`{prefix}help recipes` tells all that a recipe can say, `{prefix}help options` the options."
+            )
+            embed.description = "\n".join([f"{embed.description}\n", "**Recipes**", *FIRST_RECIPES, "", more])
         if command.aliases:
             embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
         if isinstance(command, commands.Group):
@@ -195,18 +234,21 @@ class About(commands.Cog, name="Help"):
                 f"`{f'{prefix}{sub.qualified_name} {sub.signature}'.strip()}` {sub.short_doc}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
-            embed.add_field(name="It has", value=_fitting(lines), inline=False)
+            embed.add_field(name="It has", value=fitting(lines), inline=False)
         return embed
 
 
-def _fitting(lines: list[str], limit: int = 1024, between: str = "\n") -> str:
-    """Join as many lines as an embed's field can hold."""
-    text = ""
-    for line in lines:
-        if len(text) + len(line) + 2 > limit:
-            return f"{text}…"
-        text += line + between
-    return text or "none yet"
+def _networks(name: str) -> list[Network]:
+    """The network of that name or with that layer; all without a name. Raises Refused."""
+    if not name:
+        return list(NETWORKS.values())
+    titles = {network.title.lower(): network for network in NETWORKS.values()}
+    found = {**NETWORKS, **titles, **LAYERS}.get(name)
+    if found is None:
+        known = [*NETWORKS, *LAYERS]
+        hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."
+        raise Refused(f"I know no network or layer called {code(name)}; {hint}")
+    return [found]
 
 
 async def setup(bot: DreamBot) -> None:

@@ -12,6 +12,7 @@ from bot.checks import has_manage_server, server_moderator_only
 from bot.client import DreamBot
 from bot.durations import parse_duration
 from bot.errors import Refused
+from bot.ui.fitting import fitting
 
 Context = commands.Context[DreamBot]
 
@@ -95,7 +96,7 @@ class Blocking(commands.Cog):
             who = f"<@{block.member_id}>" if block.member_id else "somebody who asked to be forgotten"
             until = f"until {discord.utils.format_dt(block.until, 'f')}" if block.until else "for good"
             lines.append(f"{who} {until}" + (f": {block.reason}" if block.reason else ""))
-        text = "\n".join(lines)[:4000] or "Nobody is blocked."
+        text = fitting(lines, 4000) if lines else "Nobody is blocked."
         await context.reply(
             embed=discord.Embed(title="Blocked members", description=text),
             mention_author=False,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, download, find_picture, first_picture, newest_picture
+from bot.asking import Found, ask, find_picture, newest_picture, picture_in, read_recipe, upload
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.store.jobs import Job, State
+from bot.store.jobs import Job, Kind, State
 from bot.ui.errors import code, whisper
-from bot.ui.status import ordinal
+from bot.ui.status import named, ordinal, when
+from bot.visibility import can_see, is_no_less_public
 from dream.backbone.catalog import LAYERS
-from dream.recipe import OPTIONS
+from dream.recipe import OPTIONS, Recipe
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100
@@ -58,10 +60,11 @@ class Dreaming(commands.Cog, name="Dreams"):
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         if context.interaction:
             given = picture and Found(picture, context.author.id)
-            found = given or await newest_picture(context.channel, context.me.id)
+            found = given or await newest_picture(context)
         else:
-            found = await find_picture(context.message, context.me.id)
+            found = await find_picture(context)
         if found is None:
+            await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
             raise Refused(self._no_picture(context))
         await self._ask(context, recipe, found)
 
@@ -74,7 +77,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
         await interaction.response.defer(ephemeral=True)
-        found = first_picture(message)
+        found = await picture_in(message, self.bot)
         if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
         await self._ask(await commands.Context.from_interaction(interaction), "", found)
@@ -91,7 +94,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def queue(self, context: commands.Context[DreamBot]) -> None:
         """See which dreams wait here, and when yours is ready."""
         waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
-        await context.reply(await self._listing(waiting), mention_author=False, ephemeral=True)
+        await context.reply(self._listing(context, waiting), mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
@@ -101,19 +104,19 @@ class Dreaming(commands.Cog, name="Dreams"):
         if not mine:
             raise Refused("You have no dream waiting here; a moderator can press Cancel under any dream.")
         chosen = mine if which.lower() == "all" else mine[-1:]
-        count = sum([await self.bot.queue.cancel(job.id) for job in chosen])
-        sentence = (
-            "It was finished already."
-            if not count
-            else "Cancelled."
-            if count == 1
-            else f"Cancelled {count} dreams."
-        )
+        cancelled = [job for job in chosen if await self.bot.queue.cancel(job.id)]
+        match cancelled:
+            case []:
+                sentence = "Too late to cancel: it is already finished."
+            case [job]:
+                sentence = f"Cancelled your dream of {code(job.recipe)}."
+            case _:
+                sentence = f"Cancelled {len(cancelled)} of your dreams."
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
     async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
         """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = found and partial(download, found.picture, self.bot.config.picture.max_bytes)
+        source = found and upload(found.picture, self.bot.config.picture.max_bytes)
         job = await ask(
             self.bot,
             context.author,
@@ -122,65 +125,104 @@ class Dreaming(commands.Cog, name="Dreams"):
             source,
             message=None if context.interaction else context.message,
             interaction=context.interaction,
+            parent=found and found.parent,
             author_id=found and found.author_id,
             spoiler=found is not None and found.picture.is_spoiler(),
         )
         if job.state is State.FAILED:
             raise Refused(job.reason)
-        if context.interaction and job.status_message_id and not job.interaction_token:
-            message = discord.PartialMessage(channel=context.channel, id=job.status_message_id)
-            await whisper(context.interaction, f"Your dream is on its way: {message.jump_url}")
+        if context.interaction and job.status_message_id is None:
+            await whisper(context.interaction, "Your dream is on its way.")
+        elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
+            with contextlib.suppress(discord.HTTPException):
+                await context.interaction.delete_original_response()
 
     def _no_picture(self, context: commands.Context[DreamBot]) -> str:
         prefix = self.bot.prefix_in(context)
         if prefix == "/":
             return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
+        dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
         return (
-            f"I see no picture here; please attach one to `{prefix}dream`, or reply with `{prefix}dream` to "
-            f"a message that has one. `{prefix}sky` needs none."
+            f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
+            f"has one. {sky} needs none."
         )
 
-    async def _listing(self, waiting: list[Job]) -> str:
+    def _listing(self, context: commands.Context[DreamBot], waiting: Sequence[Job]) -> str:
         if not waiting:
             return "Nobody is waiting: your dream would start at once."
         lines = []
         for number, job in enumerate(waiting[:MOST_LINES], 1):
-            ready_at = self.bot.queue.ready_at(job.id)
-            when = f" · ready {discord.utils.format_dt(ready_at, 'R')}" if ready_at else ""
-            who = f" for <@{job.member_id}>" if job.member_id else ""
             where = "dreaming" if job.state is not State.QUEUED else ordinal(number)
-            lines.append(f"**{where}** {code(job.recipe)}{who}{when}")
+            ready = when(self.bot.queue.ready_at(job.id), self.bot.clock.now())
+            lines.append(f"**{where}** {_described(context, job)}{f' · {ready}' if ready else ''}")
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
 
 
+def _described(context: commands.Context[DreamBot], job: Job) -> str:
+    """A dream that waits, as far as all who read the answer may know of it.
+
+    Of a channel that one of them may not see, they learn that something is dreamt, and no more.
+    """
+    if job.kind is Kind.DAILY:
+        return "the daily dream"
+    here = context.channel
+    if job.channel_id != here.id and (job.member_id != context.author.id or not context.interaction):
+        guild = context.guild
+        channel = guild and _listed(guild.get_channel_or_thread(job.channel_id or 0))
+        if channel is None or not can_see(context.author, channel):
+            return "a dream elsewhere"
+        if not context.interaction and not is_no_less_public(channel, _listed(here)):
+            return "a dream elsewhere"
+    who = f" for <@{job.member_id}>" if job.member_id else ""
+    return f"{named(job.recipe, 60)}{who}"
+
+
+def _listed(channel: object) -> discord.abc.GuildChannel | None:
+    """The channel that decides who sees this one: a thread's own; nothing tells that of a private thread."""
+    if isinstance(channel, discord.Thread):
+        return None if channel.is_private() else channel.parent
+    return channel if isinstance(channel, discord.abc.GuildChannel) else None
+
+
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer presets first, then layers; after a space, the options."""
+    """Offer presets first, then layers; after a space, the options, and after an option its values."""
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
+    name, equals, _ = word.partition("=")
+    option = OPTIONS.get(name) if equals else None
     presets = await bot.settings.presets(guild_id)
-    if space:
+    hint = ""
+    if option:
+        offers = {f"{name}={value}": f"{name}={value}" for value in option.choices}
+        hint = f" · {option.expected}"
+    elif space:
         offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
     else:
-        shown = bot.presets
-        offers = {
-            name: f"{name} · {shown[name].title if name in shown else text}"
-            for name, text in presets.items()
-            if not plus
-        }
-        offers |= {layer: f"{layer} · {network.title}" for layer, network in LAYERS.items()}
+        offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
+        offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS}
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
     found.sort(key=lambda entry: not entry[0].startswith(start + word))
-    if typed and LAYERS.get(word) is None and word not in presets:
-        found.insert(0, (typed, typed))
+    if typed and word not in {*LAYERS, *presets, *offers}:
+        found.insert(0, (typed, typed + hint))
     choices = [
         app_commands.Choice(name=text[:LONGEST_CHOICE], value=offer)
         for offer, text in found
         if len(offer) <= LONGEST_CHOICE
     ]
     return choices[:MOST_CHOICES]
+
+
+def _offer(bot: DreamBot, name: str, recipe: str) -> str:
+    """How a preset or layer is offered; of a network whose weights are absent, with a note that says so."""
+    if name in LAYERS:
+        text = LAYERS[name].title
+    else:
+        text = bot.presets[name].title if name in bot.presets else recipe
+    here = bot.settings.has_weights(Recipe.parse(recipe))
+    return f"{name} · {text}{'' if here else ' (not here yet: another network stands in)'}"
 
 
 async def setup(bot: DreamBot) -> None:

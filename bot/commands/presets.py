@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.checks import manager_only
 from bot.client import DreamBot
+from bot.errors import Refused
 from bot.ui.errors import code
+from bot.ui.fitting import fitting
+from dream.recipe import Recipe
+from dream.suggestions import did_you_mean
 
 Context = commands.Context[DreamBot]
 
@@ -21,18 +27,57 @@ class PresetCommands(commands.Cog, name="Presets"):
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
 
-    @commands.hybrid_group(fallback="list", aliases=["presets"])
-    async def preset(self, context: Context) -> None:
-        """Show the presets that `dream` knows here."""
+    @commands.hybrid_group(fallback="list", aliases=["presets"], usage="[name]")
+    @app_commands.describe(name="A preset to read more about")
+    async def preset(self, context: Context, name: str = "") -> None:
+        """Show the presets that `dream` knows here, or tell about one."""
         own = (await self.bot.settings.server(context.guild.id)).presets if context.guild else {}
-        lines = [
-            f"**{name}** {preset.description}\n`{preset.recipe}`" for name, preset in self.bot.presets.items()
-        ]
-        embed = discord.Embed(title="Presets", description=_fitting(lines, 4000))
-        if own:
-            lines = [f"**{name}** {code(recipe, 200)}" for name, recipe in sorted(own.items())]
-            embed.add_field(name="This server's own", value=_fitting(lines, 1024), inline=False)
+        if name.lower() in ("", "list"):
+            embed = self._all(own, self.bot.prefix_in(context))
+        else:
+            embed = self._one(name.lower(), own)
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
+
+    def _all(self, own: Mapping[str, str], prefix: str) -> discord.Embed:
+        first = next(iter(self.bot.presets), "puppyslug")
+        embed = discord.Embed(
+            title="Presets",
+            description=f"Post a picture with {code(f'{prefix}dream {first}')}. "
+            f"{code(f'{prefix}presets {first}')} tells what one of them does.",
+        )
+        here, absent = [], []
+        for name, preset in self.bot.presets.items():
+            has_weights = self.bot.settings.has_weights(Recipe.parse(preset.recipe))
+            (here if has_weights else absent).append(f"`{name}`")
+        for title, names in (
+            ("Ready to dream", here),
+            ("Another network stands in for these, until their weights are here", absent),
+            ("This server's own", [f"`{name}`" for name in sorted(own)]),
+        ):
+            if names:
+                embed.add_field(name=title, value=fitting(names, between=" "), inline=False)
+        return embed
+
+    def _one(self, name: str, own: Mapping[str, str]) -> discord.Embed:
+        """Raises Refused."""
+        if recipe := own.get(name):
+            return discord.Embed(title=name, description=code(recipe, 4000))
+        preset = self.bot.presets.get(name)
+        if preset is None:
+            hint = did_you_mean(name, [*self.bot.presets, *own], quoted=code) or "`presets` lists them."
+            raise Refused(f"I know no preset called {code(name)}; {hint}")
+        return discord.Embed(
+            title=preset.title, description=f"{preset.description}\n{code(preset.recipe, 4000)}"
+        )
+
+    @preset.autocomplete("name")
+    async def known_presets(
+        self, interaction: discord.Interaction[DreamBot], typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the presets."""
+        names = await self.bot.settings.presets(interaction.guild_id)
+        found = [name for name in names if typed.lower() in name]
+        return [app_commands.Choice(name=name, value=name) for name in found[:MOST_CHOICES]]
 
     @preset.command()
     @commands.guild_only()
@@ -45,7 +90,8 @@ class PresetCommands(commands.Cog, name="Presets"):
             context.guild.id, name.lower(), recipe, by=context.author.id
         )
         await context.reply(
-            f"✅ **{name.lower()}** is now `{saved}`: try `{context.clean_prefix}dream {name.lower()}`.",
+            f"✅ **{name.lower()}** is now {code(saved, len(saved))}: try "
+            f"{code(f'{context.clean_prefix}dream {name.lower()}')}.",
             mention_author=False,
         )
 
@@ -67,12 +113,6 @@ class PresetCommands(commands.Cog, name="Presets"):
         server = await self.bot.settings.server(interaction.guild_id or 0)
         names = [name for name in sorted(server.presets) if typed.lower() in name]
         return [app_commands.Choice(name=name, value=name) for name in names[:MOST_CHOICES]]
-
-
-def _fitting(lines: list[str], length: int) -> str:
-    """As many lines as fit."""
-    text = "\n".join(lines)
-    return text if len(text) <= length else text[: length - 2].rpartition("\n")[0] + "\n…"
 
 
 async def setup(bot: DreamBot) -> None:

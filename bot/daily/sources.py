@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import dream
+from dream.formats import is_picture
 
 SAMPLES: Final = Path(dream.__file__).parent / "samples"
-SUFFIXES: Final = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".gif", ".bmp", ".tif", ".tiff"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def folder_pictures(kind: str, folder: Path | None) -> list[Source]:
             kind, f"{kind}/{path.relative_to(folder).as_posix()}", partial(asyncio.to_thread, path.read_bytes)
         )
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if is_picture(path.name) and path.is_file()
     ]
 
 

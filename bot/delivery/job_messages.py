@@ -27,9 +27,10 @@ from bot.delivery.messages import TOO_LARGE, find_message, is_passing, refusal
 from bot.delivery.rate_limit import RateLimit
 from bot.queue.queue import Queue
 from bot.queue.repository import MessageRef
+from bot.settings.service import Settings
 from bot.store.jobs import Job, State
 from bot.store.outage import is_outage
-from bot.ui.status import Status, status
+from bot.ui.status import Status, status, when
 from dream.render import Progress
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,9 @@ class JobMessages:
     Call `sweep` every few seconds: it finds rows that are not shown though nothing here works on them.
     """
 
-    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock) -> None:
+    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock, settings: Settings | None = None) -> None:
         self._queue, self._jobs, self._rate, self._clock = queue, queue.jobs, rate, clock
+        self._settings = settings
         self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
         self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
@@ -67,7 +69,8 @@ class JobMessages:
         self._refs: dict[str, MessageRef] = {}
         """The messages of unfinished jobs, as far as this process has sent them."""
         self._next_progress: dict[int, float] = {}
-        self._positions: dict[str, int] = {}
+        self._positions: dict[str, tuple[int, str]] = {}
+        """Where waiting jobs were last shown to stand, and when they were said to be ready."""
 
     def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; it must be logged in. Messages that waited for it are sent now."""
@@ -117,7 +120,7 @@ class JobMessages:
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Show how far a job is, unless its channel or Discord as a whole was written to just now."""
-        self._show_unrecorded(job, progress=progress, ready_at=self._queue.ready_at(job.id))
+        self._show_unrecorded(job, progress=progress, when=self._when(job.id))
 
     def _show_unrecorded(self, job: Job, **details: Any) -> bool:
         """Edit a message without recording it: the state stays the same. Whether that is being tried."""
@@ -146,12 +149,18 @@ class JobMessages:
         if len(waiting) > POSITIONS_SHOWN:
             return
         self._positions = {id: position for id, position in self._positions.items() if id in waiting}
-        positions = {id: position for id in waiting if (position := self._queue.position(id))}
+        positions = {
+            id: (position, self._when(id)) for id in waiting if (position := self._queue.position(id))
+        }
         moved = [id for id, position in positions.items() if position != self._positions.get(id)]
         for job in await self._jobs.unfinished(Job.id.in_(moved)) if moved else ():
-            details = {"position": positions[job.id], "ready_at": self._queue.ready_at(job.id)}
-            if job.state is State.QUEUED and job.has_message and self._show_unrecorded(job, **details):
+            position, ready = positions[job.id]
+            is_waiting = job.state is State.QUEUED and job.has_message
+            if is_waiting and self._show_unrecorded(job, position=position, when=ready):
                 self._positions[job.id] = positions[job.id]
+
+    def _when(self, id: str) -> str:
+        return when(self._queue.ready_at(id), self._clock.now())
 
     # Until row and message agree
 
@@ -286,8 +295,15 @@ class JobMessages:
 
     async def _status(self, job: Job, result: bytes | None) -> Status:
         if job.state is State.DONE:
-            return status(job, result=result or await self._queue.result(job.id))
-        return status(job, position=self._queue.position(job.id), ready_at=self._queue.ready_at(job.id))
+            result = result or await self._queue.result(job.id)
+            return status(job, result=result, takes_reports=await self._takes_reports(job))
+        return status(job, position=self._queue.position(job.id), when=self._when(job.id))
+
+    async def _takes_reports(self, job: Job) -> bool:
+        """Whether the server has a channel where its moderators read reports."""
+        if self._settings is None or job.guild_id is None:
+            return False
+        return bool((await self._settings.effective(job.guild_id, job.channel_id)).report_channel)
 
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 import discord
@@ -13,8 +12,9 @@ from discord.ext import commands
 
 from bot.backoff import attempts
 from bot.daily.service import DailyService
-from bot.daily.sources import SUFFIXES, Source
+from bot.daily.sources import Source
 from bot.store.outage import is_outage
+from dream.formats import is_picture
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +74,7 @@ def names_in(message: discord.Message) -> set[str]:
 
 def may_be_dreamt(attachment: discord.Attachment) -> bool:
     """Whether an attachment says that it is a picture, and is not hidden."""
-    kind = attachment.content_type or ""
-    is_picture = kind.startswith("image/") and "svg" not in kind
-    return (
-        is_picture or Path(attachment.filename).suffix.lower() in SUFFIXES
-    ) and not attachment.is_spoiler()
+    return is_picture(attachment.filename, attachment.content_type) and not attachment.is_spoiler()
 
 
 def picture_name(attachment: discord.Attachment) -> str:

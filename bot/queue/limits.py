@@ -1,4 +1,4 @@
-"""How much may wait, by cost: the one place where a request is turned away for being too much."""
+"""How much may wait, in seconds of work and in bytes: where a request is turned away for being too much."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ class LimitReached(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What one unfinished job counts for: `cost` in seconds of a worker; `guild_id` 0: direct messages."""
+    """What one unfinished job counts for, in seconds or bytes; `guild_id` 0: direct messages."""
 
     member_id: int
     guild_id: int
-    cost: float
+    amount: float
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A limit that one more job would exceed: whose it is, by how many seconds, and what is reserved."""
+    """A limit that one more job would exceed: whose it is, by how much, and what is reserved."""
 
     whose: str
     limit: float
-    seconds: float
+    over: float
     reserved: float
 
 
 class Limits:
-    """Adds up the unfinished jobs of each member, each server and all.
+    """Adds up the unfinished jobs of each member, each server and all, in one unit.
 
-    A dream that alone exceeds a limit is admitted when nothing else of that member or server is waiting:
-    sizes and steps have limits of their own.
+    A job that alone exceeds a limit is admitted when nothing else of that member or server is waiting: sizes
+    and steps have limits of their own.
     """
 
     def __init__(self, member: float, server: float, total: float) -> None:
@@ -69,13 +69,13 @@ class Limits:
             ("Everyone together already has", self.total, self.sum),
         ]
         for whose, limit, reserved in scopes if job.guild_id else (scopes[0], scopes[2]):
-            if reserved > 0 and reserved + job.cost > limit:
-                return Excess(whose, limit, reserved + job.cost - limit, reserved)
+            if reserved > 0 and reserved + job.amount > limit:
+                return Excess(whose, limit, reserved + job.amount - limit, reserved)
         return None
 
     def _add(self, job: Reservation, sign: int) -> None:
-        self.sum += sign * job.cost
+        self.sum += sign * job.amount
         for counter, key in ((self.members, job.member_id), (self.servers, job.guild_id)):
-            counter[key] += sign * job.cost  # type: ignore[assignment]
+            counter[key] += sign * job.amount  # type: ignore[assignment]
             if counter[key] < 1e-6:
                 del counter[key]

@@ -1,6 +1,7 @@
 """The queue: admits dreams, has them dreamt in turn, and keeps its memory and the rows in agreement."""
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
@@ -12,12 +13,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from bot.backoff import attempts
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.queue.byte_semaphore import ByteSemaphore
 from bot.queue.cost_model import CostModel
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.fair_queue import FairQueue, QueuedJob
 from bot.queue.limits import LimitReached, Limits, Reservation
 from bot.queue.repository import JobRepository
-from bot.queue.request import DreamRequest
+from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
@@ -34,8 +36,11 @@ log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT: Final = 5.0
 """Seconds within which a picture is probed before its job is admitted; later the dream itself tells."""
+UPLOADS_IN_MEMORY: Final = 64_000_000
+"""Bytes of pictures that are fetched, probed and stored at once; others wait before they are fetched."""
 PREVIEW_SIZE: Final = 320
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
+DISK_FULL: Final = "I've no room for more pictures just now; please ask again later, or tell my operator."
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
 
 
@@ -82,14 +87,18 @@ class Queue:
         self.dispatcher = Dispatcher(self, self.jobs, farm, self.waiting, clock)
         limits = config.queue
         self.limits = Limits(limits.member_seconds, limits.server_seconds, limits.total_seconds)
+        self.byte_limits = Limits(limits.member_bytes, limits.server_bytes, limits.total_bytes)
         self.picture_limits = PictureLimits(
             config.picture.max_bytes, config.picture.max_pixels, config.picture.max_frames
         )
         self.listener: Listener = NobodyListens()
         self._database = database
+        self._uploads = ByteSemaphore(UPLOADS_IN_MEMORY)
+        self._is_disk_full = False
         self._is_draining = False
         self._is_open = False
         self._submitting: set[str] = set()
+        self._retracting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, asyncio.Event] = {}
 
@@ -130,33 +139,47 @@ class Queue:
     async def submit(self, request: DreamRequest) -> Job:
         """Admit a dream: it is committed, and its message was sent or tried, when this returns.
 
-        Where the bot may not post, the job comes back failed, with the reason. Raises PictureError,
-        LimitReached, and Refused while the bot stops or its database is away; no job is left then.
+        An upload is fetched once there is room for it. Where the bot may not post, the job comes back failed,
+        with the reason. Raises PictureError, LimitReached, and Refused while the bot stops, its disk is full
+        or its database is away; no job is left then.
         """
         if self._is_draining:
             raise Refused(STOPPING)
+        id, size = self.jobs.new_id(), request.input_bytes
+        self._check_disk(size)
+        self._check_bytes(request, size)
+        self._submitting.add(id)
+        self._reserve(id, request, self.byte_limits, size)
+        try:
+            async with self._uploads.hold(request.source.size if isinstance(request.source, Upload) else 0):
+                job, is_new = await self._store(id, request)
+            if is_new:
+                self._enqueue(job)
+            else:
+                self._release(id)
+        except BaseException:
+            self._release(id)
+            raise
+        finally:
+            self._submitting.discard(id)
+        return await self.listener.announce(job) if is_new and job.has_message else job
+
+    async def _store(self, id: str, request: DreamRequest) -> tuple[Job, bool]:
+        """Fetch and probe a request's picture, and commit its job as `JobRepository.add` does."""
+        if isinstance(request.source, Upload):
+            request = dataclasses.replace(request, source=await request.source.fetch())
         size = await self._probe(request)
         cost = self.cost_model.seconds(request.recipe, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
-        reservation = Reservation(request.member_id or 0, request.guild_id or 0, cost)
-        if request.kind is not Kind.DAILY:
-            self._check_limits(reservation, request)
-        id = self.jobs.new_id()
-        self._submitting.add(id)
-        self.limits.reserve(id, reservation)  # before it is stored, so that many at once are not admitted
+        self._check_seconds(request, cost)
+        self._reserve(id, request, self.limits, cost)
         try:
-            job, is_new = await self.jobs.add(id, request, size, cost)
+            return await self.jobs.add(id, request, size, cost)
         except BaseException as error:
-            self.limits.release(id)
+            self._retracting.add(id)
             self._spawn(self._retract(id))
             if is_outage(error):
                 raise Refused(DATABASE_AWAY) from error
             raise
-        if is_new:
-            self._enqueue(job)
-        else:
-            self.limits.release(id)
-        self._submitting.discard(id)
-        return await self.listener.announce(job) if is_new and job.has_message else job
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
@@ -201,7 +224,9 @@ class Queue:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""
         privacy = self.config.privacy
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
-        return await self.jobs.purge(older_than, privacy.server_bytes)
+        count = await self.jobs.purge(older_than, privacy.server_bytes, privacy.total_bytes)
+        await self._database.shrink()
+        return count
 
     # What is known
 
@@ -216,6 +241,17 @@ class Queue:
     async def result(self, id: str) -> bytes | None:
         """The dream, once it is rendered."""
         return await self.jobs.picture(id, "result")
+
+    async def kept_picture(self, job: Job, role: str) -> KeptPicture | None:
+        """A job's source or result, to be dreamt on again; None if it is not kept any more."""
+        size = await self.jobs.picture_size(job.id, role)
+        if size is None:
+            return None
+        report = job.dream_report
+        width, height = (report.width, report.height) if report else (None, None)
+        if role == "source":
+            width, height = job.width, job.height
+        return KeptPicture(job.id, role, size, width, height)
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's unfinished jobs on a server (None: in direct messages), oldest first."""
@@ -286,12 +322,12 @@ class Queue:
                 await self._recover(id, state)
         for id in before & {*self.waiting.jobs, *self.dispatcher.runs} - rows.keys():
             self._dismiss(id)
-        for id in self.limits.reservations.keys() - rows.keys() - in_memory:
-            self.limits.release(id)
+        for id in self.byte_limits.reservations.keys() - rows.keys() - in_memory:
+            self._release(id)
         self.dispatcher.wake()
 
     def _in_memory(self) -> set[str]:
-        return {*self.waiting.jobs, *self.dispatcher.busy, *self._submitting}
+        return {*self.waiting.jobs, *self.dispatcher.busy, *self._submitting, *self._retracting}
 
     async def _recover(self, id: str, state: State) -> None:
         """Let a job wait again whose row is unfinished and that nothing here works on."""
@@ -302,7 +338,8 @@ class Queue:
 
     def _enqueue(self, job: Job, *, interrupted: bool = False) -> None:
         member_id, guild_id = job.member_id or 0, job.guild_id or 0
-        self.limits.reserve(job.id, Reservation(member_id, guild_id, job.cost))
+        self._reserve(job.id, job, self.limits, job.cost)
+        self._reserve(job.id, job, self.byte_limits, job.input_bytes)
         queued = QueuedJob(job.id, job.kind, guild_id, member_id, job.cost, job.due_at)
         self.waiting.add(queued, interrupted=interrupted or job.started_at is not None)
         self.dispatcher.wake()
@@ -311,9 +348,17 @@ class Queue:
         """Do nothing more for a job, which has ended or is another process's."""
         self.waiting.remove(id)
         self.dispatcher.stop(id)
-        self.limits.release(id)
+        self._release(id)
         if ended := self._ends.pop(id, None):
             ended.set()
+
+    def _reserve(self, id: str, whose: Job | DreamRequest, limits: Limits, amount: float) -> None:
+        """Count a job from before it is stored, so that of many at once none is admitted beyond a limit."""
+        limits.reserve(id, Reservation(whose.member_id or 0, whose.guild_id or 0, amount))
+
+    def _release(self, id: str) -> None:
+        for limits in (self.limits, self.byte_limits):
+            limits.release(id)
 
     async def _erase(self, condition: ColumnElement[bool]) -> None:
         for id in await self.jobs.erase(condition):
@@ -327,7 +372,7 @@ class Queue:
                 with attempt:
                     await self.jobs.erase(Job.id == id)
         finally:
-            self._submitting.discard(id)
+            self._retracting.discard(id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -337,12 +382,14 @@ class Queue:
     # What a request must pass
 
     async def _probe(self, request: DreamRequest) -> tuple[int, int] | None:
-        if request.source is None:
+        """A picture's width and height; None where there is none, or they cannot be told."""
+        source = request.source
+        if isinstance(source, KeptPicture):
+            return (source.width, source.height) if source.width and source.height else None
+        if not isinstance(source, bytes):
             return None
         try:
-            probe = await asyncio.wait_for(
-                self.farm.probe(request.source, self.picture_limits), PROBE_TIMEOUT
-            )
+            probe = await asyncio.wait_for(self.farm.probe(source, self.picture_limits), PROBE_TIMEOUT)
         except PictureError:
             raise
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
@@ -350,17 +397,44 @@ class Queue:
             return None
         return probe.width, probe.height
 
-    def _check_limits(self, job: Reservation, request: DreamRequest) -> None:
-        if job.cost > self.limits.server:  # whoever waits behind it would wait as long
+    def _check_disk(self, size: int) -> None:
+        """Raises Refused where this many bytes more would leave too little of the disk."""
+        least = self.config.store.free_bytes
+        free = self._database.free_bytes() if least else None
+        was_full, self._is_disk_full = self._is_disk_full, free is not None and free - size < least
+        if self._is_disk_full and free is not None:
+            if not was_full:
+                log.error(
+                    "the database's disk has %d MB left, less than store.free_bytes (%d MB): dreams are "
+                    "refused until there is more; lower privacy.total_bytes, or make room",
+                    free // 1_000_000,
+                    least // 1_000_000,
+                )
+            raise Refused(DISK_FULL)
+
+    def _check_bytes(self, request: DreamRequest, size: int) -> None:
+        job = Reservation(request.member_id or 0, request.guild_id or 0, size)
+        excess = self.byte_limits.excess(job) if size and request.kind is not Kind.DAILY else None
+        if excess is not None:
             raise LimitReached(
-                f"That dream would take about {job.cost / 60:.0f} minutes, longer than I dream at a time; "
+                f"{excess.whose} {excess.reserved / 1e6:.0f} MB of pictures in line, as many as fit; please "
+                "send a smaller one, or come back when some of those dreams are done."
+            )
+
+    def _check_seconds(self, request: DreamRequest, cost: float) -> None:
+        if request.kind is Kind.DAILY:
+            return
+        job = Reservation(request.member_id or 0, request.guild_id or 0, cost)
+        if cost > self.limits.server:  # whoever waits behind it would wait as long
+            raise LimitReached(
+                f"That dream would take about {cost / 60:.0f} minutes, longer than I dream at a time; "
                 "please ask for a smaller size, fewer steps or fewer seconds."
             )
         excess = self.limits.excess(job, request.member_seconds, request.server_seconds)
         if excess is None:
             return
         # All that waits is worked off evenly, so this one's share of it shrinks as the whole does.
-        seconds = excess.seconds * self.limits.sum / excess.reserved / self.capacity
+        seconds = excess.over * self.limits.sum / excess.reserved / self.capacity
         when = self.clock.now() + timedelta(seconds=seconds)
         raise LimitReached(
             f"{excess.whose} as many dreams in line as fit; "

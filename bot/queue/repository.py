@@ -1,24 +1,29 @@
 """Jobs in the database: each change of one is a compare-and-set that commits here."""
 
+import asyncio
+import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, case, delete, func, literal, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
+from bot.errors import Refused
 from bot.queue.lifecycle import CANCEL, COMPLETE, FAIL, REFUSE, REQUEUE, START, TAKE_OVER, Actor, Transition
-from bot.queue.request import DreamRequest
+from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.store.database import DURABLE, Database, shielded
-from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Job, Kind, Picture, State
+from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
 from dream.render import Rendered
 
+PICTURE_GONE: Final = "I don't have that picture any more; please post it again and start a new dream."
 _HAS_NO_MESSAGE = or_(Job.kind == Kind.DAILY, Job.channel_id.is_(None))
 
 
@@ -88,6 +93,12 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             return (await self._pictures(session, id, role)).get(role)
 
+    async def picture_size(self, id: str, role: str) -> int | None:
+        """The size of one picture in bytes, without reading it."""
+        query = select(Blob.size).join(Picture, Picture.digest == Blob.digest)
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(query.where(Picture.job_id == id, Picture.role == role))
+
     # Changing the state
 
     def new_id(self) -> str:
@@ -97,10 +108,14 @@ class JobRepository:
     async def add(
         self, id: str, request: DreamRequest, size: tuple[int, int] | None, cost: float
     ) -> tuple[Job, bool]:
-        """Commit a new, queued job and its pictures, and say True.
+        """Commit a new, queued job and its pictures, which are here or kept by another job, and say True.
 
-        A message asks once: if a job was asked for in it before, that one comes back, and False.
+        A message asks once: if a job was asked for in it before, that one comes back, and False. Raises
+        Refused if the other job does not keep the picture any more.
         """
+        source = request.source
+        if isinstance(source, Upload):
+            raise TypeError("a picture has to be fetched before its job is added")
         job = Job(
             id=id,
             kind=request.kind,
@@ -113,9 +128,10 @@ class JobRepository:
             interaction_token=request.interaction_token,
             parent=request.parent,
             recipe=str(request.recipe),
-            has_source=request.source is not None,
+            has_source=source is not None,
             width=size and size[0],
             height=size and size[1],
+            input_bytes=request.input_bytes,
             cost=cost,
             previews=request.previews,
             spoiler=request.spoiler,
@@ -125,15 +141,16 @@ class JobRepository:
             owner=self._lease.owner,
             erased=False,
         )
-        pictures = {"source": request.source, "guide": request.guide}
+        files = {"source": source if isinstance(source, bytes) else None, "guide": request.guide}
+        pictures = {role: await _blob(data) for role, data in files.items() if data is not None}
         try:
             async with self._database.session() as session, session.begin():
                 await session.connection(execution_options=DURABLE)
                 session.add(job)
                 await session.flush()
-                for role, data in pictures.items():
-                    if data is not None:
-                        session.add(Picture(job_id=job.id, role=role, size=len(data), data=data))
+                await self._add_pictures(session, id, pictures)
+                if isinstance(source, KeptPicture):
+                    await self._share_picture(session, id, source)
         except IntegrityError:
             message_id = request.request_message_id
             earlier = await self.of_message(message_id) if message_id else None
@@ -155,11 +172,11 @@ class JobRepository:
 
     async def complete(self, id: str, rendered: Rendered) -> Job | None:
         """Make `COMPLETE`, with the result."""
-        data, report = rendered.data, asdict(rendered.report)
+        result, report = await _blob(rendered.data), asdict(rendered.report)
         async with self._database.session() as session, session.begin():
             job = await self._make(session, COMPLETE, id, filename=rendered.filename, report=report)
             if job is not None:
-                session.add(Picture(job_id=id, role="result", size=len(data), data=data))
+                await self._add_pictures(session, id, {"result": result})
             return job
 
     async def fail(self, id: str, reason: str) -> Job | None:
@@ -232,7 +249,7 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
             ids = (await session.scalars(query)).all()
-            await session.execute(delete(Picture).where(Picture.job_id.in_(ids)))
+            await self._delete_pictures(session, ids)
             unfinished = and_(Job.id.in_(ids), Job.state.in_(CANCEL.before))
             await session.execute(update(Job).where(unfinished).values(self._ended(CANCEL)))
             await session.execute(delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN))
@@ -252,9 +269,13 @@ class JobRepository:
             await session.execute(update(Job).where(Job.id.in_(ids)).values(nobody | erased))
             return ids
 
-    async def purge(self, older_than: datetime, server_bytes: int) -> int:
-        """Delete jobs that ended and were due before `older_than`, then the oldest pictures of servers that
-        keep more than `server_bytes` (0: no limit); how many jobs lost something."""
+    async def purge(self, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
+        """Delete jobs that ended and were due before `older_than`, then the oldest pictures where too many
+        bytes are kept: more than `server_bytes` for a server or a member's direct messages, or than
+        `total_bytes` in all (0: no limit). A picture that several jobs share counts once.
+
+        Returns how many jobs lost something.
+        """
         async with self._database.session() as session, session.begin():
             kept_from = func.coalesce(case((Job.due_at > Job.finished_at, Job.due_at)), Job.finished_at)
             gone = await session.scalars(
@@ -262,38 +283,88 @@ class JobRepository:
             )
             count = len(gone.all())
             if server_bytes:
-                kept = func.sum(Picture.size)
-                full = (
-                    select(Job.guild_id, kept)
+                in_direct_messages = case((Job.guild_id.is_(None), Job.member_id))
+                each = (
+                    select(Job.guild_id, in_direct_messages.label("member_id"), Blob.digest, Blob.size)
                     .join(Picture, Picture.job_id == Job.id)
-                    .where(Job.guild_id.is_not(None))
-                    .group_by(Job.guild_id)
-                    .having(kept > server_bytes)
+                    .join(Blob, Blob.digest == Picture.digest)
+                    .distinct()
+                    .subquery()
                 )
-                for guild_id, size in (await session.execute(full)).all():
-                    count += await self._trim(session, guild_id, int(size) - server_bytes)
+                places = select(each.c.guild_id, each.c.member_id).group_by(each.c.guild_id, each.c.member_id)
+                full = places.having(func.sum(each.c.size) > server_bytes)
+                for guild_id, member_id in (await session.execute(full)).all():
+                    members = [] if guild_id else [Job.member_id == member_id]
+                    count += await self._trim(session, server_bytes, Job.guild_id == guild_id, *members)
+            if total_bytes:
+                await self._delete_unused(session)
+                if (await session.scalar(select(func.sum(Blob.size))) or 0) > total_bytes:
+                    count += await self._trim(session, total_bytes)
+            await self._delete_unused(session)
             return count
 
-    async def _trim(self, session: AsyncSession, guild_id: int | None, excess: int) -> int:
+    async def _trim(self, session: AsyncSession, most: int, *conditions: ColumnElement[bool]) -> int:
+        """Delete the pictures of the oldest finished jobs, so that no more than `most` bytes are kept."""
         query = (
-            select(Job.id, func.sum(Picture.size))
+            select(Job.id, Job.finished_at, Blob.digest, Blob.size)
             .join(Picture, Picture.job_id == Job.id)
-            .where(Job.guild_id == guild_id, Job.finished_at.is_not(None))
-            .group_by(Job.id, Job.finished_at)
-            .order_by(Job.finished_at)
+            .join(Blob, Blob.digest == Picture.digest)
+            .where(*conditions)
+            .order_by(Job.finished_at.desc().nulls_first(), Job.id.desc())
         )
-        oldest: list[str] = []
-        for id, size in await session.execute(query):
-            if excess <= 0:
-                break
-            oldest.append(id)
-            excess -= int(size)
-        await session.execute(delete(Picture).where(Picture.job_id.in_(oldest)))
+        newer: set[str] = set()
+        oldest: set[str] = set()
+        kept = 0
+        for id, finished_at, digest, size in await session.execute(query):
+            kept += 0 if digest in newer else size
+            newer.add(digest)
+            if kept > most and finished_at is not None:
+                oldest.add(id)
+        await self._delete_pictures(session, oldest)
         return len(oldest)
 
+    # Pictures
+
+    async def _add_pictures(self, session: AsyncSession, id: str, blobs: dict[str, dict[str, Any]]) -> None:
+        """Add a job's pictures by their role; a file that is stored already is not stored again."""
+        if not blobs:
+            return
+        # Where there is one, this writes nothing, but PostgreSQL locks it, so that no purge deletes it now.
+        new = (sqlite if self._database.is_sqlite else postgresql).insert(Blob)
+        same = {"index_elements": [Blob.digest], "set_": {"size": new.excluded.size}}
+        once = new.on_conflict_do_update(**same, where=Blob.size != new.excluded.size)
+        await session.execute(once, [*blobs.values()])
+        rows = [{"job_id": id, "role": role, "digest": blob["digest"]} for role, blob in blobs.items()]
+        await session.execute(insert(Picture), rows)
+
+    async def _share_picture(self, session: AsyncSession, id: str, kept: KeptPicture) -> None:
+        """Make another job's picture a job's source, too. Raises Refused if it is not kept any more."""
+        query = select(literal(id), literal("source"), Picture.digest).where(
+            Picture.job_id == kept.job_id, Picture.role == kept.role
+        )
+        columns = ["job_id", "role", "digest"]
+        shared = insert(Picture).from_select(columns, query.with_for_update(read=True, key_share=True))
+        if not (await session.scalars(shared.returning(Picture.role))).all():
+            raise Refused(PICTURE_GONE)
+
+    async def _delete_pictures(self, session: AsyncSession, ids: Iterable[str]) -> None:
+        """Delete jobs' pictures, and the files that no other job's refer to."""
+        gone = await session.scalars(delete(Picture).where(Picture.job_id.in_(ids)).returning(Picture.digest))
+        if digests := set(gone.all()):
+            await self._delete_unused(session, Blob.digest.in_(digests))
+
+    async def _delete_unused(self, session: AsyncSession, *conditions: ColumnElement[bool]) -> None:
+        """Delete the files to which no picture refers."""
+        unused = ~exists().where(Picture.digest == Blob.digest)
+        # Locked first, and asked again: another process may have begun to refer to one meanwhile.
+        query = select(Blob.digest).where(unused, *conditions).with_for_update(skip_locked=True)
+        if digests := (await session.scalars(query)).all():
+            await session.execute(delete(Blob).where(Blob.digest.in_(digests), unused))
+
     async def _pictures(self, session: AsyncSession, id: str, *roles: str) -> dict[str, bytes]:
-        query = select(Picture.role, Picture.data).where(Picture.job_id == id, Picture.role.in_(roles))
-        return {row.role: row.data for row in await session.execute(query)}
+        query = select(Picture.role, Blob.data).join(Blob, Blob.digest == Picture.digest)
+        rows = await session.execute(query.where(Picture.job_id == id, Picture.role.in_(roles)))
+        return {row.role: row.data for row in rows}
 
     async def _make(
         self,
@@ -324,3 +395,9 @@ class JobRepository:
     ) -> Job | None:
         query = update(Job).where(*conditions).values(values).returning(Job)
         return await session.scalar(query, execution_options={"populate_existing": True})
+
+
+async def _blob(data: bytes) -> dict[str, Any]:
+    """The row of a file."""
+    digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+    return {"digest": digest, "size": len(data), "data": data}

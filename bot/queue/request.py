@@ -1,5 +1,6 @@
 """What the queue is asked for."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,17 +8,40 @@ from bot.store.jobs import Kind
 from dream.recipe import Recipe
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that is still to be fetched, of `size` bytes. `fetch` raises Refused."""
+
+    size: int
+    fetch: Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPicture:
+    """A picture that another job keeps. Its bytes are neither read nor copied to dream on it again.
+
+    `size` is in bytes, `width` and `height` in pixels, where they are known.
+    """
+
+    job_id: str
+    role: str
+    size: int
+    width: int | None
+    height: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DreamRequest:
     """A dream that somebody asks for.
 
-    `source` is the picture's file, None for a dream from nothing, and `author_id` posted it; `guide` is a
-    second picture that says what to look for. `max_bytes` is the largest file that may be posted where the
-    dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
+    posted it; `guide` is a second picture that says what to look for. `max_bytes` is the largest file that
+    may be posted where the dream goes. `member_seconds` and `server_seconds` are the server's own limits,
+    where it has any.
     """
 
     recipe: Recipe
-    source: bytes | None
+    source: bytes | Upload | KeptPicture | None
     guide: bytes | None = None
     kind: Kind = Kind.DREAM
     guild_id: int | None = None
@@ -33,3 +57,10 @@ class DreamRequest:
     max_bytes: int = 10_000_000
     member_seconds: float | None = None
     server_seconds: float | None = None
+
+    @property
+    def input_bytes(self) -> int:
+        """The size of the source and the guide, in bytes."""
+        source = self.source
+        size = len(source) if isinstance(source, bytes) else source.size if source else 0
+        return size + len(self.guide or b"")

@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import inspect
+import logging
+import shutil
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +28,8 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +44,10 @@ _NOT_IN_DSN: Final = {"ssl", "prepared_statement_cache_size", "prepared_statemen
 """Options of a PostgreSQL URL that SQLAlchemy reads itself."""
 _LIBPQ_ONLY: Final = {"channel_binding", "connect_timeout", "gssencmode"}
 """Options of libpq that asyncpg does not know; they are dropped."""
+_INCREMENTAL: Final = 2
+"""What SQLite calls auto_vacuum = INCREMENTAL."""
+_SHRINK_STEP: Final = 1000
+"""Pages, of 4 KB each, that are given back at once; a step takes some ten milliseconds."""
 _MIGRATION_LOCK: Final = 0x647265616D  # "dream": PostgreSQL's advisory locks are numbers
 
 
@@ -150,6 +158,7 @@ class Database:
                         file.chmod(0o600)
             async with self.engine.begin() as connection:
                 await _migrate(connection)
+            await self._let_shrink()
 
     async def revisions(self) -> tuple[str | None, str]:
         """The schema's revision in the database, None in an empty one, and the newest. Raises StoreError."""
@@ -167,6 +176,22 @@ class Database:
                 raw = await connection.get_raw_connection()
                 assert raw.driver_connection is not None
                 await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def shrink(self) -> None:
+        """Give the room of deleted rows back to the disk, in small steps between which others get their turn.
+
+        PostgreSQL does so itself (autovacuum).
+        """
+        if not self.is_sqlite:
+            return
+        left = None
+        while left != (left := await self._pragma("freelist_count")) and left:
+            await self._pragma(f"incremental_vacuum({_SHRINK_STEP})")
+        await self.truncate_wal()
+
+    def free_bytes(self) -> int | None:
+        """What the disk of SQLite's file has left; None where that is not ours to know."""
+        return shutil.disk_usage(self._file.parent).free if self._file else None
 
     async def integrity_error(self) -> str | None:
         """The first error of SQLite's quick_check, which reads the whole file, or None. Raises StoreError."""
@@ -210,6 +235,34 @@ class Database:
         """SQLite's file, if it is SQLite and in a file."""
         named = self.is_sqlite and self.url.database and self.url.database != ":memory:"
         return Path(self.url.database or "") if named else None
+
+    async def _let_shrink(self) -> None:
+        """Rewrite a SQLite file of an earlier version, once, to one that can shrink.
+
+        That needs as much of the disk as the file has; where there is less, it is tried at the next start.
+        """
+        if not self._file or await self._pragma("auto_vacuum") == _INCREMENTAL:
+            return
+        size = self._file.stat().st_size
+        if (self.free_bytes() or 0) < 2 * size:  # the copy, and the write-ahead log with it
+            log.warning("%s cannot shrink before its disk has %d MB left", self._file, 2 * size // 1_000_000)
+            return
+        log.info("%s is being rewritten, once, so that it can shrink", self._file)
+        try:
+            await self._pragma("auto_vacuum = INCREMENTAL", "VACUUM")
+        except sqlite3.OperationalError as error:  # another process has it open
+            log.info("%s is rewritten at the next start: %s", self._file, error)
+        await self.truncate_wal()
+
+    async def _pragma(self, name: str, *statements: str) -> int | None:
+        """Run a PRAGMA, and statements after it, outside of any transaction; the PRAGMA's value."""
+        async with self.engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            rows = await raw.execute_fetchall(f"PRAGMA {name}")
+            for statement in statements:
+                await raw.execute(statement)
+        return rows[0][0] if rows else None
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -266,7 +319,13 @@ def _async_url(url: str) -> URL:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by its own rules
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 30000", "secure_delete = ON"):
+    for pragma in (
+        "auto_vacuum = INCREMENTAL",  # for a new file only, and so before anything is written
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        "busy_timeout = 30000",
+        "secure_delete = ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -53,9 +53,10 @@ class Job(Base):
 
     `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
     in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
-    state. `width` and `height` are the source's, in pixels. `cost` is the seconds of one worker that it was
-    expected to take. `owner` is the process that works on it (see `bot.store.lease`). `reason` is one
-    sentence: why it failed or was cancelled. `report` holds the fields of `dream.Report`.
+    state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and
+    guide. `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works
+    on it (see `bot.store.lease`). `reason` is one sentence: why it failed or was cancelled. `report` holds
+    the fields of `dream.Report`.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -79,6 +80,7 @@ class Job(Base):
     has_source: Mapped[bool]
     width: Mapped[int | None]
     height: Mapped[int | None]
+    input_bytes: Mapped[int] = mapped_column(default=0)
     cost: Mapped[float]
     previews: Mapped[bool]
     spoiler: Mapped[bool]
@@ -140,15 +142,24 @@ def restored(kind: type[T], values: dict[str, Any] | None) -> T | None:
         return None
 
 
+class Blob(Base):
+    """A file that pictures refer to, stored once; `digest` is its SHA-256, as 64 hexadecimal digits."""
+
+    __tablename__ = "blobs"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Picture(Base):
-    """The bytes that belong to a job; `role` is "source", "guide" or "result"."""
+    """A file that belongs to a job; `role` is "source", "guide" or "result"."""
 
     __tablename__ = "pictures"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(String(8), primary_key=True)
-    size: Mapped[int]
-    data: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(ForeignKey("blobs.digest"), index=True)
 
 
 class CostFit(Base):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
@@ -35,7 +34,7 @@ class Again(JobButton, template=r"again:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Ask for the dream anew."""
-        await _ask_again(press, row, press.client.queue.source if row.has_source else None)
+        await _ask_again(press, row, "source" if row.has_source else None)
 
 
 class Deeper(JobButton, template=r"deeper:(?P<id>[\w-]+)"):
@@ -45,7 +44,7 @@ class Deeper(JobButton, template=r"deeper:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Ask for a dream of the dream."""
-        await _ask_again(press, row, press.client.queue.result)
+        await _ask_again(press, row, "result")
 
 
 class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
@@ -135,20 +134,18 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
-async def _ask_again(press: Press, job: Job, kept: Callable[[str], Awaitable[bytes | None]] | None) -> None:
-    async def source() -> bytes:
-        picture = await kept(job.id) if kept else None
-        if picture is None:
-            raise Refused(JobButton.gone)
-        return picture
-
+async def _ask_again(press: Press, job: Job, role: str | None) -> None:
+    """Ask for a job's recipe with another seed, on its picture of this role."""
     await press.response.defer()
+    picture = await press.client.queue.kept_picture(job, role) if role else None
+    if role and picture is None:
+        raise Refused(JobButton.gone)
     await ask(
         press.client,
         press.user,
         press.channel,
         dataclasses.replace(Recipe.parse(job.recipe), seed=None),
-        source if kept else None,
+        picture,
         interaction=press,
         parent=job.id,
         author_id=job.author_id,

@@ -69,7 +69,7 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
         error = error.original
     if isinstance(error, app_commands.TransformerError) and error.__cause__:
         error = error.__cause__
-    hint = f"write it like `{usage}`" if usage else f"see `{prefix}help`"
+    hint = f"write it like {code(usage, LONGEST)}" if usage else f"see {code(f'{prefix}help')}"
     match error:
         case _ if isinstance(error, SPEAKING):
             return str(error)
@@ -82,9 +82,9 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
             return "You may not do that here; an admin of this server can help."
         case commands.MissingRequiredArgument():
             missing = error.param.displayed_name or error.param.name
-            return f"Something is missing: `{missing}`; {hint}."
+            return f"Something is missing: {code(missing)}; {hint}."
         case commands.BadLiteralArgument():
-            choices = " or ".join(f"`{choice}`" for choice in error.literals)
+            choices = " or ".join(code(str(choice)) for choice in error.literals)
             return f"“{error.argument[:40]}” should be {choices}; {hint}."
         case commands.RangeError():
             return f"{error.value} should be from {error.minimum} to {error.maximum}; {hint}."
@@ -113,4 +113,4 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
 def unknown_command(word: str, known: list[str], prefix: str) -> str | None:
     """Return what to say about a command that does not exist: the nearest one, or nothing if none is near."""
     close = nearest(word, known, most=1, cutoff=0.75)
-    return f"I don't know {code(prefix + word)}; did you mean `{prefix}{close[0]}`?" if close else None
+    return f"I don't know {code(prefix + word)}; did you mean {code(prefix + close[0])}?" if close else None

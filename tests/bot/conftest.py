@@ -1,121 +1,53 @@
-"""One sandbox for all conversations: a simulated Discord with the whole bot in it, dreaming for real."""
+"""A simulated Discord with the bot in it, over a farm whose dreams pretend; each test has its own server."""
 
 from __future__ import annotations
 
-import asyncio
-import io
 from collections.abc import AsyncIterator
-from pathlib import Path
+from datetime import timedelta
 
-import discord
 import pytest
 import pytest_asyncio
 import simcord
-from PIL import Image
 
-from bot.sandbox import SAMPLES, Sandbox, open_sandbox
-from bot.store.jobs import Job
-from bot.ui.status import status
-from config.schema import Config
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every conversation run on the loop that the sandbox lives on."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+from bench.support import pretended_dreams
+from config.schema import Dream, Moderation, Privacy
+from dream.farm import Farm
+from dream.picture import Limits
+from tests.support.world import PHOTO, SimApp, World, opened
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with open_sandbox(Config()) as sandbox:
-        yield sandbox
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def farm() -> AsyncIterator[Farm]:
+    """A worker that has loaded what a first picture needs."""
+    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
+    await farm.start()
+    await farm.probe(PHOTO.read_bytes(), Limits())
+    yield farm
+    await farm.close()
 
 
-@pytest.fixture(scope="session")
-def photo() -> bytes:
-    """A photograph small enough to be dreamt in a moment."""
-    with Image.open(SAMPLES / "chelsea.jpg") as image:
-        file = io.BytesIO()
-        image.resize((120, 80)).save(file, "JPEG")
-    return file.getvalue()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIterator[SimApp]:
+    app = await opened(
+        tmp_path_factory.mktemp("data"),
+        farm,
+        dream=Dream(max_size=1024, max_steps=50),
+        moderation=Moderation(ask_above=1000),
+        privacy=Privacy(terms_url="https://example.org/terms", leave_days=2),
+    )
+    yield app
+    await app.stop()
 
 
-class Talk:
-    """What members say in a channel of their own, and what the bot answers there."""
-
-    def __init__(self, sandbox: Sandbox, name: str, photo: bytes) -> None:
-        self.env, self.bot, self.queue = sandbox.env, sandbox.app.bot, sandbox.app.queue
-        self.alice, self.bob, self.admin = sandbox.alice, sandbox.bob, sandbox.admin
-        self.guild = sandbox.env.guild
-        self.channel = self.guild.create_text_channel(name)
-        self.photo = ("cat.jpg", photo)
-
-    @property
-    def answers(self) -> list[discord.Message]:
-        """What the bot has posted here, oldest first."""
-        return [message for message in self.channel.history() if message.author.bot]
-
-    async def says(
-        self,
-        who: simcord.MemberActor,
-        text: str,
-        *files: tuple[str, bytes],
-        reply_to: discord.Message | None = None,
-    ) -> str:
-        """Say something; the text of the bot's newest message afterwards."""
-        before = {message.id for message in self.answers}
-        await who.send(self.channel, text, attachments=files, reply_to=reply_to)
-        new = [message for message in self.answers if message.id not in before]
-        return new[-1].content if new else ""
-
-    async def dream(self) -> discord.Message:
-        """The newest dream asked for here, when it is finished."""
-        job = await self.job()
-        await self.queue.finished(job.id)
-        return await self.shown(job.id)
-
-    async def shown(self, job_id: str) -> discord.Message:
-        """The message of a job, as soon as it shows how the job stands now."""
-        async with asyncio.timeout(30):
-            while True:
-                job = await self.queue.get(job_id)
-                assert job
-                for message in self.answers:
-                    if message.id == job.status_message_id and message.content == status(job).content:
-                        return message
-                await asyncio.sleep(0.02)
-
-    async def job(self) -> Job:
-        """The job that the newest dream here belongs to."""
-        for message in reversed(self.answers):
-            if job := await self.queue.jobs.of_message(message.id):
-                return job
-        raise AssertionError(f"no dream was asked for: {[message.content for message in self.answers]}")
-
-    async def presses(
-        self, who: simcord.MemberActor, message: discord.Message, name: str
-    ) -> simcord.InteractionResult:
-        """Press the button whose custom id begins with `name`."""
-        buttons = [item for row in message.components for item in row.children]  # type: ignore[union-attr]
-        (wanted,) = [item for item in buttons if item.custom_id.startswith(name)]
-        return await who.click(message, custom_id=wanted.custom_id)
-
-    async def in_line(self) -> list[str]:
-        """The recipes that wait on this server."""
-        return [job.recipe for job in await self.queue.of_guild(self.guild.id)]
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
+    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
+    await env.start()
+    yield env
+    await env.shutdown()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def talk(sandbox: Sandbox, photo: bytes, request: pytest.FixtureRequest) -> AsyncIterator[Talk]:
-    """A channel of its own for each test; nothing may be left in line when it ends, nor an error unseen."""
-    sandbox.env.errors  # noqa: B018 (what came before is none of this test's)
-    talk = Talk(sandbox, request.node.name[:90].replace("[", "-").replace("]", ""), photo)
-    yield talk
-    assert await talk.in_line() == []
-
-
-def whispered(result: simcord.InteractionResult) -> str:
-    """What whoever pressed or used a slash command, and nobody else, was told."""
-    messages = [result.response, *result.followups]
-    return " ".join(message.content for message in messages if message and message.ephemeral)
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(app: SimApp, env: simcord.Env) -> World:
+    app.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
+    return World(app, env)

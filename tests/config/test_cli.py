@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ def test_a_mistake_is_answered_in_one_sentence(
     assert said.exit_code == 2
     assert sentence in said.stderr and len(said.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_it_tells_its_version() -> None:
+    said = dreambot("--version")
+    assert (said.exit_code, said.stdout) == (0, f"dreambot {version('dreambot')}\n")
 
 
 def test_a_picture_that_is_there_already_outlives_a_mistake(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_secrets_come_from_files_or_the_environment(tmp_path: Path, monkeypatch:
     assert config.database_url == "postgresql://me:p%40ss%2Fword@host/db"
     assert "from-a-file" not in repr(config)
     monkeypatch.setenv("DISCORD_TOKEN", "from-the-environment")
-    assert load_config(file).token.get_secret_value() == "from-the-environment"  # type: ignore[union-attr]
+    assert load_config(file).token.get_secret_value() == "from-the-environment"
 
 
 def test_the_database_lies_in_the_data_folder(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path) -> None:
 def test_the_configuration_is_frozen() -> None:
     config = load_config()
     with pytest.raises(ValidationError):
-        config.farm.workers = 5  # type: ignore[misc]
+        config.farm.workers = 5
 
 
 def test_the_shipped_presets_are_complete() -> None:

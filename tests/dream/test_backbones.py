@@ -89,7 +89,7 @@ def test_a_feature_extractor_gives_several_layers_in_the_order_asked():
 
 
 @keras.saving.register_keras_serializable("tests")
-class Doubled(keras.layers.Layer):
+class Doubled(keras.layers.Layer):  # type: ignore[misc]
     def call(self, x):
         return 2 * x
 

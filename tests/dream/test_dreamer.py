@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from dream import ascent
 from dream.backbone.loading import bundled
 from dream.clouds import sky
-from dream.dreamer import Cancelled, dream, step_sizes
+from dream.dreamer import Cancelled, Progress, dream, step_sizes
 from dream.octaves import final_size, octaves
 from dream.picture import PictureError, decode, recipe_in, resize
 from dream.recipe import Recipe
+from dream.render import Progress as RenderProgress
 from dream.render import Work, render
-from dream.tiles import OVERLAP, tiles
-from tests.dream.test_recipe import recipes
+from dream.tiles import GRID, OVERLAP, tiles
+from tests.support.recipes import recipes
 
 QUICK = "block4 octaves=2 steps=2 seed=5"
 
@@ -52,7 +53,7 @@ def test_a_seed_is_chosen_and_told(cat):
 
 
 def test_progress_counts_every_step_and_shows_the_dream(cat):
-    seen = []
+    seen: list[Progress] = []
     result = dream(cat, "block4 octaves=3 steps=3 seed=1", on_progress=seen.append)
     plan = octaves(Recipe.parse("block4 octaves=3 steps=3"), 240, 160)
     assert [p.step for p in seen] == list(range(1, result.report.steps + 1))
@@ -63,17 +64,22 @@ def test_progress_counts_every_step_and_shows_the_dream(cat):
 
 
 def test_a_cancel_stops_before_the_next_gradient(cat, monkeypatch):
-    steps = []
+    steps: list[Progress] = []
     with pytest.raises(Cancelled):
         dream(cat, "block4 steps=50", on_progress=steps.append, cancelled=lambda: len(steps) >= 3)
     assert len(steps) == 3
     monkeypatch.setattr(ascent, "LARGEST_TILE", 160)
-    asked = []
+    asked: list[int] = []
+
+    def at_the_seventh() -> bool:
+        asked.append(1)
+        return len(asked) > 6
+
     with pytest.raises(Cancelled):  # and between two tiles of one step
         dream(
             cat,
             "block4 octaves=1",
-            cancelled=lambda: asked.append(1) or len(asked) > 6,
+            cancelled=at_the_seventh,
             on_progress=steps.append,
         )
     assert len(asked) == 7
@@ -244,7 +250,7 @@ def test_no_seam_where_tiles_meet(samples, monkeypatch):
     changed = dream(photograph, "block8 octaves=1 steps=1 seed=3 size=576").pixels - photograph
     jumps = np.abs(np.diff(changed, axis=1)).mean(axis=(0, 2))
     borders = sorted({columns.kept.stop for _, columns in tiles(576, 576, 320**2)})[:-1]
-    _, right = np.random.default_rng(3).integers(ascent.GRID, size=2)
+    _, right = np.random.default_rng(3).integers(GRID, size=2)
     assert len(borders) == 1
     at = (borders[0] - 1 - right) % 576
     assert jumps[at] < 1.1 * jumps[at - 20 : at + 20].max()
@@ -347,7 +353,7 @@ def test_a_bad_picture_is_refused():
 
 def test_a_worker_gets_bytes_and_gives_bytes(samples, monkeypatch):
     monkeypatch.setattr("dream.render.PREVIEW_SECONDS", 0)
-    seen = []
+    seen: list[RenderProgress] = []
     recipe = Recipe.parse("block4 steps=2 octaves=1 size=200 seed=3")
     work = Work(samples["rocket"], recipe, preview_size=64)
     rendered = render(work, seen.append)

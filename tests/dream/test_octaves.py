@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dream.octaves import DEFAULT_SIZE, SMALLEST, final_size, octaves, work
 from dream.recipe import Recipe
-from tests.dream.test_recipe import recipes
+from tests.support.recipes import recipes
 
 sides = st.integers(1, 6000)
 

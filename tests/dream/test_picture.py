@@ -271,6 +271,6 @@ def test_a_file_too_large_becomes_a_jpeg_that_fits():
 
 
 def test_resizing_there_and_back_keeps_a_smooth_picture():
-    pixels = np.asarray(Image.linear_gradient("L").convert("RGB"), np.float32) / 255
+    pixels = np.asarray(Image.linear_gradient("L").convert("RGB"), np.float32) / np.float32(255)
     assert np.abs(resize(resize(pixels, 400, 300), 256, 256) - pixels).max() < 0.02
     assert to_bytes(np.array([[[-1, 0.5, 2]]], np.float32)).tolist() == [[[0, 128, 255]]]

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 from dream import quarantine
 from dream.formats import Limits, PictureError
 from dream.picture import decode, probe
-from tests.dream import hostile
+from tests.support import hostile_pictures as hostile
 
 
 def server() -> psutil.Process:

@@ -7,35 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS
-from dream.recipe import MAX_CHANNELS, OPTIONS, Recipe, RecipeError, Term
+from dream.backbone.catalog import NETWORKS, STAND_INS
+from dream.recipe import Recipe, RecipeError
+from tests.support.recipes import recipes
 
 PRESETS = {"puppyslug": "fire7 octaves=3 steps=10", "serpents": "block8+block11"}
-
-
-@st.composite
-def terms(draw, layers):
-    layer = draw(st.sampled_from(layers))
-    count = LAYERS[layer].layers[layer]
-    weight = draw(st.integers(1, 1_000_000).map(lambda n: n / 10_000)) * draw(st.sampled_from((-1, 1)))
-    channels = draw(st.sets(st.integers(0, count - 1), max_size=MAX_CHANNELS))
-    top = 0 if channels else draw(st.integers(0, count))
-    return Term(layer, weight, tuple(channels), top)
-
-
-@st.composite
-def recipes(draw):
-    network = draw(st.sampled_from(list(NETWORKS.values())))
-    chosen = draw(st.lists(terms(list(network.layers)), min_size=1, max_size=8))
-    options = {}
-    for option in OPTIONS.values():
-        if option.choices:
-            options[option.name] = draw(st.none() | st.sampled_from(option.choices))
-        elif option.whole:
-            options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
-        else:
-            options[option.name] = draw(st.none() | st.floats(option.low, option.high))
-    return Recipe(tuple(chosen), **options)
 
 
 @given(recipes())
@@ -95,6 +71,10 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
         ("puppyslug serpents", "both presets"),
         ("keep=colr block8", "color"),
         ("", "Name a layer"),
+        ("foo", "I can't dream of “foo”"),
+        ("a red dragon", "“a red dragon”: .* a preset, such as puppyslug or serpents, or a layer"),
+        ("a pupyslug", "did you mean puppyslug"),
+        ("block8 steps 20", "write steps= and a whole number"),
     ],
 )
 def test_errors_name_the_word_and_what_was_expected(typed, said):

@@ -22,7 +22,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 def shown(film: Path | bytes) -> list[np.ndarray]:
     """The frames of a film as floats in [0, 1]."""
-    with av.open(io.BytesIO(film) if isinstance(film, bytes) else str(film)) as container:
+    with av.open(io.BytesIO(film) if isinstance(film, bytes) else str(film), "r") as container:
         return [frame.to_ndarray(format="rgb24") / np.float32(255) for frame in container.decode(video=0)]
 
 
@@ -68,6 +68,7 @@ def film_url(fall: Path) -> str:
     return "data:video/mp4;base64," + base64.b64encode(fall.read_bytes()).decode()
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here")
 async def test_a_browser_plays_it_round_and_round(film_url: str) -> None:
     api = pytest.importorskip("playwright.async_api")

@@ -19,6 +19,7 @@ from bot.settings.text import SOURCES, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Press
+from bot.ui.fitting import FIELD
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import existence_check
@@ -27,8 +28,6 @@ from dream.backbone.catalog import NetworkName
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
-FIELD: Final = 1024
-"""Characters of an embed's field, at most."""
 
 
 async def panel(

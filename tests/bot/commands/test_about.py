@@ -1,0 +1,97 @@
+"""Members find their way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.talk import Talk
+
+
+async def said(talk: Talk, text: str) -> str:
+    await talk.says(talk.alice, text)
+    (embed,) = talk.answers[-1].embeds
+    assert len(embed) < 6000
+    fields = [f"{field.name}\n{field.value}" for field in embed.fields]
+    return "\n".join([embed.title or "", embed.description or "", *fields])
+
+
+async def test_help_teaches_on_one_page(talk: Talk) -> None:
+    page = await said(talk, "!help")
+    for word in ("!dream", "!sky", "!layers", "!cancel", "puppyslug", "quality="):
+        assert word in page
+
+
+async def test_help_shows_admins_what_members_do_not_see(talk: Talk) -> None:
+    assert "!settings" not in await said(talk, "!help")
+    await talk.says(talk.admin, "!help")
+    assert "!settings" in str(talk.answers[-1].embeds[0].to_dict())
+
+
+async def test_help_tells_about_one_command_and_the_rest_is_a_word_away(talk: Talk) -> None:
+    page = await said(talk, "!help dream")
+    for word in ("the newest here", "`serpents`", "`block8`", "`!help recipes`", "`!help options`"):
+        assert word in page
+    assert len(page.splitlines()) < 12
+    assert "block8:top5" in await said(talk, "!help recipes")
+    options = await said(talk, "!help options")
+    assert "quick, normal or rich" in options and "smooth=" in options and "mean square" not in options
+    assert "did you mean `!dream`" in await talk.says(talk.alice, "!help draem")
+
+
+async def test_layers_of_every_network_and_presets(talk: Talk) -> None:
+    page = await said(talk, "!layers")
+    for word in ("block15", "fire9", "mixed10", "serpents", "weights are not here yet"):
+        assert word in page
+    assert "block15" not in await said(talk, "!layers inception_v3")
+
+
+async def test_layers_of_one_layer_shows_its_network(talk: Talk) -> None:
+    page = await said(talk, "!layers fire6")
+    assert "fire9" in page and "block15" not in page
+    assert talk.answers[-1].attachments[0].filename == "squeezenet.jpg"
+    assert "!dream fire6" in (talk.answers[-1].embeds[0].footer.text or "")
+    assert "did you mean `block8`" in await talk.says(talk.alice, "!layers blok8")
+    assert "the networks are `efficientnet_lite0`" in await talk.says(talk.alice, "!layers `@everyone`")
+
+
+async def test_layers_are_recommended_only_where_they_are_here(talk: Talk) -> None:
+    await said(talk, "!layers")
+    footer = talk.answers[-1].embeds[0].footer.text or ""
+    assert "!dream block8" in footer and "mixed" not in footer
+    await said(talk, "!layers inception_v3")
+    assert not talk.answers[-1].embeds[0].footer.text
+
+
+async def test_presets_are_a_short_list_and_one_is_told_about_by_name(talk: Talk) -> None:
+    page = await said(talk, "!presets")
+    assert "`puppyslug`" in page and "fire7" not in page and len(page) < 800
+    assert "fire7" in await said(talk, "!presets Puppyslug")
+    assert "did you mean `puppyslug`" in await talk.says(talk.alice, "!presets pupyslug")
+
+
+async def test_about(talk: Talk) -> None:
+    assert "DeepDream" in await said(talk, "!about")
+
+
+async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
+    assert talk.bot.user
+    assert "`!dream`" in await talk.says(talk.alice, talk.bot.user.mention)
+    await talk.says(talk.alice, f"{talk.bot.user.mention} layers")
+    assert talk.answers[-1].embeds
+    events: Any = talk.bot.get_cog("Events")
+    await events.on_ready()  # after a connection was lost
+    await talk.env.settle()
+    assert len(talk.answers) == 2
+
+
+async def test_a_near_miss_is_helped_and_other_bots_commands_are_left_alone(talk: Talk) -> None:
+    assert "did you mean `!dream`" in await talk.says(talk.alice, "!draem")
+    assert "`!dream block8+block11`" in await talk.says(talk.alice, "!block8+block11")
+    assert "`!dream puppyslug`" in await talk.says(talk.alice, "!puppyslug steps=3")
+    assert await talk.says(talk.alice, "!play despacito") == ""
+
+
+async def test_slash_help_is_for_the_asker_alone(talk: Talk) -> None:
+    used = await talk.alice.slash(talk.channel, "help")
+    assert used.ephemeral and used.response
+    assert "/dream" in str(used.response.embeds[0].to_dict())

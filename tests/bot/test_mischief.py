@@ -1,0 +1,170 @@
+"""Members who try what they should not, in a simulated Discord: nothing pings, leaks, hogs or breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from bot.store.jobs import State
+from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
+from tests.support.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def told(used: simcord.InteractionResult) -> str:
+    return " ".join(message.content for message in (used.response, *used.followups) if message)
+
+
+async def test_what_is_typed_comes_back_as_code(world: World) -> None:
+    for typed in ("**@everyone**", "[prize](http://evil.example)", "||`x`||", "\u202elive", "<@&1>"):
+        answer = await world.say(world.alice, f"!sky {typed}")
+        code = answer.split("`")[1]
+        assert code.replace("ˋ", "`") == typed.strip("\u202e"), answer
+    (last,) = world.dreams.history()[-1:]
+    assert last.flags.suppress_embeds and not last.mention_everyone and not last.role_mentions
+
+
+@pytest.mark.parametrize(
+    "text", ["!help {}", "!sky {}", "!layers {}", "!cancel {}", "!daily on #dreams 09:00 {}"]
+)
+async def test_a_wall_of_text_is_answered_too(world: World, text: str) -> None:
+    wall = text.format("x" * 3000)[:2000]
+    assert await world.say(world.admin, wall)
+
+
+async def test_a_button_of_another_servers_dream_does_nothing(world: World) -> None:
+    job = await world.dream(world.alice)
+    elsewhere = World(world.app, world.env)
+    channel = world.app.bot.get_channel(elsewhere.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    view = discord.ui.View(timeout=None)
+    for button in (Again, Deeper, Cancel, Delete, Flag):
+        view.add_item(button(job.id))
+    await channel.send("forged", view=view)
+    (forged,) = elsewhere.dreams.history()
+    for name in ("again", "deeper", "cancel", "report", "delete"):
+        assert "don't have that dream" in told(
+            await elsewhere.bob.click(forged, custom_id=f"{name}:{job.id}")
+        )
+    assert await world.app.queue.source(job.id) is None and await world.app.queue.result(job.id)
+
+
+async def test_who_may_not_write_in_a_channel_makes_the_bot_write_nothing(world: World) -> None:
+    may, may_not = (discord.PermissionOverwrite(send_messages=allowed) for allowed in (True, False))
+    overwrites: dict[Any, discord.PermissionOverwrite] = {
+        world.guild.default_role: may_not,
+        world.guild.me: may,
+        world.admins: may,
+    }
+    news = world.guild.create_text_channel("news", overwrites=overwrites)
+    job = await world.dream(world.admin, "!sky", news)
+    (post,) = [message for message in news.history() if message.author.bot]
+    assert "not write in this channel" in told(await world.alice.click(post, custom_id=f"again:{job.id}"))
+    assert "not write in this channel" in told(await world.alice.click(post, custom_id=f"deeper:{job.id}"))
+    assert news.history()[-1].id == post.id
+    await world.admin.click(post, custom_id=f"again:{job.id}")
+    assert news.history()[-1].id != post.id
+
+
+async def test_a_report_is_made_once_however_often_it_is_pressed(world: World) -> None:
+    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
+    job = await world.dream(world.alice)
+    post = world.dreams.history()[-1]
+    answers = [told(await who.click(post, custom_id=f"report:{job.id}")) for who in (world.bob, world.alice)]
+    assert "have been told." in answers[0] and "told already" in answers[1]
+    assert len(world.art.history()) == 1
+
+
+async def test_a_dream_that_would_hold_everybody_up_is_refused(world: World) -> None:
+    answer = await world.say(world.alice, "!sky mixed10 zoom=1.02 seconds=60 size=1024 steps=50")
+    assert "fewer seconds" in answer
+    assert not await world.jobs(world.alice)
+
+
+async def test_to_be_forgotten_stops_a_dream_on_its_way_to_the_channel(world: World) -> None:
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=3)  # Discord is in trouble
+    await world.say(world.alice, "!sky")
+    async with asyncio.timeout(20):
+        while (await world.jobs(world.alice))[0].state is not State.DONE:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    (status,) = [message for message in world.dreams.history() if message.author.bot]
+    await world.say(world.alice, "!forget-me")
+    await world.alice.click(world.dreams.last_message, label="Delete everything of me")
+    assert "Done" in world.dreams.last_message.content
+    async with asyncio.timeout(20):
+        while "cancelled" not in world.dreams.history()[1].content:
+            assert not world.dreams.history()[1].attachments
+            await asyncio.sleep(0.05)
+    assert status.id == world.dreams.history()[1].id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 30_000,
+        f"[channels.{'9' * 5000}]\nsize = 512",
+        "[server]\nsize = " + "9" * 6000,
+        "[server]\nprefix = 1979-05-27",
+        "[server.size]\nx = 1",
+        "[presets]\nok = {a = 1}",
+        "[presets]\n'@everyone' = 'block8'",
+        "\0",
+    ],
+)
+async def test_a_settings_file_that_is_none_changes_nothing(world: World, text: str) -> None:
+    answer = await world.say(world.admin, "!settings import", settings_toml=text.encode())
+    assert answer and "noted as" not in answer and "✅" not in answer
+
+
+async def test_a_channel_that_a_member_does_not_see_is_not_named_to_them(world: World) -> None:
+    hidden = discord.PermissionOverwrite(view_channel=False)
+    secret = world.guild.create_text_channel("secret", overwrites={world.guild.default_role: hidden})
+    assert "no such channel" in await world.say(world.alice, f"!settings explain {secret.mention}")
+    assert "no such channel" in await world.say(world.alice, f"!settings explain <#{'9' * 30}>")
+    assert "max_size" in await world.say(world.alice, f"!settings explain {world.art.mention}")
+
+
+async def test_what_is_for_admins_is_refused_to_everybody_else(world: World) -> None:
+    walk = world.app.bot.walk_commands()
+    open_to_all = {
+        *("dream", "sky", "queue", "cancel", "help", "layers", "about", "preset", "privacy", "forget-me"),
+        *("settings explain", "daily forget"),
+    }
+    closed = sorted({command.qualified_name for command in walk} - open_to_all)
+    assert {"settings set", "settings import", "preset save", "block", "daily on", "operator pause"} <= {
+        *closed
+    }
+    for name in closed:
+        before = len(world.art.history())
+        await world.bob.send(world.art, f"!{name} size 512 x y z")
+        (answer,) = [message.content for message in world.art.history()[before:] if message.author.bot]
+        assert "Only " in answer, name
+
+
+async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> None:
+    longest = "+".join(f"mixed10:{','.join(map(str, range(1000 + n, 1032 + n)))}" for n in range(8))
+    for number in range(50):
+        recipe = longest if number < 3 else "block8"
+        await world.app.settings.save_preset(
+            world.guild.id, f"a_name_as_long_as_can_be_{number}", recipe, by=1
+        )
+    for text in ("!help", "!layers", "!preset", "!preset list"):
+        await world.say(world.alice, text)
+        assert world.dreams.history()[-1].embeds, text
+    for who in (world.alice, world.bob):
+        await world.say(who, f"!sky {longest} steps=50")
+    line = await world.say(world.alice, "!queue")
+    assert "mixed10:1000" in line and world.bob.mention in line
+    for job in (*await world.jobs(world.alice), *await world.jobs(world.bob)):
+        await world.app.queue.cancel(job.id)
+
+
+async def test_no_offer_is_longer_than_discord_takes(world: World) -> None:
+    for typed in ("block8", "block8+" * 13, "block8+" * 30, "x" * 300):
+        for choice in await world.alice.autocomplete(world.dreams, "dream", "recipe", typed):
+            assert len(choice["name"]) <= 100 and len(choice["value"]) <= 100

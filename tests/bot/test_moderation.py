@@ -1,0 +1,123 @@
+"""Blocks, removals and reports, in a simulated Discord."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import discord
+import pytest
+
+from bot.checks import NOT_A_SERVER_MODERATOR
+from tests.support.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_block_for_a_while(world: World) -> None:
+    assert NOT_A_SERVER_MODERATOR in await world.say(world.alice, f"!block {world.bob.mention}")
+    said = await world.say(world.mod, f"!block {world.bob.mention} 2h too many frogs")
+    assert "can't ask for dreams until <t:" in said
+    assert "You can't ask for dreams on this server until <t:" in await world.say(world.bob, "!sky")
+    slash = await world.bob.slash(world.dreams, "sky")
+    assert "You can't ask for dreams" in str([m.content for m in slash.followups] + [slash.response.content])
+    listed = await world.say(world.mod, "!blocked")
+    assert world.bob.mention in listed and "too many frogs" in listed
+    world.clock.advance(timedelta(hours=2))
+    assert "Nobody is blocked" in await world.say(world.mod, "!blocked")
+    await world.dream(world.bob)
+
+
+async def test_a_block_for_good_stops_what_waits_and_ends_by_hand(world: World) -> None:
+    await world.say(world.bob, "!sky steps=50")
+    await world.say(world.bob, "!sky steps=50")
+    await world.say(world.mod, f"!block {world.bob.mention} frogs")
+    assert {job.state for job in await world.jobs(world.bob)} == {"cancelled"}
+    assert "on this server;" in await world.say(world.bob, "!sky")
+    assert "✅" in await world.say(world.mod, f"!unblock {world.bob.mention}")
+    assert "is not blocked" in await world.say(world.mod, f"!unblock {world.bob.mention}")
+    await world.dream(world.bob)
+
+
+async def test_a_block_of_another_server_does_not_hold_here(world: World) -> None:
+    elsewhere = World(world.app, world.env)
+    await elsewhere.say(elsewhere.mod, f"!block {elsewhere.bob.mention}")
+    here = world.guild.add_member(elsewhere.bob.user)
+    await world.dream(here)
+    assert "can't ask" in await elsewhere.say(elsewhere.bob, "!sky")
+
+
+@pytest.mark.parametrize("whom", ["admin", "mod"])
+async def test_who_may_not_be_blocked(world: World, whom: str) -> None:
+    assert "You can't block" in await world.say(world.mod, f"!block {getattr(world, whom).mention}")
+
+
+async def test_a_moderator_of_one_channel_decides_about_nobody_on_the_server(world: World) -> None:
+    may = discord.PermissionOverwrite(manage_messages=True)
+    den = world.guild.create_text_channel("den", overwrites={world.fans: may})
+    for words in (f"block {world.alice.mention}", f"unblock {world.alice.mention}", "blocked"):
+        assert NOT_A_SERVER_MODERATOR in await world.say(world.bob, f"!{words}", den)
+    assert await world.app.moderation.blocks(world.guild.id) == []
+
+
+async def test_nobody_blocks_who_ranks_no_lower_or_unblocks_themselves(world: World) -> None:
+    mods = world.guild.roles["Mods"]
+    colleague = world.guild.add_member(world.env.create_user("colleague"), roles=[mods])
+    assert "not below yours" in await world.say(world.mod, f"!block {colleague.mention}")
+    assert "✅" in await world.say(world.mod, f"!block {world.bob.mention}")
+    assert "✅" in await world.say(world.admin, f"!block {world.mod.mention}")
+    assert "unblock yourself" in await world.say(world.mod, f"!unblock {world.mod.mention}")
+    assert "✅" in await world.say(world.admin, f"!unblock {world.mod.mention}")
+
+
+async def test_block_and_unblock_take_a_name(world: World) -> None:
+    assert "✅" in await world.say(world.mod, f"!block {world.bob.name}")
+    assert "✅" in await world.say(world.mod, f"!unblock {world.bob.name}")
+    assert await world.app.moderation.blocks(world.guild.id) == []
+
+
+async def test_a_slash_block_with_a_mistaken_duration(world: World) -> None:
+    answer = await world.mod.slash(world.dreams, "block", member=world.bob, duration="a while")
+    said = [m.content for m in answer.followups] + [answer.response.content if answer.response else ""]
+    assert "write it like 30m, 12h, 7d or 2w" in str(said)
+    answer = await world.mod.slash(world.dreams, "block", member=world.bob, duration="1d12h", reason="frogs")
+    assert "can't ask" in await world.say(world.bob, "!sky")
+
+
+async def test_a_moderator_removes_a_dream_and_its_source_at_one_press(world: World) -> None:
+    job = await world.dream(world.alice)
+    post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    refused = await world.bob.click(post, custom_id=f"delete:{job.id}")
+    assert "Only whoever asked" in refused.response.content
+    assert post.id in {m.id for m in world.dreams.history()}
+    await world.mod.click(post, custom_id=f"delete:{job.id}")
+    assert post.id not in {m.id for m in world.dreams.history()}
+    assert await world.app.queue.get(job.id) is None
+    assert [e.action for e in await world.app.settings.audit_log(world.guild.id, 5)] == ["remove"]
+
+
+async def test_a_moderator_removes_the_message_of_a_dream_that_is_not_kept_any_more(world: World) -> None:
+    job = await world.dream(world.alice)
+    post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    await world.app.queue.erase(job.id)
+    assert (
+        "don't have that dream any more"
+        in (await world.alice.click(post, custom_id=f"delete:{job.id}")).response.content
+    )
+    await world.mod.click(post, custom_id=f"delete:{job.id}")
+    assert post.id not in {m.id for m in world.dreams.history()}
+
+
+async def test_a_report_goes_to_the_channel_that_the_admins_named(world: World) -> None:
+    job = await world.dream(world.alice)
+    post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    assert "named no channel" in (await world.bob.click(post, custom_id=f"report:{job.id}")).response.content
+    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
+    assert (
+        "moderators have been told"
+        in (await world.bob.click(post, custom_id=f"report:{job.id}")).response.content
+    )
+    report = world.art.last_message
+    assert post.jump_url in report.content and world.bob.mention in report.content
+    await world.mod.click(report, custom_id=f"delete:{job.id}")
+    assert post.id not in {m.id for m in world.dreams.history()}
+    assert "removed the reported dream" in world.art.last_message.content

@@ -1,0 +1,61 @@
+"""What a dream's message says, word for word."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.store.jobs import Job, Kind, State
+from bot.ui.status import preset_title, status, when
+from dream.render import Progress
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def dreaming(kind: Kind, recipe: str, step: int, steps: int, octave: int, octaves: int) -> str:
+    """The message of a job that is being dreamt."""
+    job = Job(id="1", kind=kind, state=State.DREAMING, recipe=recipe, spoiler=False, member_id=1)
+    return status(job, progress=Progress(step, steps, octave, octaves, 0.0, None)).content
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, ""),
+        (0, ""),
+        (3, "ready in a moment"),
+        (31, "ready in about 35 s"),
+        (115, "ready in about 1 min 55 s"),
+        (600, f"ready at about <t:{NOW.timestamp() + 600:.0f}:t>"),
+    ],
+)
+def test_a_countdown_never_turns_into_the_past(seconds: int, words: str) -> None:
+    assert when(NOW + timedelta(seconds=seconds), NOW) == words
+
+
+def test_what_is_being_done_is_told_in_words() -> None:
+    assert dreaming(Kind.DREAM, "block8", 20, 32, 4, 4).endswith(" · pass 4 of 4")
+    assert "pass" not in dreaming(Kind.DREAM, "block8 octaves=1", 2, 8, 1, 1)
+
+
+def test_a_video_counts_frames() -> None:
+    zoom = "block3 octaves=4 zoom=1.1 seconds=1"  # 24 frames, and 8 more that are faded into the first ones
+    assert dreaming(Kind.ZOOM, zoom, 32, 64, 4, 5).endswith(" · pass 4 of 4")
+    assert dreaming(Kind.ZOOM, zoom, 33, 64, 5, 5).endswith(" · frame 1 of 24")
+    assert dreaming(Kind.ZOOM, zoom, 60, 64, 5, 5).endswith(" · frame 20 of 24")
+    assert dreaming(Kind.ZOOM, "block3 zoom=1 seconds=1", 32, 32, 4, 4).endswith(" · pass 4 of 4")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "title"),
+    [
+        ("fire7 steps=3 seed=5", "Puppyslug"),
+        ("block8+block11 strength=0.018 size=512 seed=5", "Serpents"),
+        ("block8+block11 seed=5", None),
+        ("block8+block11 strength=0.0126 keep=color blend=0.75 seed=1", "Whisper"),
+        ("what another version wrote", None),
+    ],
+)
+def test_a_presets_title_is_found_again(recipe: str, title: str | None) -> None:
+    assert preset_title(recipe) == title

@@ -1,0 +1,31 @@
+"""Any recipe, for tests of properties."""
+
+from hypothesis import strategies as st
+
+from dream.backbone.catalog import LAYERS, NETWORKS
+from dream.recipe import MAX_CHANNELS, OPTIONS, Recipe, Term
+
+
+@st.composite
+def terms(draw, layers):
+    layer = draw(st.sampled_from(layers))
+    count = LAYERS[layer].layers[layer]
+    weight = draw(st.integers(1, 1_000_000).map(lambda n: n / 10_000)) * draw(st.sampled_from((-1, 1)))
+    channels = draw(st.sets(st.integers(0, count - 1), max_size=MAX_CHANNELS))
+    top = 0 if channels else draw(st.integers(0, count))
+    return Term(layer, weight, tuple(channels), top)
+
+
+@st.composite
+def recipes(draw):
+    network = draw(st.sampled_from(list(NETWORKS.values())))
+    chosen = draw(st.lists(terms(list(network.layers)), min_size=1, max_size=8))
+    options = {}
+    for option in OPTIONS.values():
+        if option.choices:
+            options[option.name] = draw(st.none() | st.sampled_from(option.choices))
+        elif option.whole:
+            options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
+        else:
+            options[option.name] = draw(st.none() | st.floats(option.low, option.high))
+    return Recipe(tuple(chosen), **options)
