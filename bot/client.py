@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.backoff import attempts
 from bot.catch_up import CatchUp
 from bot.clock import Clock
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -57,7 +57,7 @@ class DreamBot(commands.AutoShardedBot):
         farm: Farm,
         queue: Queue,
         settings: Settings,
-        daily: Daily,
+        daily: DailyService,
         moderation: Moderation,
         privacy: Privacy,
         catch_up: CatchUp,

@@ -100,13 +100,13 @@ async def test_damaged_pages_are_found(tmp_path: Path) -> None:
     file = tmp_path / "dreambot.db"
     database = Database(f"sqlite:///{file}")
     await database.open()
-    assert await database.damage() is None
+    assert await database.integrity_error() is None
     await database.close()
     with file.open("r+b") as pages:
         pages.seek(3 * 4096)
         pages.write(os.urandom(6 * 4096))
     database = Database(f"sqlite:///{file}")
-    assert "Page 4" in str(await database.damage())
+    assert "Page 4" in str(await database.integrity_error())
     await database.close()
 
 
