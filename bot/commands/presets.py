@@ -44,7 +44,8 @@ class PresetCommands(commands.Cog, name="Presets"):
             description=f"Post a picture with {code(f'{prefix}dream {first}')}. "
             f"{code(f'{prefix}presets {first}')} tells what one of them does.",
         )
-        here, absent = [], []
+        here: list[str] = []
+        absent: list[str] = []
         for name, preset in self.bot.presets.items():
             has_weights = self.bot.settings.has_weights(Recipe.parse(preset.recipe))
             (here if has_weights else absent).append(f"`{name}`")
