@@ -230,11 +230,11 @@ class About(commands.Cog, name="Help"):
         if command.aliases:
             embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
         if isinstance(command, commands.Group):
-            lines = [
+            subcommands = [
                 f"`{f'{prefix}{sub.qualified_name} {sub.signature}'.strip()}` {sub.short_doc}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
-            embed.add_field(name="It has", value=fitting(lines), inline=False)
+            embed.add_field(name="It has", value=fitting(subcommands), inline=False)
         return embed
 
 
@@ -242,8 +242,8 @@ def _networks(name: str) -> list[Network]:
     """The network of that name or with that layer; all without a name. Raises Refused."""
     if not name:
         return list(NETWORKS.values())
-    titles = {network.title.lower(): network for network in NETWORKS.values()}
-    found = {**NETWORKS, **titles, **LAYERS}.get(name)
+    named = {word: network for network in NETWORKS.values() for word in (network.name, network.title.lower())}
+    found = {**named, **LAYERS}.get(name)
     if found is None:
         known = [*NETWORKS, *LAYERS]
         hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."

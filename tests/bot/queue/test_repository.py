@@ -268,6 +268,7 @@ async def test_a_picture_erased_while_others_begin_with_it_stays_theirs(
             added(other, source=KeptPicture(first.id, "source", 1000, 64, 48)),
             return_exceptions=True,
         )
+        assert isinstance(begun, Job) and isinstance(kept, Job | Refused)
         assert await mine.picture(begun.id, "source") == photo
         assert isinstance(kept, Refused) or await mine.picture(kept.id, "source") == photo
 
