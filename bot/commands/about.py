@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -136,11 +137,11 @@ class About(commands.Cog, name="Help"):
         """Answer somebody who only says the bot's name."""
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
-            prefix = await self._prefix(message.guild)
+            say = partial(_command, await self._prefix(message.guild))
             async with self.bot.catch_up.handling(message):
                 await message.reply(
-                    f"Hello! Post a picture with `{prefix}dream` and I'll dream on it. "
-                    f"`{prefix}help` shows the rest.",
+                    f"Hello! Post a picture with {say('dream')} and I'll dream on it. "
+                    f"{say('help')} shows the rest.",
                     mention_author=False,
                 )
 
@@ -152,22 +153,24 @@ class About(commands.Cog, name="Help"):
 
     async def _page(self, context: commands.Context[DreamBot]) -> discord.Embed:
         p = self.bot.prefix_in(context)
+        say = partial(_command, p)
         embed = discord.Embed(
             title="How to dream",
-            description=f"Post a picture and write **`{p}dream`**. Or reply with it to somebody's picture. "
-            "Or just write it: I take the newest picture here.",
+            description=f"Post a picture and write **{say('dream')}**. Or reply with it to somebody's "
+            "picture. Or just write it: I take the newest picture here.",
             colour=COLOUR,
         )
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
+        first = next(iter(presets), "block9")
         embed.add_field(
             name="Choose what I see in it",
-            value=f"`{p}dream {next(iter(presets), 'block9')}` a preset\n"
-            f"`{p}dream block8+block11` layers of a network, see `{p}layers`\n"
-            f"`{p}dream fire7 quality=rich size=1024` with options",
+            value=f"{say(f'dream {first}')} a preset\n"
+            f"{say('dream block8+block11')} layers of a network, see {say('layers')}\n"
+            f"{say('dream fire7 quality=rich size=1024')} with options",
             inline=False,
         )
         embed.add_field(
-            name=f"Presets, told apart by `{p}presets`",
+            name=f"Presets, told apart by {say('presets')}",
             value=fitting([f"`{name}`" for name in presets], between=" "),
             inline=False,
         )
@@ -175,11 +178,11 @@ class About(commands.Cog, name="Help"):
             f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
         ]
         embed.add_field(
-            name=f"Options, all of them by `{p}help options`", value=fitting(options), inline=False
+            name=f"Options, all of them by {say('help options')}", value=fitting(options), inline=False
         )
         rest = []
         for cog in self.bot.cogs.values():
-            names = [f"`{p}{command.name}`" for command in await self._usable(context, cog)]
+            names = [say(command.name) for command in await self._usable(context, cog)]
             if names:
                 rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
         embed.add_field(name="All commands", value=fitting(rest), inline=False)
@@ -207,15 +210,16 @@ class About(commands.Cog, name="Help"):
 
     async def _one(self, context: commands.Context[DreamBot], name: str) -> discord.Embed:
         prefix = self.bot.prefix_in(context)
+        say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
-            title, lines = TOPICS[name.lower()]
-            return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
+            title, topic = TOPICS[name.lower()]
+            return discord.Embed(title=title, description="\n".join(topic), colour=COLOUR)
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
                 unknown_command(name, list(self.bot.all_commands), prefix)
-                or f"There is no command {code(prefix + name)}; {code(f'{prefix}help')} shows them all."
+                or f"There is no command {code(prefix + name)}; {say('help')} shows them all."
             )
         embed = discord.Embed(
             title=f"{prefix}{command.qualified_name} {command.signature}".strip(),
@@ -224,26 +228,31 @@ class About(commands.Cog, name="Help"):
         )
         if "recipe" in command.clean_params:
             more = (
-                f"`{prefix}help recipes` tells all that a recipe can say, `{prefix}help options` the options."
+                f"{say('help recipes')} tells all that a recipe can say, {say('help options')} the options."
             )
             embed.description = "\n".join([f"{embed.description}\n", "**Recipes**", *FIRST_RECIPES, "", more])
         if command.aliases:
-            embed.add_field(name="Also", value=" ".join(f"`{prefix}{alias}`" for alias in command.aliases))
+            embed.add_field(name="Also", value=" ".join(map(say, command.aliases)))
         if isinstance(command, commands.Group):
             subcommands = [
-                f"`{f'{prefix}{sub.qualified_name} {sub.signature}'.strip()}` {sub.short_doc}"
+                f"{say(f'{sub.qualified_name} {sub.signature}'.strip())} {sub.short_doc}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
             embed.add_field(name="It has", value=fitting(subcommands), inline=False)
         return embed
 
 
+def _command(prefix: str, words: str) -> str:
+    """A command as it is written here."""
+    return code(prefix + words, 200)
+
+
 def _networks(name: str) -> list[Network]:
     """The network of that name or with that layer; all without a name. Raises Refused."""
     if not name:
         return list(NETWORKS.values())
-    named = {word: network for network in NETWORKS.values() for word in (network.name, network.title.lower())}
-    found = {**named, **LAYERS}.get(name)
+    by_name = {name: each for each in NETWORKS.values() for name in (each.name, each.title.lower())}
+    found = by_name.get(name) or LAYERS.get(name)
     if found is None:
         known = [*NETWORKS, *LAYERS]
         hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."

@@ -121,8 +121,12 @@ def when(ready_at: datetime | None, now: datetime) -> str:
         return ""
     seconds = (ready_at - now).total_seconds()
     if seconds > COUNTED_DOWN:
-        return f"ready at about {discord.utils.format_dt(ready_at, 't')}"
-    return "ready in a moment" if seconds < 5 else f"ready in about {duration(5 * math.ceil(seconds / 5))}"
+        minute = 60 * math.ceil(ready_at.timestamp() / 60)
+        return f"ready at about <t:{minute}:t>"
+    step = 5 if seconds <= 30 else 15  # coarse, for each change of the words costs an edit
+    return (
+        "ready in a moment" if seconds < 5 else f"ready in about {duration(step * math.ceil(seconds / step))}"
+    )
 
 
 def part(job: Job, progress: Progress) -> str:

@@ -25,9 +25,11 @@ def dreaming(kind: Kind, recipe: str, step: int, steps: int, octave: int, octave
         (-1, ""),
         (0, ""),
         (3, "ready in a moment"),
-        (31, "ready in about 35 s"),
-        (115, "ready in about 1 min 55 s"),
-        (600, f"ready at about <t:{NOW.timestamp() + 600:.0f}:t>"),
+        (12, "ready in about 15 s"),
+        (31, "ready in about 45 s"),
+        (50, "ready in about 1 min"),
+        (101, "ready in about 1 min 45 s"),
+        (590, f"ready at about <t:{NOW.timestamp() + 600:.0f}:t>"),
     ],
 )
 def test_a_countdown_never_turns_into_the_past(seconds: int, words: str) -> None:

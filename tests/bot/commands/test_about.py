@@ -95,3 +95,15 @@ async def test_slash_help_is_for_the_asker_alone(talk: Talk) -> None:
     used = await talk.alice.slash(talk.channel, "help")
     assert used.ephemeral and used.response
     assert "/dream" in str(used.response.embeds[0].to_dict())
+
+
+async def test_a_prefix_of_backticks_breaks_no_text(talk: Talk) -> None:
+    await talk.says(talk.admin, "!settings set prefix `")
+    try:
+        for text in ("`help", "`help dream", "`help preset", "`help nonsense", "`dream", "`draem"):
+            said = await talk.says(talk.alice, text)
+            texts = [said, *(str(embed.to_dict()) for embed in talk.answers[-1].embeds)]
+            assert talk.answers[-1].embeds or said, text
+            assert "``" not in "".join(texts), text
+    finally:
+        await talk.says(talk.admin, "`settings reset prefix")
