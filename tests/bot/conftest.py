@@ -16,7 +16,7 @@ from PIL import Image
 from bot.sandbox import SAMPLES, Sandbox, opened
 from bot.store.jobs import Job
 from bot.ui.status import status
-from config.schema import Config
+from config.schema import Config, Discord
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with opened(Config()) as sandbox:
+    async with opened(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
         yield sandbox
 
 

@@ -18,7 +18,7 @@ from bench.support import pretended_dreams
 from bot.app import App
 from bot.clock import MovedClock
 from bot.store.jobs import Job
-from config.schema import Config, Dream, Moderation, Privacy
+from config.schema import Config, Discord, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
 
@@ -104,6 +104,7 @@ class World:
 
 async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
     """The app on a data folder, with some sections of its configuration given."""
+    sections = {"discord": Discord(commands_in_ten_seconds=0)} | sections  # time stands still
     app = SimApp(Config(data=folder, **sections), MovedClock(NOON), farm)  # type: ignore[arg-type]
     await app.open()
     return app
