@@ -31,7 +31,7 @@ class Operated:
         self.app = await opened(
             self.folder,
             self.app.farm,
-            discord=Discord(operators=(self.operator.id,)),
+            discord=Discord(operators=(self.operator.id,), commands_in_ten_seconds=0),
             moderation=Moderation(ask_above=7, deny_servers=(4 << 30,)),
         )
         await self.env.restart_bot(self.app.bot)
