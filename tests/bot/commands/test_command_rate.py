@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.command_rate import CommandRate
-from tests.bot.conftest import Talk
+from tests.support.talk import Talk
 
 
 async def test_a_flood_is_answered_once_and_others_as_ever(talk: Talk) -> None:
