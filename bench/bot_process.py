@@ -46,14 +46,14 @@ def main() -> int:
     if not given.real:
         farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     if given.lag:
-        told_to_stop = bot_run.told_to_stop
+        wait_for_stop_signal = bot_run.wait_for_stop_signal
 
         async def measured() -> None:
             measuring = asyncio.create_task(measure_lag(given.lag))
-            await told_to_stop()
+            await wait_for_stop_signal()
             measuring.cancel()
 
-        bot_run.told_to_stop = measured
+        bot_run.wait_for_stop_signal = measured
     return bot_run.run(config, farm)
 
 

@@ -34,14 +34,14 @@ from bench.support.daily_days import Life, StoppableApp
 from bench.support.discord_client import Wire
 from bench.table import percentile, row
 from bot.app import App
-from bot.clock import Clock, MovedClock
+from bot.clock import Clock, ManualClock
 from bot.daily.planner import Planner
 from bot.daily.posts import Due
 from bot.daily.servers import Server
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.rate_limit import RateLimit
-from bot.gateway import point_at
+from bot.gateway import set_api_base
 from bot.moderation import Moderation
 from bot.queue.queue import NobodyListens, Queue
 from bot.queue.request import DreamRequest
@@ -209,7 +209,7 @@ class SilentPosts(DailyPosts):
         channel.channel, channel.created_at = channel, self.clock.now()
         return channel
 
-    async def _decorate(self, sent: Any) -> None:
+    async def _add_extras(self, sent: Any) -> None:
         pass
 
 
@@ -233,7 +233,7 @@ class Day:
 
     def __init__(self, folder: Path, count: int, zones: int, seconds: float, asking: float) -> None:
         self.start = datetime(2026, 6, 1, tzinfo=UTC)
-        self.clock = MovedClock(self.start)
+        self.clock = ManualClock(self.start)
         workers = max(1, round(1.1 * count * seconds / 86_400))
         self.seconds = workers * 86_400 / 1.1 / count  # so that whole workers are 110 % of the load
         self.count, self.zones, self.pause = count, zones, self.seconds / workers / asking
@@ -258,7 +258,9 @@ class Day:
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
         servers: Any = self.silence
-        self.daily = Daily(self.database, self.queue, settings, moderation, servers, self.clock, self.config)
+        self.daily = DailyService(
+            self.database, self.queue, settings, moderation, servers, self.clock, self.config
+        )
         self.daily.planner.__class__ = TimedPlanner
         self.posts = SilentPosts(self.daily, self.queue, servers, RateLimit(per_second=100_000))
         self.posts.clock = self.clock
@@ -381,7 +383,7 @@ async def minute(count: int, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DISCORD_TOKEN"] = "wire"
         async with Wire(servers=count) as wire:
-            point_at(wire.api)
+            set_api_base(wire.api)
             clock = Clock()
             app = App(Config(data=Path(folder)), clock, SimulatedFarm(1))
             await app.open_store()
@@ -429,7 +431,7 @@ async def minute(count: int, size: int) -> None:
 
             answering = asyncio.create_task(answer())
             began = time.monotonic()
-            app.daily_posts._decorate = nothing  # type: ignore[assignment,method-assign]
+            app.daily_posts._add_extras = nothing  # type: ignore[assignment,method-assign]
             await app.daily_posts.post_due()
             took = time.monotonic() - began
             answering.cancel()

@@ -64,7 +64,7 @@ def run_workers(address: str, count: int) -> None:
     from distributed import Worker
 
     from dream import cluster  # its Dask settings  # noqa: F401
-    from dream.worker import Dreaming
+    from dream.worker import DreamWorkerPlugin
 
     async def serve() -> None:
         workers = [
@@ -73,7 +73,7 @@ def run_workers(address: str, count: int) -> None:
                 nthreads=1,
                 memory_limit=0,
                 dashboard=False,
-                plugins=[Dreaming(nothing, 15.0)],
+                plugins=[DreamWorkerPlugin(nothing, 15.0)],
                 name=f"{multiprocessing.current_process().name}-{number}",
             )
             for number in range(count)

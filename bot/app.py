@@ -9,7 +9,7 @@ from bot.client import DreamBot
 from bot.clock import Clock
 from bot.commands import COGS
 from bot.commands.events import DreamTree
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.job_messages import JobMessages
@@ -52,7 +52,7 @@ class App:
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
         self.daily_servers = DiscordServers(config.picture.max_bytes)
-        self.daily = Daily(
+        self.daily = DailyService(
             self.database,
             self.queue,
             self.settings,
@@ -63,8 +63,8 @@ class App:
         )
         self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
         self.daily.on_ready = self.daily_posts.post_due
-        keepers = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
-        self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, keepers)
+        stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
+        self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, stores)
         self.periodic = Periodic()
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)

@@ -105,9 +105,9 @@ async def read_recipe(
             raise Refused(
                 "I open no links; please attach the picture itself, or reply to a message that has it."
             )
-        recipe = effective.read(words, await bot.settings.presets(guild_id))
+        recipe = effective.parse_recipe(words, await bot.settings.presets(guild_id))
     else:
-        recipe = effective.admit(words)
+        recipe = effective.resolve(words)
     bot.settings.check_weights(recipe, effective)
     return effective, recipe
 

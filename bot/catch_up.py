@@ -1,7 +1,7 @@
 """Commands that were typed while the bot was away: found in the channels' history and answered once.
 
-Read are the channels where the bot was used within a day, a quarter of an hour back. A message counts as answered if
-that was recorded, if a job was asked for in it, or if the history holds a reply of the bot's to it.
+Read are the channels where the bot was used within a day, a quarter of an hour back. A message counts as
+answered if that was recorded, or if the history holds a reply of the bot's to it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Who may do what on a server, asked anew at every command and every press."""
+"""Permission checks of commands and components; nothing is cached between uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import discord
@@ -20,7 +20,7 @@ NOT_AN_OPERATOR = "Only the operator of this bot can do that."
 
 
 class NotAllowed(Refused, commands.CheckFailure):
-    """A refusal of a command's check, in the form that discord.py lets a check raise."""
+    """A failed check of a command; discord.py lets checks raise only CheckFailure."""
 
 
 def has_manage_server(member: discord.abc.User) -> bool:
@@ -55,37 +55,28 @@ async def is_operator(bot: DreamBot, user: discord.abc.User) -> bool:
 
 
 def manager_only() -> Callable[[T], T]:
-    """Let only managers of the server use a command. Raises NotAllowed."""
-
-    async def check(context: commands.Context[DreamBot]) -> bool:
-        if context.guild is None:
-            raise commands.NoPrivateMessage
-        if not await is_manager(context.bot, context.author):
-            raise NotAllowed(NOT_A_MANAGER)
-        return True
-
-    return commands.check(check)
+    """Let only managers of the server use a command. Raises NotAllowed, or NoPrivateMessage."""
+    return _only(is_manager, NOT_A_MANAGER)
 
 
 def server_moderator_only() -> Callable[[T], T]:
-    """Let only moderators of the whole server use a command. Raises NotAllowed."""
-
-    async def check(context: commands.Context[DreamBot]) -> bool:
-        if context.guild is None:
-            raise commands.NoPrivateMessage
-        if not await is_server_moderator(context.bot, context.author):
-            raise NotAllowed(NOT_A_SERVER_MODERATOR)
-        return True
-
-    return commands.check(check)
+    """Let only moderators of the whole server use a command. Raises NotAllowed, or NoPrivateMessage."""
+    return _only(is_server_moderator, NOT_A_SERVER_MODERATOR)
 
 
 def operator_only() -> Callable[[T], T]:
-    """Let only operators use a command. Raises NotAllowed."""
+    """Let only operators use a command, also in direct messages. Raises NotAllowed."""
+    return _only(is_operator, NOT_AN_OPERATOR, in_messages=True)
 
+
+def _only(
+    may: Callable[[DreamBot, discord.abc.User], Awaitable[bool]], refusal: str, *, in_messages: bool = False
+) -> Callable[[T], T]:
     async def check(context: commands.Context[DreamBot]) -> bool:
-        if not await is_operator(context.bot, context.author):
-            raise NotAllowed(NOT_AN_OPERATOR)
+        if context.guild is None and not in_messages:
+            raise commands.NoPrivateMessage
+        if not await may(context.bot, context.author):
+            raise NotAllowed(refusal)
         return True
 
     return commands.check(check)

@@ -13,7 +13,8 @@ from discord.ext import commands
 from bot.backoff import attempts
 from bot.catch_up import CatchUp
 from bot.clock import Clock
-from bot.daily.service import Daily
+from bot.command_rate import SECONDS, CommandRate
+from bot.daily.service import DailyService
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -57,7 +58,7 @@ class DreamBot(commands.AutoShardedBot):
         farm: Farm,
         queue: Queue,
         settings: Settings,
-        daily: Daily,
+        daily: DailyService,
         moderation: Moderation,
         privacy: Privacy,
         catch_up: CatchUp,
@@ -89,6 +90,7 @@ class DreamBot(commands.AutoShardedBot):
         self.privacy = privacy
         self.catch_up = catch_up
         self._set_up = set_up
+        self._command_rate = CommandRate(config.discord.commands_in_ten_seconds)
 
     async def setup_hook(self) -> None:
         """Add the cogs and tell Discord which slash commands there are."""
@@ -113,7 +115,10 @@ class DreamBot(commands.AutoShardedBot):
         return context.clean_prefix if self.intents.message_content else "/"
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Answer a command, and remember that it was answered; while the database is away, later."""
+        """Answer a command, and remember that it was answered; while the database is away, later.
+
+        Too many commands at once are answered with one sentence for all of them.
+        """
         if message.author.bot:
             return
         async for attempt in attempts(f"reading message {message.id}", is_outage):
@@ -121,7 +126,12 @@ class DreamBot(commands.AutoShardedBot):
                 context = await self.get_context(message)
         if context.prefix is not None:
             async with self.catch_up.handling(message):
-                await self.invoke(context)
+                if (wait := self._command_rate.wait(message)) is None:
+                    await self.invoke(context)
+                elif self._command_rate.may_answer(message):
+                    per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
+                    too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
+                    self.dispatch("command_error", context, too_fast)
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

@@ -1,32 +1,32 @@
-"""The one clock that the queue, the schedule and the settings read, so that tests can let days pass."""
+"""The clock that all parts of the bot read, so that tests can control time."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The real time."""
+    """The system's clock."""
 
     def now(self) -> datetime:
-        """The present moment in UTC, with its time zone."""
+        """The current time as an aware datetime in UTC."""
         return datetime.now(UTC)
 
 
-class MovedClock(Clock):
-    """A clock that stands still until it is moved, for tests and simulations."""
+class ManualClock(Clock):
+    """A clock that changes only when it is set, for tests and simulations."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._now = (start or datetime.now(UTC)).astimezone(UTC)
 
     def now(self) -> datetime:
-        """The moment this clock was last moved to."""
+        """The time to which this clock was last set."""
         return self._now
 
-    def move(self, by: timedelta) -> None:
-        """Let time pass (or step back, with a negative `by`, as clocks of machines sometimes do)."""
+    def advance(self, by: timedelta) -> None:
+        """Add `by`, which may be negative, as system clocks sometimes step back."""
         self._now += by
 
     def set(self, to: datetime) -> None:
-        """Jump to a moment, which must carry a time zone."""
+        """Set the time. Raises ValueError for a naive datetime."""
         if to.tzinfo is None:
-            raise ValueError("a clock is set to a moment with a time zone")
+            raise ValueError("a clock is set to a time with a time zone")
         self._now = to.astimezone(UTC)

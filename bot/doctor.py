@@ -1,6 +1,6 @@
-"""`dreambot doctor`: what is right and wrong with this installation, and what to do about it.
+"""`dreambot doctor`: checks this installation and says how to fix what is wrong.
 
-Nothing is changed by looking: no migration, no worker, no key.
+The checks are read-only: they migrate nothing, start no worker and make no key.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from config.presets import load_presets
 from config.problems import ConfigError
 from config.schema import Config
 
-LITTLE_ROOM = 2_000_000_000
-"""Bytes of free disk below which a note is made."""
+LOW_DISK_BYTES = 2_000_000_000
+"""Free disk space, in bytes, below which a note is made."""
 
 
 class Level(StrEnum):
-    """How serious a finding is: with a wrong one the bot does not work."""
+    """The severity of a finding; with a `WRONG` one the bot does not work."""
 
     GOOD = "good"
     NOTE = "note"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; `detail` says what to do where it is not good."""
+    """The result of one check; `detail` says what to do where it is not good."""
 
     level: Level
     subject: str
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
 
 async def examine(path: Path | None = None) -> list[Finding]:
-    """Look at everything that the bot needs. `path` is the operator's file, as for `load_config`."""
+    """Run all checks. `path` is the operator's file, as for `load_config`."""
     try:
         config = load_config(path)
         load_presets()
@@ -70,7 +70,9 @@ async def _data_folder(config: Config) -> Findings:
     free = shutil.disk_usage(folder).free
     room = f"{folder}, with {free / 1e9:.1f} GB free"
     yield (
-        (Level.NOTE, f"{room}: pictures may soon find no room") if free < LITTLE_ROOM else (Level.GOOD, room)
+        (Level.NOTE, f"{room}: pictures may soon find no room")
+        if free < LOW_DISK_BYTES
+        else (Level.GOOD, room)
     )
     if folder.stat().st_mode & 0o077:
         yield Level.NOTE, f"{folder} can be read by others: chmod 700 it"
@@ -93,7 +95,7 @@ async def _database(config: Config) -> Findings:
         if stored is None:
             yield Level.GOOD, f"{where} is empty; the first start fills it"
             return
-        if damage := await database.damage():
+        if damage := await database.integrity_error():
             yield Level.WRONG, f"{where} is damaged, restore a backup: {damage}"
         elif stored > newest:
             yield (
@@ -114,7 +116,7 @@ async def _database(config: Config) -> Findings:
 async def _discord(config: Config) -> Findings:
     import discord
 
-    from bot.gateway import point_at
+    from bot.gateway import set_api_base
     from bot.run import BAD_TOKEN, NO_INTENT, StartError, read_token
 
     try:
@@ -122,7 +124,7 @@ async def _discord(config: Config) -> Findings:
     except StartError as error:
         yield Level.WRONG, str(error)
         return
-    point_at(config.discord.api)
+    set_api_base(config.discord.api)
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
             await client.login(token)

@@ -1,4 +1,4 @@
-"""Spans of time as people write them: 90s, 2h, 1d12h, 2 weeks."""
+"""Parses durations as people write them: 90s, 2h, 1d12h, 2 weeks."""
 
 import re
 from datetime import timedelta
@@ -18,7 +18,7 @@ _PART = re.compile(
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a span of time of at most ten years. Raises ValueError, whose text says how to write one."""
+    """Parse a duration of at most ten years. Raises ValueError, whose text is a sentence for members."""
     total, position = timedelta(), 0
     while part := _PART.match(text, position):
         total += int(part[1]) * UNITS[part[2][0].lower()]

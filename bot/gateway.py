@@ -1,7 +1,7 @@
-"""The connection to Discord where discord.py alone would give up, or say too much.
+"""Patches of discord.py's gateway connection.
 
-discord.py ends the bot at an event that it cannot parse, reconnects to discord.gg whatever API it was pointed
-at, and logs each failed attempt with its traceback. Only this module reaches into how it connects.
+discord.py ends the bot at an event that it cannot parse, reconnects to discord.gg whatever the API's address,
+and logs each failed attempt with its traceback. Only this module changes discord.py's internals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from discord.http import Route
 
 log = logging.getLogger(__name__)
 
-LOST = (
+CONNECTION_ERRORS = (
     ReconnectWebSocket,
     WebSocketClosure,
     discord.ConnectionClosed,
@@ -29,10 +29,10 @@ LOST = (
     asyncio.TimeoutError,
     OSError,
 )
-"""What discord.py raises where the connection itself is lost; it then connects again."""
+"""What discord.py raises where the connection is lost, to reconnect."""
 
 
-class PatientWebSocket(DiscordWebSocket):
+class TolerantWebSocket(DiscordWebSocket):
     """A gateway connection that skips what it cannot parse."""
 
     _text = ""
@@ -42,28 +42,28 @@ class PatientWebSocket(DiscordWebSocket):
         self._text = ""
         try:
             await super().received_message(msg)
-        except LOST:
+        except CONNECTION_ERRORS:
             raise
         except Exception as error:
-            log.warning("Skipped a gateway event%s that cannot be read: %r", _named(self._text), error)
+            log.warning("Skipped a gateway event%s that cannot be read: %r", _event_name(self._text), error)
 
     def log_receive(self, msg: Any, /) -> None:
-        """Note a frame's text, which discord.py tells after it is decompressed and before it is parsed."""
+        """Store a frame's text; discord.py calls this after decompressing and before parsing it."""
         self._text = msg
 
 
-def _named(text: str) -> str:
+def _event_name(text: str) -> str:
     with suppress(ValueError, AttributeError):
         if event := json.loads(text).get("t"):
             return f" {event}"
     return ""
 
 
-class Reason(logging.Filter):
+class OneLineErrors(logging.Filter):
     """Log failed attempts to connect in one line each: the reason instead of the traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put the reason in the message's place."""
+        """Append the error to the message and drop the traceback; keeps every record."""
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             record.msg, record.args = f"{record.getMessage()}: {' '.join(str(error).split()) or error!r}", ()
@@ -71,22 +71,22 @@ class Reason(logging.Filter):
         return True
 
 
-def point_at(api: str) -> None:
-    """Make discord.py speak to the server at `api`, such as https://discord.com/api/v10."""
+def set_api_base(api: str) -> None:
+    """Make discord.py send its requests to `api`, such as https://discord.com/api/v10."""
     if api != Route.BASE:
         Route.BASE = api
         discord.Asset.BASE = str(yarl.URL(api).origin())
 
 
-def install() -> None:
-    """Make discord.py connect with PatientWebSocket, and log failed attempts in one line."""
-    setattr(discord.shard, "DiscordWebSocket", PatientWebSocket)  # noqa: B010 (it is a type to mypy)
-    for talkative in ("discord.shard", "discord.gateway"):
-        logging.getLogger(talkative).addFilter(Reason())
+def patch_discord() -> None:
+    """Make discord.py connect with TolerantWebSocket, and log failed attempts in one line."""
+    setattr(discord.shard, "DiscordWebSocket", TolerantWebSocket)  # noqa: B010 (it is a type to mypy)
+    for noisy in ("discord.shard", "discord.gateway"):
+        logging.getLogger(noisy).addFilter(OneLineErrors())
 
 
-async def ask_for_gateway(client: discord.Client) -> None:
-    """Ask the API where its gateway is: every connection that resumes none begins there.
+async def fetch_gateway_url(client: discord.Client) -> None:
+    """Fetch the gateway's address from the API, for connections that do not resume a session.
 
     Raises GatewayNotFound.
     """

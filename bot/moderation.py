@@ -1,4 +1,4 @@
-"""Who may not ask for dreams: blocked members, servers not let in, or everybody while the bot is paused."""
+"""Blocked members, servers' approval by the operator, and the pause of the whole bot."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.settings import AuditRow, BlockRow, NoticeRow, ServerRow
 from config.schema import Config
 
 PAUSE: Final = "pause"
-NO_SERVER: Final = 0
-"""Stands in the audit for what an operator decided about the whole bot."""
+WHOLE_BOT: Final = 0
+"""The `guild_id` of the audit log's entries on operators' decisions."""
 
 
-class Verdict(StrEnum):
-    """What an operator said about a server."""
+class Approval(StrEnum):
+    """Whether a server may use the bot, with the values that the database stores."""
 
-    ASKED = "asked"
+    PENDING = "asked"
+    """The operators were asked and have not answered."""
     ALLOWED = "allowed"
     DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A blocked member. `member_id` is None for one who asked to be forgotten; `until` None is for good."""
+    """A blocked member. `member_id` is None for a forgotten one, `until` for a permanent block."""
 
     member_id: int | None
     until: datetime | None
     reason: str
 
 
-@uninterrupted
+@shielded
 class Moderation:
-    """Blocks, the operator's word on servers, and the pause."""
+    """Reads and writes blocks, approvals and the pause."""
 
     def __init__(self, database: Database, config: Config, clock: Clock, pseudonym: Pseudonym) -> None:
         self._database = database
@@ -50,12 +51,12 @@ class Moderation:
         self._pseudonym = pseudonym
 
     async def refusal(self, guild_id: int | None, members: int, member_id: int) -> str | None:
-        """Why nobody, or not this member, may ask for a dream now: a sentence, or None if they may.
+        """A sentence on why this member may not ask for a dream now, or None if they may.
 
-        `members` is how many the server has. One transaction, for every dream waits for it.
+        `members` is the server's member count. A single transaction, because every request waits for it.
         """
         async with self._database.session() as session:
-            sentence = await self._closed(session, guild_id, members)
+            sentence = await self._server_refusal(session, guild_id, members)
             if sentence or guild_id is None:
                 return sentence
             block = await self._block_of(session, guild_id, member_id)
@@ -64,65 +65,65 @@ class Moderation:
         until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
         return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
 
-    async def closed(self, guild_id: int | None, members: int) -> str | None:
-        """Why nothing is dreamt for a server now, whoever asks: a sentence, or None if it is."""
+    async def server_refusal(self, guild_id: int | None, members: int) -> str | None:
+        """A sentence on why nobody may ask for a dream on a server now, or None."""
         async with self._database.session() as session:
-            return await self._closed(session, guild_id, members)
+            return await self._server_refusal(session, guild_id, members)
 
-    def standing(self, guild_id: int, members: int, verdict: Verdict | None) -> Verdict:
-        """Whether a server with so many members is let in; `verdict` is what an operator said about it."""
+    def resolve_approval(self, guild_id: int, members: int, approval: Approval | None) -> Approval:
+        """Whether a server may use the bot, by configuration, member count and its stored `approval`."""
         allowed = self._config.allow_servers
         if guild_id in self._config.deny_servers or (allowed and guild_id not in allowed):
-            return Verdict.DENIED
+            return Approval.DENIED
         large = bool(self._config.ask_above) and members > self._config.ask_above
-        if verdict is Verdict.DENIED or verdict is Verdict.ALLOWED:
-            return verdict
-        return Verdict.ASKED if large and guild_id not in allowed else Verdict.ALLOWED
+        if approval is Approval.DENIED or approval is Approval.ALLOWED:
+            return approval
+        return Approval.PENDING if large and guild_id not in allowed else Approval.ALLOWED
 
-    async def verdict(self, guild_id: int) -> Verdict | None:
-        """What an operator said about a server; `asked` if they have been asked and have not answered yet."""
+    async def approval(self, guild_id: int) -> Approval | None:
+        """The stored approval of a server; None if operators were never asked."""
         async with self._database.session() as session:
-            return await self._verdict(session, guild_id)
+            return await self._approval(session, guild_id)
 
-    async def verdicts(self) -> dict[int, Verdict]:
-        """What operators said about servers; most are never mentioned."""
-        query = select(ServerRow.guild_id, ServerRow.verdict).where(ServerRow.verdict.is_not(None))
+    async def approvals(self) -> dict[int, Approval]:
+        """The stored approvals by server id."""
+        query = select(ServerRow.guild_id, ServerRow.approval).where(ServerRow.approval.is_not(None))
         async with self._database.session() as session:
             rows = (await session.execute(query)).all()
-        return {guild_id: Verdict(verdict) for guild_id, verdict in rows if verdict}
+        return {guild_id: Approval(approval) for guild_id, approval in rows if approval}
 
-    async def decide(self, guild_id: int, verdict: Verdict, *, by: int) -> None:
-        """Write down what an operator said about a server, or that they are being asked."""
+    async def decide(self, guild_id: int, approval: Approval, *, by: int) -> None:
+        """Store a server's approval, and log it."""
         async with self._database.session() as session, session.begin():
             row = await session.get(ServerRow, guild_id) or ServerRow(guild_id=guild_id)
-            before, row.verdict = row.verdict, verdict
+            before, row.approval = row.approval, approval
             session.add(row)
-            session.add(self._entry(NO_SERVER, by, "server", str(guild_id), before, verdict))
+            session.add(self._entry(WHOLE_BOT, by, "server", str(guild_id), before, approval))
 
     async def paused(self) -> str | None:
-        """The operator's notice while the bot takes no new dreams."""
+        """The operator's notice if the bot is paused, else None."""
         async with self._database.session() as session:
             return await self._paused(session)
 
     async def pause(self, notice: str, *, by: int) -> None:
-        """Take no new dreams, and answer those who ask with the notice."""
+        """Accept no new dreams; requests are answered with the notice."""
         async with self._database.session() as session, session.begin():
             await session.merge(NoticeRow(name=PAUSE, text=notice))
-            session.add(self._entry(NO_SERVER, by, "pause", "", None, notice))
+            session.add(self._entry(WHOLE_BOT, by, "pause", "", None, notice))
 
     async def resume(self, *, by: int) -> bool:
-        """Take dreams again; False if there was no pause."""
+        """End the pause; False if there was none."""
         async with self._database.session() as session, session.begin():
             row = await session.get(NoticeRow, PAUSE)
             if row is not None:
                 await session.delete(row)
-                session.add(self._entry(NO_SERVER, by, "resume", "", row.text, None))
+                session.add(self._entry(WHOLE_BOT, by, "resume", "", row.text, None))
         return row is not None
 
     async def block(
         self, guild_id: int, member_id: int, *, until: datetime | None, reason: str, by: int
     ) -> None:
-        """Let a member ask for no more dreams on a server, for good or until a moment."""
+        """Keep a member from asking for dreams on a server, until a time or, with None, permanently."""
         member_hash = self._pseudonym(member_id)
         async with self._database.session() as session, session.begin():
             row = BlockRow(
@@ -133,7 +134,7 @@ class Moderation:
             session.add(self._entry(guild_id, by, "block", str(member_id), None, after))
 
     async def unblock(self, guild_id: int, member_id: int, *, by: int) -> bool:
-        """Let a member ask for dreams again; False if they were not blocked."""
+        """Remove a member's block; False if there was none."""
         async with self._database.session() as session, session.begin():
             row = await session.get(BlockRow, (guild_id, self._pseudonym(member_id)))
             if row is not None:
@@ -142,12 +143,12 @@ class Moderation:
         return row is not None
 
     async def block_of(self, guild_id: int, member_id: int) -> Block | None:
-        """The block of a member on a server, while it lasts."""
+        """A member's current block on a server, or None."""
         async with self._database.session() as session:
             return await self._block_of(session, guild_id, member_id)
 
     async def blocked(self, guild_id: int, hashes: Collection[str]) -> set[str]:
-        """Which of these members, by their keyed hashes, are blocked on a server now."""
+        """The subset of these members' keyed hashes that are blocked on a server now."""
         query = select(BlockRow.member_hash).where(
             BlockRow.guild_id == guild_id,
             BlockRow.member_hash.in_(hashes),
@@ -157,7 +158,7 @@ class Moderation:
             return set(await session.scalars(query))
 
     async def blocks(self, guild_id: int) -> Sequence[Block]:
-        """Everybody who is blocked on a server."""
+        """A server's current blocks."""
         async with self._database.session() as session:
             rows = await session.scalars(select(BlockRow).where(BlockRow.guild_id == guild_id))
             now = self._clock.now()
@@ -167,13 +168,13 @@ class Moderation:
                 if not row.until or row.until > now
             ]
 
-    async def removed(self, guild_id: int, job_id: str, *, by: int) -> None:
-        """Write down that somebody removed a dream."""
+    async def log_removal(self, guild_id: int, job_id: str, *, by: int) -> None:
+        """Log that somebody removed a dream."""
         async with self._database.session() as session, session.begin():
             session.add(self._entry(guild_id, by, "remove", job_id, None, None))
 
     async def forget_member(self, member_id: int) -> None:
-        """Keep a member's blocks by their hash alone."""
+        """Remove a member's id from their blocks, which keep the keyed hash."""
         async with self._database.session() as session, session.begin():
             for row in await session.scalars(select(BlockRow).where(BlockRow.member_id == member_id)):
                 row.member_id = None
@@ -185,19 +186,19 @@ class Moderation:
             await session.execute(delete(BlockRow).where(BlockRow.guild_id == guild_id))
 
     async def purge(self) -> None:
-        """Delete blocks that have run out."""
+        """Delete expired blocks."""
         async with self._database.session() as session, session.begin():
             await session.execute(delete(BlockRow).where(BlockRow.until <= self._clock.now()))
 
-    async def _closed(self, session: AsyncSession, guild_id: int | None, members: int) -> str | None:
+    async def _server_refusal(self, session: AsyncSession, guild_id: int | None, members: int) -> str | None:
         if notice := await self._paused(session):
             return f"Dreambot takes a break: {notice}"
         if guild_id is None:
             return None
-        match self.standing(guild_id, members, await self._verdict(session, guild_id)):
-            case Verdict.DENIED:
+        match self.resolve_approval(guild_id, members, await self._approval(session, guild_id)):
+            case Approval.DENIED:
                 return "The bot's operator has not opened it to this server."
-            case Verdict.ASKED:
+            case Approval.PENDING:
                 return "The bot's operator is being asked whether it may dream on a server of this size."
         return None
 
@@ -205,9 +206,9 @@ class Moderation:
         row = await session.get(NoticeRow, PAUSE)
         return row.text if row else None
 
-    async def _verdict(self, session: AsyncSession, guild_id: int) -> Verdict | None:
+    async def _approval(self, session: AsyncSession, guild_id: int) -> Approval | None:
         row = await session.get(ServerRow, guild_id)
-        return Verdict(row.verdict) if row and row.verdict else None
+        return Approval(row.approval) if row and row.approval else None
 
     async def _block_of(self, session: AsyncSession, guild_id: int, member_id: int) -> Block | None:
         row = await session.get(BlockRow, (guild_id, self._pseudonym(member_id)))

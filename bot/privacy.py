@@ -1,7 +1,6 @@
-"""What is kept of members and servers, for how long, and how it is deleted: the one place for it.
+"""Deletes the data of members and servers: on request, after the bot left a server, and when it expires.
 
-Pictures and results go after `privacy.retention_days` (the queue and the daily dream delete their own). A
-member who asks to be forgotten, and a server that the bot has left, are deleted everywhere from here.
+Each part of the bot that stores such data implements `PersonalDataStore` and is called from here.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ from config.schema import Config
 log = logging.getLogger(__name__)
 
 
-class Keeper(Protocol):
-    """A part of the bot that keeps things of members and servers, and can let go of them."""
+class PersonalDataStore(Protocol):
+    """A part of the bot that stores data of members and servers."""
 
     async def forget_member(self, member_id: int) -> object:
         """Delete a member's pictures, jobs and statistics."""
 
     async def forget_guild(self, guild_id: int) -> object:
-        """Delete everything of a server."""
+        """Delete all data of a server."""
 
     async def purge(self) -> object:
-        """Delete what has been kept long enough."""
+        """Delete data whose retention period has passed."""
 
 
 class Privacy:
-    """Deletes what members, servers and time ask to be deleted."""
+    """Deletes data in all stores, and tracks which servers the bot has left."""
 
     def __init__(
         self,
@@ -44,18 +43,18 @@ class Privacy:
         config: Config,
         clock: Clock,
         pseudonym: Pseudonym,
-        keepers: Sequence[Keeper],
+        stores: Sequence[PersonalDataStore],
     ) -> None:
         self._database = database
         self._config = config.privacy
         self._clock = clock
         self._pseudonym = pseudonym
-        self._keepers = keepers
+        self._stores = stores
 
     async def forget_member(self, member_id: int) -> None:
-        """Delete a member everywhere, at once; blocks and the audit keep a keyed hash in place of the id."""
-        for keeper in self._keepers:
-            await keeper.forget_member(member_id)
+        """Delete a member's data in all stores; blocks and the audit log keep a keyed hash of the id."""
+        for store in self._stores:
+            await store.forget_member(member_id)
         somebody = self._pseudonym(member_id)
         async with self._database.session() as session, session.begin():
             session.add(
@@ -68,24 +67,24 @@ class Privacy:
                     subject=somebody,
                 )
             )
-        await self._database.scrub()
+        await self._database.truncate_wal()
 
-    async def left(self, guild_id: int) -> None:
-        """Begin a server's grace time: the bot is not on it any more."""
+    async def mark_left(self, guild_id: int) -> None:
+        """Start the grace period of a server that the bot is no longer on."""
         async with self._database.session() as session, session.begin():
             row = await session.get(ServerRow, guild_id) or ServerRow(guild_id=guild_id)
             row.left_at = row.left_at or self._clock.now()
             session.add(row)
 
-    async def joined(self, guild_id: int) -> None:
-        """End a server's grace time: the bot is on it (again)."""
+    async def mark_joined(self, guild_id: int) -> None:
+        """End a server's grace period: the bot is on it (again)."""
         async with self._database.session() as session, session.begin():
             await session.execute(
                 update(ServerRow).where(ServerRow.guild_id == guild_id).values(left_at=None)
             )
 
-    async def servers(self) -> dict[int, bool]:
-        """The servers of which something is kept, and whether their grace time runs."""
+    async def servers_with_data(self) -> dict[int, bool]:
+        """The ids of servers with stored data, and whether their grace period is running."""
         columns = [table.c.guild_id for table in Base.metadata.tables.values() if "guild_id" in table.c]
         async with self._database.session() as session:
             kept = await session.scalars(union(*(select(column) for column in columns)))
@@ -94,18 +93,18 @@ class Privacy:
             return {guild_id: guild_id in gone for guild_id in kept if guild_id}
 
     async def purge(self) -> None:
-        """Delete what has been kept long enough, everywhere."""
-        for keeper in self._keepers:
-            await keeper.purge()
+        """Delete expired data in all stores, and servers whose grace period of `leave_days` is over."""
+        for store in self._stores:
+            await store.purge()
         over = self._clock.now() - timedelta(days=self._config.leave_days)
         async with self._database.session() as session:
             left = (await session.scalars(select(ServerRow).where(ServerRow.left_at <= over))).all()
         for row in left:
-            for keeper in self._keepers:
-                await keeper.forget_guild(row.guild_id)
+            for store in self._stores:
+                await store.forget_guild(row.guild_id)
             async with self._database.session() as session, session.begin():
                 row = await session.merge(row)
                 row.left_at = None
-                if row.verdict is None:
+                if row.approval is None:
                     await session.delete(row)
             log.info("deleted the data of server %s, which the bot left", row.guild_id)

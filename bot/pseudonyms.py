@@ -1,7 +1,7 @@
 """Keyed hashes that stand for members whose ids are not to be kept.
 
-A block, or a wish never to be dreamt of, must outlive `forget-me`. HMAC-SHA-256 with a key that lies outside
-the database knows the member again when they come, and tells nobody who reads the database who they were.
+Blocks and opt-outs have to outlast `forget-me`. HMAC-SHA-256 with a key outside the database recognises a
+member who comes back, and does not identify them to a reader of the database.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""`dreambot run`: the bot at Discord, until it is told to stop."""
+"""`dreambot run`: starts the bot, and stops it on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenacity import stop_after_delay
 from bot.app import App
 from bot.backoff import attempts
 from bot.client import DreamBot
-from bot.gateway import ask_for_gateway, install, point_at
+from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
 from bot.store.database import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from config.schema import Config
@@ -43,26 +43,26 @@ NO_INTENT = (
 )
 
 
-TORN_TOKEN = "The token has a space or a line break in it: copy it again, in one line."
+BROKEN_TOKEN = "The token has a space or a line break in it: copy it again, in one line."
 
-DATABASE_PATIENCE = 30.0
-"""Seconds that a database which is away, such as a PostgreSQL that starts, is waited for."""
+DATABASE_TIMEOUT = 30.0
+"""Seconds to keep trying to open a database that is unavailable, such as a starting PostgreSQL."""
 
 
 class StartError(Exception):
-    """The bot cannot run; `str()` tells the operator what to do."""
+    """The bot cannot run; the text is a sentence that says what the operator can do."""
 
 
 def run(config: Config, farm: Farm | None = None) -> int:
     """Run the bot until SIGTERM or SIGINT. Returns the exit status: 0 when stopped, 1 when it cannot run.
 
-    `farm` takes the place of the one that `config` describes: benches hand in one whose dreams only sleep.
+    `farm` replaces the one that `config` describes; benchmarks pass one whose dreams only sleep.
     """
-    os.umask(0o077)  # pictures, tokens of interactions and keys: nobody else's business
+    os.umask(0o077)  # pictures, interaction tokens and keys are readable by this user alone
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    for talkative in ("discord", "distributed", "alembic"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    for name in ("discord", "distributed", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # It warns whenever an action takes longer than its interval, as all do while the database is away.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
@@ -76,10 +76,10 @@ def run(config: Config, farm: Farm | None = None) -> int:
 async def _run(config: Config, farm: Farm | None) -> None:
     token = read_token(config)
     forget_secrets()
-    point_at(config.discord.api)
-    install()
+    set_api_base(config.discord.api)
+    patch_discord()
     app = App(config, farm=farm)
-    stopping = asyncio.create_task(told_to_stop())
+    stopping = asyncio.create_task(wait_for_stop_signal())
     grace = 0
     async with app.bot:  # a bot that has not begun to log in could not be closed
         try:
@@ -118,16 +118,16 @@ def _first_line(error: Exception) -> str:
 
 async def _start(app: App, token: str) -> None:
     opening = attempts("opening the database", lambda error: isinstance(error, StoreUnavailable))
-    async for attempt in opening.copy(stop=stop_after_delay(DATABASE_PATIENCE)):
+    async for attempt in opening.copy(stop=stop_after_delay(DATABASE_TIMEOUT)):
         with attempt:
             await app.open_store()
     await _log_in(app.bot, token)
     print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
     await app.open_farm()
-    await asyncio.to_thread(_tell_of_weights, app.config)
+    await asyncio.to_thread(_warn_about_weights, app.config)
 
 
-def _tell_of_weights(config: Config) -> None:
+def _warn_about_weights(config: Config) -> None:
     if not config.farm.scheduler:  # else they are on the workers' machines
         for status in statuses(config.weights.inception_v3):
             if not status.ready:
@@ -140,25 +140,25 @@ def read_token(config: Config) -> str:
     if not token:
         raise StartError(NO_TOKEN)
     if any(letter.isspace() for letter in token):
-        raise StartError(TORN_TOKEN)
+        raise StartError(BROKEN_TOKEN)
     return token
 
 
 async def _log_in(bot: DreamBot, token: str) -> None:
     try:
         await bot.login(token)
-        await ask_for_gateway(bot)
+        await fetch_gateway_url(bot)
     except discord.LoginFailure:
         raise StartError(BAD_TOKEN) from None
     except (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound) as error:
         raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
 
 
-async def told_to_stop() -> None:
-    """Wait for SIGTERM or Ctrl-C; another one then stops the process at once."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
+async def wait_for_stop_signal() -> None:
+    """Wait for SIGTERM or SIGINT; a second one then ends the process at once."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+        loop.add_signal_handler(number, stopping.set)
+    await stopping.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)

@@ -1,6 +1,6 @@
 """`dreambot sandbox`: the bot in a simulated Discord, to try it without an account.
 
-Everything but Discord is real: the farm, the queue, the commands. SimCord plays Discord, in this process.
+Everything but Discord is real: farm, queue, commands. SimCord simulates Discord in this process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import simcord
 
 import dream
 from bot.app import App
-from bot.run import told_to_stop
+from bot.run import wait_for_stop_signal
 from bot.store.jobs import State
 from bot.ui.status import status
 from config.schema import Config, Store
@@ -53,20 +53,19 @@ class Sandbox:
     bob: simcord.MemberActor
 
     async def post_samples(self, channel: simcord.ChannelHandle) -> None:
-        """Let members post the sample photographs."""
+        """Post the sample photographs in the names of two members."""
         for number, (name, caption) in enumerate(CAPTIONS.items()):
             who = (self.alice, self.bob)[number % 2]
             await who.send(channel, caption, attachments=[(name, (SAMPLES / name).read_bytes())])
 
 
 @asynccontextmanager
-async def opened(config: Config, settle_timeout: float = SETTLE_SECONDS) -> AsyncIterator[Sandbox]:
+async def open_sandbox(config: Config, settle_timeout: float = SETTLE_SECONDS) -> AsyncIterator[Sandbox]:
     """Build the app on a fresh data folder and log its bot in at a simulated server."""
     with tempfile.TemporaryDirectory(prefix="dreambot-sandbox-") as folder:
         app = App(config.model_copy(update={"data": Path(folder), "store": Store()}))
         try:
-            # Opened before SimCord begins: work started inside the bot would count as the bot's reaction, and
-            # SimCord waits for that to end.
+            # Opened before SimCord starts, which otherwise waits for these tasks as for the bot's reaction.
             await app.open()
             # A worker that is still coming up would keep SimCord waiting, too.
             await app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), app.queue.picture_limits)
@@ -82,7 +81,7 @@ async def opened(config: Config, settle_timeout: float = SETTLE_SECONDS) -> Asyn
 
 
 async def _server(app: App, env: simcord.Env) -> Sandbox:
-    await keep_time(env)
+    await sync_clock(env)
     assert app.bot.user
     await app.bot.user.edit(username="Dreambot")
     guild = env.create_guild("Dreamers", owner=env.create_user("ada", global_name="Ada"))
@@ -102,7 +101,7 @@ async def _server(app: App, env: simcord.Env) -> Sandbox:
 
 
 def say(config: Config, text: str, attach: Path | None, save: Path | None, timeout: float) -> int:
-    """Say one thing in #dreams and print the bot's final answer; its picture is written to `save`.
+    """Send one message in #dreams and print the bot's final answer; its picture is written to `save`.
 
     Returns 0, 1 if the bot answered with an error, 2 if there was no answer within `timeout` seconds.
     """
@@ -116,10 +115,10 @@ def say(config: Config, text: str, attach: Path | None, save: Path | None, timeo
 async def _say(
     config: Config, text: str, files: list[tuple[str, bytes]], seconds: float
 ) -> tuple[int, bytes | None]:
-    async with opened(config, settle_timeout=seconds) as sandbox:
+    async with open_sandbox(config, settle_timeout=seconds) as sandbox:
         await sandbox.post_samples(sandbox.general)
         refused: list[Exception] = []
-        sandbox.app.bot.add_listener(_remembering(refused), "on_command_error")
+        sandbox.app.bot.add_listener(_collector(refused), "on_command_error")
         failed = False
         try:
             async with asyncio.timeout(seconds):
@@ -139,7 +138,7 @@ async def _say(
 
 
 async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
-    """Wait until the dream that was asked for, if one was, has ended and its message shows it.
+    """Wait until the job of a message, if it has one, has ended and the bot's answer shows that.
 
     Returns whether it failed.
     """
@@ -153,7 +152,7 @@ async def _until_final(sandbox: Sandbox, said: discord.Message) -> bool:
     return job.state is not State.DONE
 
 
-def _remembering(errors: list[Exception]) -> Callable[[Any, Exception], Coroutine[Any, Any, None]]:
+def _collector(errors: list[Exception]) -> Callable[[Any, Exception], Coroutine[Any, Any, None]]:
     async def remember(_: Any, error: Exception) -> None:
         errors.append(error)
 
@@ -161,7 +160,7 @@ def _remembering(errors: list[Exception]) -> Callable[[Any, Exception], Coroutin
 
 
 def _readable(message: discord.Message) -> str:
-    """What a message says, as plain lines."""
+    """The text of a message and its embeds, without markup."""
     lines = [line.removeprefix("-# ") for line in message.content.splitlines()]
     for embed in message.embeds:
         lines += [embed.title or "", embed.description or ""]
@@ -171,7 +170,7 @@ def _readable(message: discord.Message) -> str:
 
 
 def serve(config: Config, port: int) -> int:
-    """Serve a page of #dreams, and print its address, until Ctrl-C or until its session is ended there.
+    """Serve a web page of #dreams, and print its address, until SIGINT or until the page ends the session.
 
     Returns 0, or 1 if the port is taken.
     """
@@ -184,25 +183,25 @@ def serve(config: Config, port: int) -> int:
 
 
 async def _serve(config: Config, port: int) -> int:
-    async with opened(config) as sandbox:
+    async with open_sandbox(config) as sandbox:
         await sandbox.post_samples(sandbox.dreams)
         members = [sandbox.alice, sandbox.bob, sandbox.admin]
         preview = sandbox.env.preview(sandbox.dreams, viewers=members, layout="channel", port=port or None)
         async with preview:
             print(f"#dreams is at {preview.url}\nCtrl-C ends the sandbox.", flush=True)
-            refreshing = asyncio.create_task(_keep_fresh(sandbox, preview, _one_at_a_time(preview)))
+            refreshing = asyncio.create_task(_refresh_page(sandbox, preview, _serialize_actions(preview)))
             await asyncio.wait(
-                {asyncio.create_task(preview.wait_closed()), asyncio.create_task(told_to_stop())},
+                {asyncio.create_task(preview.wait_closed()), asyncio.create_task(wait_for_stop_signal())},
                 return_when=asyncio.FIRST_COMPLETED,
             )
             refreshing.cancel()
     return 0
 
 
-def _one_at_a_time(preview: Any) -> asyncio.Lock:
-    """Let what members do on the page wait for whoever holds this lock.
+def _serialize_actions(preview: Any) -> asyncio.Lock:
+    """Return a lock under which the page's actions run; a refresh has to hold it.
 
-    SimCord refuses what is done during a refresh, after which its page takes nothing more.
+    SimCord refuses an action during a refresh, and its page then accepts no other.
     """
     lock, act = asyncio.Lock(), preview._action
 
@@ -214,20 +213,20 @@ def _one_at_a_time(preview: Any) -> asyncio.Lock:
     return lock
 
 
-async def _keep_fresh(sandbox: Sandbox, preview: Any, lock: asyncio.Lock) -> None:
-    """Show on the page what dreams do by themselves: SimCord shows only what follows a member's act."""
+async def _refresh_page(sandbox: Sandbox, preview: Any, lock: asyncio.Lock) -> None:
+    """Refresh the page when the bot made requests; SimCord does so only after a member's action."""
     shown = 0
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         # Refused while the page is being loaded.
         with contextlib.suppress(simcord.SetupError, TimeoutError):
             async with lock:
-                await keep_time(sandbox.env)
+                await sync_clock(sandbox.env)
                 if (now := len(sandbox.env.http_requests)) != shown:
                     await preview.refresh()
                     shown = now
 
 
-async def keep_time(env: simcord.Env) -> None:
-    """Set SimCord's clock, which stands still by itself, to the time that it really is."""
+async def sync_clock(env: simcord.Env) -> None:
+    """Advance SimCord's clock, which does not run by itself, to the current time."""
     await env.advance_time(max(0.0, (datetime.now(UTC) - env.now()).total_seconds()))

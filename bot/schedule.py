@@ -1,12 +1,12 @@
-"""When a daily dream is due: local times of day, days of the week and a time zone, as instants.
+"""When a daily dream is due: local times of day, days of the week and a time zone, converted to UTC.
 
-Pure arithmetic without a clock, so that whole years can be walked through in a test.
+Pure functions that read no clock.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -28,17 +28,17 @@ _NAMED = {
 
 
 class ScheduleError(ValueError):
-    """What was typed is no schedule; `str()` is one sentence that shows the nearest valid form.
+    """Text that is not a schedule; `str()` is a sentence with the nearest valid form.
 
-    What was typed is between “ and ”, for the user interface to show it as code.
+    It quotes the text between “ and ”, which the user interface formats as code.
     """
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """One local date and time at which a server wants a dream, and the instant at which it is due.
+    """A scheduled local date and time, and the same in UTC as `due`.
 
-    `local` is what the server asked for and identifies the slot, even where clocks skip or repeat it.
+    `local` identifies the slot, also where daylight saving time skips or repeats it.
     """
 
     due: datetime
@@ -46,7 +46,7 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """The slot's name in the store: its local date and time, such as `2026-03-29T02:30`."""
+        """The slot's key in the database: its local date and time, such as `2026-03-29T02:30`."""
         return self.local.isoformat(timespec="minutes")
 
 
@@ -59,16 +59,8 @@ class Schedule:
     days: frozenset[int] = EVERY_DAY
 
     @classmethod
-    def parse(cls, times: str, zone: str, days: str = "") -> Schedule:
-        """Read what an admin typed, such as `09:00, 21:00`, `Europe/Berlin` and `mon-fri`.
-
-        Raises ScheduleError.
-        """
-        return cls(parse_times(times), parse_zone(zone), parse_days(days))
-
-    @classmethod
-    def read(cls, text: str) -> Schedule:
-        """Read what an admin typed in one go, such as `09:00, 9:30 pm Europe/Berlin mon-fri`.
+    def parse(cls, text: str) -> Schedule:
+        """Parse a schedule such as `09:00, 9:30 pm Europe/Berlin mon-fri`.
 
         Times come first, then a time zone (UTC if there is none) and days (every day if there are none).
         Raises ScheduleError.
@@ -76,9 +68,9 @@ class Schedule:
         words = _words(text)
         count = next((n for n, word in enumerate(words) if not word[0].isdigit()), len(words))
         times = parse_times(" ".join(words[:count] or words))
-        days = [word for word in words[count:] if _is_day(word)]
+        days = [word for word in words[count:] if _parses(parse_days, word)]
         zone = [word for word in words[count:] if word not in days] or ["UTC"]
-        if len(zone) > 1 and _is_zone(zone[0]):
+        if len(zone) > 1 and _parses(parse_zone, zone[0]):
             days += zone[1:]  # which are no days: the error says which would be
             del zone[1:]
         return cls(times, parse_zone(" ".join(zone)), parse_days(" ".join(days)))
@@ -94,7 +86,7 @@ class Schedule:
         first = after.astimezone(zone).date() - timedelta(days=1)
         last = until.astimezone(zone).date()
         found = (
-            Slot(instant(local, self.zone), local)
+            Slot(to_utc(local, self.zone), local)
             for day in _days(first, last)
             if day.weekday() in self.days
             for local in (datetime.combine(day, at) for at in self.times)
@@ -107,21 +99,22 @@ class Schedule:
 
 
 @lru_cache(maxsize=4096)
-def instant(local: datetime, zone: str) -> datetime:
-    """The instant, in UTC, of a local time to the minute.
+def to_utc(local: datetime, zone: str) -> datetime:
+    """A local time, to the minute, in UTC.
 
-    A time that clocks skip stands for the next one that exists; of a time that they repeat, the first counts.
+    A time that daylight saving skips becomes the next that exists; of a repeated time the first is taken.
     """
     info = ZoneInfo(zone)
-    while (moment := local.replace(tzinfo=info).astimezone(UTC)).astimezone(info).replace(
-        tzinfo=None
-    ) != local:
+    while (utc := local.replace(tzinfo=info).astimezone(UTC)).astimezone(info).replace(tzinfo=None) != local:
         local += timedelta(minutes=1)
-    return moment
+    return utc
 
 
 def parse_times(text: str) -> tuple[time, ...]:
-    """Times of day apart by commas or spaces: `09:00`, `9`, `9:30pm`; sorted, each once."""
+    """Parse times of day between commas or spaces: `09:00`, `9`, `9:30pm`; sorted and unique.
+
+    Raises ScheduleError.
+    """
     times = tuple(sorted({_parse_time(word) for word in _words(text.lower())}))
     if not times:
         raise ScheduleError("Tell a time of day, such as `09:00`.")
@@ -131,7 +124,7 @@ def parse_times(text: str) -> tuple[time, ...]:
 
 
 def parse_zone(text: str) -> str:
-    """An IANA time zone by its name, in any letter case and with spaces for underscores."""
+    """The IANA time zone of a name in any letter case, or of a city. Raises ScheduleError."""
     wanted = text.strip().replace(" ", "_").lower()
     zones = _zones()
     if wanted in zones:
@@ -158,7 +151,10 @@ def parse_zone(text: str) -> str:
 
 
 def parse_days(text: str) -> frozenset[int]:
-    """Days of the week: `mon,wed`, `mon-fri`, `weekdays`, `weekends`, `daily`; nothing means every day."""
+    """Parse days of the week: `mon,wed`, `mon-fri`, `weekdays`, `weekends`, `daily`; "" means every day.
+
+    Monday is 0. Raises ScheduleError.
+    """
     days: set[int] = set()
     for word in _words(text.lower().replace("–", "-")):
         if word in _NAMED:
@@ -171,15 +167,15 @@ def parse_days(text: str) -> frozenset[int]:
 
 
 def format_days(days: frozenset[int]) -> str:
-    """The days as text that `parse_days` reads."""
+    """The days as text that `parse_days` accepts."""
     for word in ("daily", "weekdays", "weekends"):
         if days == _NAMED[word]:
             return word
     return ",".join(DAYS[day] for day in sorted(days))
 
 
-def nearest_zones(text: str, limit: int = 25) -> list[str]:
-    """Time zones whose name contains `text`, for a list of suggestions."""
+def matching_zones(text: str, limit: int = 25) -> list[str]:
+    """Time zones whose name contains `text`, shortest first, for autocompletion."""
     wanted = text.strip().replace(" ", "_").lower()
     return sorted(
         (name for key, name in _zones().items() if wanted in key), key=lambda name: (len(name), name)
@@ -187,7 +183,7 @@ def nearest_zones(text: str, limit: int = 25) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text, apart by spaces, commas or semicolons; "9 pm" is one of them."""
+    """Split text at spaces, commas and semicolons; "9 pm" becomes one word."""
     spaced = " ".join(re.split(r"[\s,;]+", text.strip()))
     return re.sub(r" (am|pm)\b", r"\1", spaced, flags=re.IGNORECASE).split()
 
@@ -217,17 +213,9 @@ def _parse_time(word: str) -> time:
     raise ScheduleError(f"“{word}” is no time of day (00:00 to 23:59); did you mean `{near:%H:%M}`?")
 
 
-def _is_zone(text: str) -> bool:
+def _parses(parse: Callable[[str], object], text: str) -> bool:
     try:
-        parse_zone(text)
-    except ScheduleError:
-        return False
-    return True
-
-
-def _is_day(word: str) -> bool:
-    try:
-        parse_days(word)
+        parse(text)
     except ScheduleError:
         return False
     return True
@@ -256,5 +244,5 @@ _ABBREVIATIONS = {
     "jst": "Asia/Tokyo",
     "aest": "Australia/Sydney",
 }
-"""What people write for a time zone that is none, and what most of them mean."""
+"""Common abbreviations of time zones, and the zone that is suggested for each."""
 _FULL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

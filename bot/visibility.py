@@ -1,4 +1,4 @@
-"""Who sees which channel, and whether the pictures in one may be shown in another."""
+"""Who can see which channel, and whether pictures of one channel may be shown in another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Channel = discord.abc.GuildChannel
 
 
 def can_see(member: discord.abc.User, channel: Channel) -> bool:
-    """Whether a member sees a channel; somebody who is no member of its server does not."""
+    """Whether a user can see a channel; False for users who are not members of its server."""
     return isinstance(member, discord.Member) and channel.permissions_for(member).view_channel
 
 
 def visible_channels(asker: discord.abc.User) -> list[discord.abc.GuildChannel]:
-    """The channels of a server that somebody sees, the text channels first."""
+    """The channels that a member can see, text channels first; none for users outside a server."""
     if not isinstance(asker, discord.Member):
         return []
     guild = asker.guild
@@ -26,7 +26,7 @@ def visible_channels(asker: discord.abc.User) -> list[discord.abc.GuildChannel]:
 
 
 def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
-    """Whether pictures may be taken from a channel: not age-restricted, and the bot can read its past."""
+    """Whether it is a text channel that is not age-restricted and whose history the bot can read."""
     if not isinstance(channel, discord.TextChannel) or channel.is_nsfw():
         return False
     permissions = channel.permissions_for(channel.guild.me)
@@ -36,9 +36,9 @@ def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
 def is_no_less_public(source: Channel, target: Channel | None) -> bool:
     """Whether everybody who sees `target` sees `source`, too. No target stands for the whole server.
 
-    Members are not known one by one, so that this goes by what roles and overwrites allow. Whether somebody
-    sees the target hangs on one of their roles at most, and whether they do not see the source on another: so
-    it is enough to look at every pair of roles.
+    The member list is not cached, so this checks what roles and overwrites allow. One role at most is needed
+    for a member to see the target, and one at most for them not to see the source, so checking every pair of
+    roles is sufficient.
     """
     guild = source.guild
     named = {*source.overwrites, *(target.overwrites if target else ())}
@@ -80,7 +80,7 @@ def _sees_source_if_target(
 
 
 def _shows(channel: Channel, roles: Iterable[discord.Role]) -> bool:
-    """Whether somebody with these roles, that of everybody included, sees a channel."""
+    """Whether a member with these roles, which include @everyone, can see a channel."""
     everyone = channel.guild.default_role
     allowed = any(role.permissions.view_channel for role in roles)
     overwrites = {role: channel.overwrites_for(role).view_channel for role in roles}

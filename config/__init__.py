@@ -1,1 +1,1 @@
-"""What the operator decides: ``dreambot.toml``, the presets, and their loader."""
+"""The operator's configuration: ``dreambot.toml``, the presets, and their loaders."""

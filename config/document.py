@@ -1,4 +1,4 @@
-"""Writes ``dreambot.toml`` from the settings' fields: ``python -m config.document``."""
+"""Generates ``dreambot.toml`` from the schema: ``python -m config.document``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ the bot's token is in DISCORD_TOKEN, or in a file that [discord] token_file name
 
 
 def document() -> str:
-    """Return the text of a ``dreambot.toml`` that sets everything to its default and explains it."""
+    """Return the text of a ``dreambot.toml`` with all settings, their defaults and descriptions."""
     lines = [*_comment(HEADER)]
     tables = []
     for name, field in Config.model_fields.items():

@@ -1,6 +1,6 @@
-"""Loads the operator's settings and names everything that is wrong with them.
+"""Loads and validates the operator's configuration.
 
-A value comes from, strongest first: the environment (``DREAMBOT_SECTION__KEY``), the file, the default.
+Sources in order of precedence: the environment (``DREAMBOT_SECTION__KEY``), the file, the default.
 Secrets come from the environment or from files of their own, never from ``dreambot.toml``.
 """
 
@@ -46,7 +46,7 @@ def load_config(path: Path | str | None = None) -> Config:
 
 
 def _secrets(values: Mapping[str, Any], file: Path) -> Iterator[Problem]:
-    """Find secrets that somebody wrote into the file, and take them out of it."""
+    """Report secrets in the file, and remove the token from ``values``."""
     if isinstance(discord := values.get("discord"), dict) and discord.pop("token", None):
         yield Problem(
             str(file), "discord", "token", "does not belong in this file; set DISCORD_TOKEN or token_file"
@@ -59,7 +59,7 @@ def _secrets(values: Mapping[str, Any], file: Path) -> Iterator[Problem]:
 
 
 def _unknown_variables() -> Iterator[Problem]:
-    """Find environment variables that look like settings and are none."""
+    """Report environment variables with the prefix of settings that are not settings."""
     known = {ENV_CONFIG} | {
         f"{ENV_PREFIX}{name}".upper() if field is None else f"{ENV_PREFIX}{name}__{field}".upper()
         for name, section in _sections().items()
@@ -80,7 +80,7 @@ def _sections() -> dict[str, type[Section]]:
 
 
 def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Problem:
-    """Say what pydantic found, in words for somebody who edits the file."""
+    """Describe an error of pydantic for operators, with the nearest known name."""
     section, key, *_ = [*map(str, detail["loc"]), "", ""]
     sections = _sections()
     if not key:  # a table, or the one top-level key
@@ -108,7 +108,7 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
 
 
 def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
-    """Find values that are right alone and wrong together."""
+    """Report values that are valid alone but contradict each other."""
     try:
         recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
     except RecipeError as error:

@@ -1,4 +1,4 @@
-"""Recipes with names, from ``presets.toml``."""
+"""Loads the presets, recipes with names, from ``presets.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dream.recipe import Recipe, RecipeError
 
 
 class Preset(BaseModel):
-    """A recipe with a name that people remember."""
+    """A named recipe with its title and description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What is wrong with the configuration, in words for whoever edits it."""
+"""Errors of the configuration, as text for operators."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dream.suggestions import did_you_mean
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with the configuration."""
+    """One error of the configuration."""
 
     where: str
-    """The file, or the environment variable, that holds it."""
+    """The file or the environment variable in which it is."""
     section: str
     key: str
     what: str

@@ -152,6 +152,9 @@ class Discord(Commands):
     message_content: bool = True
     """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
     the developer portal; without it, slash commands and mentions work."""
+    commands_in_ten_seconds: Annotated[int, Field(ge=0)] = 6
+    """The most text commands that one member may give in ten seconds. The next one is answered with the time
+    to wait, and further ones not at all. 0 means no limit."""
     operators: Ids = ()
     """User ids that count as operators, besides the owner (or team) of the Discord application."""
     shard_count: Annotated[int, Field(ge=0)] = 0

@@ -9,7 +9,7 @@ from typing import Any
 from config.problems import ConfigError, Problem
 
 FOLDER = Path(__file__).parent
-"""Where the shipped ``dreambot.toml`` and ``presets.toml`` lie."""
+"""The folder of the shipped ``dreambot.toml`` and ``presets.toml``."""
 
 
 def read_toml(file: Path) -> dict[str, Any]:

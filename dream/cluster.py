@@ -1,4 +1,4 @@
-"""The processes of a farm: Dask's scheduler and nannied workers, with the settings that dreaming needs."""
+"""The processes of a farm: Dask's scheduler, and workers with a nanny each, configured for dreams."""
 
 import asyncio
 import logging
@@ -24,18 +24,18 @@ from dream.backbone.fetching import fetched_in_background
 from dream.environment import forget_secrets
 from dream.render import warm
 from dream.wire import WIRE_FORMAT
-from dream.worker import Dreaming
+from dream.worker import DreamWorkerPlugin
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 15.0
-"""Seconds that a cancelled dream may go on before its worker is restarted."""
+CANCEL_TIMEOUT = 15.0
+"""Seconds after which the worker of a cancelled dream that has not stopped is restarted."""
 
-ABSENCE = 120.0
-"""Seconds that a cluster goes on dreaming for a bot that has gone, in case it comes back."""
+CLIENT_TIMEOUT = 120.0
+"""Seconds for which the scheduler keeps the dreams of a disconnected bot, in case it reconnects."""
 
 WORKER_BYTES = 1_200_000_000
-"""Memory that a worker needs, at least: TensorFlow, the default network and a dream of 512 pixels."""
+"""The least memory of a worker, in bytes: TensorFlow, the default network and a dream of 512 pixels."""
 
 dask.config.set(
     {
@@ -61,17 +61,19 @@ dask.config.set(
 
 
 logging.getLogger("distributed").setLevel(logging.ERROR)
-logging.getLogger("distributed.nanny").setLevel(logging.CRITICAL)  # what it says is told in one line here
+logging.getLogger("distributed.nanny").setLevel(logging.CRITICAL)  # `DreamNanny` logs the same in one line
 
 
 class ClusterError(Exception):
-    """A scheduler that cannot be worked with until somebody acts; the text is a sentence for the operator."""
+    """A scheduler that cannot be used until somebody acts; the text is a sentence for the operator."""
 
 
 class DreamScheduler(Scheduler):  # type: ignore[misc]
-    """Dask's scheduler with two habits: dreams wait here, and they outlive their bot for a while."""
+    """Dask's scheduler, which queues dreams itself and keeps those of a disconnected bot for a while."""
 
-    def __init__(self, *, host: str, port: int, security: Security, absence: float = ABSENCE) -> None:
+    def __init__(
+        self, *, host: str, port: int, security: Security, client_timeout: float = CLIENT_TIMEOUT
+    ) -> None:
         super().__init__(
             protocol="tls" if security.require_encryption else "tcp",
             host=host,
@@ -80,28 +82,28 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
             dashboard=False,
             dashboard_address="127.0.0.1:0",
         )
-        self._absence = absence
+        self._client_timeout = client_timeout
 
     def identity(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """What anybody who asks is told of this scheduler; the wire format too."""
+        """Dask's description of this scheduler, with the wire format as `dreambot`."""
         identity: dict[str, Any] = super().identity(*args, **options)
         return identity | {"dreambot": WIRE_FORMAT}
 
     def is_rootish(self, ts: Any) -> bool:
         """Every dream waits in the scheduler until a worker is free.
 
-        By default Dask hands the first few tasks to busy workers ahead of time, where a dream that kills
-        its worker would be counted against them too.
+        By default Dask assigns the first few tasks to busy workers ahead of time. If the running dream kills
+        the worker, those tasks are counted as failed too.
         """
         return True
 
     def remove_client(self, client: str, stimulus_id: str | None = None) -> None:
-        """Keep what a bot that has gone was dreaming, until it is back or `absence` seconds are over."""
+        """Keep a disconnected bot's dreams until it reconnects or `client_timeout` seconds have passed."""
         if gone := self.clients.get(client):
             holder = f"absent-{client}"
             if keys := [task.key for task in gone.wants_what]:
                 self.client_desires_keys(keys, holder)
-                self.loop.call_later(self._absence, self._forget, holder)
+                self.loop.call_later(self._client_timeout, self._forget, holder)
         super().remove_client(client, stimulus_id)
 
     def _forget(self, holder: str) -> None:
@@ -110,14 +112,14 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
 
 
 async def check_scheduler(address: str, security: Security) -> None:
-    """Make sure that dreams can be sent to the scheduler at `address`.
+    """Check that this version can use the scheduler at `address`.
 
     Raises OSError where none answers within Dask's `comm.timeouts.connect`, and ClusterError where it speaks
     another version's wire format, is no scheduler at all, or needs TLS that is not set up here.
     """
-    patience = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    cancel_timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(cancel_timeout):
             async with rpc(address, connection_args=security.get_connection_args("client")) as scheduler:
                 theirs = (await scheduler.identity(n_workers=0)).get("dreambot", WIRE_FORMAT)
     except TypeError as error:
@@ -156,9 +158,9 @@ def worker_environments(workers: int, threads: int) -> list[dict[str, str]]:
     devices = gpus()
     workers = workers or len(devices) or 1
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
-    # TensorFlow takes all cores by itself, and a little better than when it is told their number.
-    told = threads or (workers > 1 and max(1, (cores or 1) // workers))
-    environment = {"TF_NUM_INTRAOP_THREADS": str(told)} if told else {}
+    # Without a number TensorFlow uses all cores, a little faster than with their number.
+    per_worker = threads or (workers > 1 and max(1, (cores or 1) // workers))
+    environment = {"TF_NUM_INTRAOP_THREADS": str(per_worker)} if per_worker else {}
     if not devices:
         return [environment] * workers
     return [environment | {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]} for i in range(workers)]
@@ -171,7 +173,7 @@ def memory_limit_of(setting: str, workers: int) -> int:
 
 
 def too_little_memory(setting: str, workers: int) -> str | None:
-    """What is wrong with the memory that each worker gets, if it is less than a worker needs."""
+    """A sentence if each worker's memory limit is less than `WORKER_BYTES`, else None."""
     limit = memory_limit_of(setting, workers)
     if not 0 < limit < WORKER_BYTES:
         return None
@@ -185,11 +187,11 @@ def too_little_memory(setting: str, workers: int) -> str | None:
 
 
 class DreamNanny(Nanny):  # type: ignore[misc]
-    """A nanny that tells why its worker ended, and waits twice as long each time one lived but briefly."""
+    """A nanny that reports why its worker ended, with exponential backoff if it ended within a second."""
 
-    def __init__(self, *args: Any, tell: Callable[[str], None], **options: Any) -> None:
+    def __init__(self, *args: Any, report: Callable[[str], None], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._tell = tell
+        self._tell = report
         self._up_since: float | None = None
         self._pause = 0.0
 
@@ -204,7 +206,7 @@ class DreamNanny(Nanny):  # type: ignore[misc]
         if self.status is Status.running:
             briefly = self._up_since is None or time.monotonic() - self._up_since < 1
             self._pause = min(max(0.1, 2 * self._pause), 60) if briefly else 0.0
-            self._tell(f"A worker ended ({self._cause(exitcode)}); another starts in {self._pause:g} s.")
+            self._report(f"A worker ended ({self._cause(exitcode)}); another starts in {self._pause:g} s.")
             await asyncio.sleep(self._pause)
         await super()._on_worker_exit(exitcode)
 
@@ -215,21 +217,21 @@ class DreamNanny(Nanny):  # type: ignore[misc]
         return signal.Signals(-exitcode).name if exitcode < 0 else f"exit status {exitcode}"
 
 
-async def keep_worker(
+async def supervise_worker(
     address: str,
     environment: dict[str, str],
     *,
     security: Security,
     warm: Callable[[], None],
     memory_limit: int,
-    patience: float,
+    cancel_timeout: float,
     host: str | None = None,
-    tell: Callable[[str], None] = log.warning,
+    report: Callable[[str], None] = log.warning,
 ) -> None:
-    """Keep one worker process alive at the scheduler `address` until cancelled.
+    """Keep one worker process running at the scheduler `address` until cancelled.
 
-    Its nanny restarts it when it dies; this starts over when the nanny gives up, as it does when the worker
-    dies while starting or when the scheduler goes away. `tell` hears one line each time. Raises ClusterError.
+    Its nanny restarts it when it ends. When the nanny gives up (the worker ended while it started, or the
+    scheduler is gone), a new nanny is started. `report` gets one line each time. Raises ClusterError.
     """
     pause = 1.0
     while True:
@@ -244,11 +246,11 @@ async def keep_worker(
                 security=security,
                 silence_logs=logging.CRITICAL,
                 dashboard=False,
-                plugins=(Dreaming(warm, patience),),
-                tell=tell,
+                plugins=(DreamWorkerPlugin(warm, cancel_timeout),),
+                report=report,
             )
         except OSError as error:
-            tell(f"No scheduler answers at {address} ({_line(error)}); trying again in {pause:g} s.")
+            report(f"No scheduler answers at {address} ({_line(error)}); trying again in {pause:g} s.")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 30)
             continue
@@ -256,9 +258,11 @@ async def keep_worker(
             await nanny
             pause = 1.0
             await nanny.finished()
-            tell(f"The worker at {address} ended; starting another.")
+            report(f"The worker at {address} ended; starting another.")
         except Exception as error:
-            tell(f"A worker did not start ({_line(error.__cause__ or error)}); trying again in {pause:g} s.")
+            report(
+                f"A worker did not start ({_line(error.__cause__ or error)}); trying again in {pause:g} s."
+            )
         finally:
             await _end(nanny)
         await asyncio.sleep(pause)
@@ -283,12 +287,12 @@ async def _end(nanny: Nanny) -> None:
 
 
 @asynccontextmanager
-async def crew(
+async def worker_processes(
     address: str, *, workers: int, threads: int, memory_limit: str, **options: Any
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Keep this machine's workers alive within the block; yields one task for each.
+    """Keep this machine's workers running within the block; yields the task that supervises each.
 
-    This process forgets its secrets, as whatever stands in its environment would be in its workers' too.
+    Secrets are removed from this process's environment, which the workers inherit.
     """
     forget_secrets()
     # Python's resource tracker outlives a process that is killed, and warns of what that process left.
@@ -296,7 +300,7 @@ async def crew(
     environments = await asyncio.to_thread(worker_environments, workers, threads)
     limit = memory_limit_of(memory_limit, len(environments))
     tasks = [
-        asyncio.create_task(keep_worker(address, environment, memory_limit=limit, **options))
+        asyncio.create_task(supervise_worker(address, environment, memory_limit=limit, **options))
         for environment in environments
     ]
     try:
@@ -308,7 +312,7 @@ async def crew(
 
 
 @asynccontextmanager
-async def local(**options: Any) -> AsyncIterator[tuple[str, Security, int]]:
+async def local_cluster(**options: Any) -> AsyncIterator[tuple[str, Security, int]]:
     """A scheduler and workers that only this process can use; yields address, keys, and how many workers.
 
     They listen on loopback, and speak TLS with keys that are made here and kept in memory.
@@ -316,13 +320,13 @@ async def local(**options: Any) -> AsyncIterator[tuple[str, Security, int]]:
     security = await asyncio.to_thread(Security.temporary)
     async with (
         DreamScheduler(host="127.0.0.1", port=0, security=security) as scheduler,
-        crew(scheduler.address, host="127.0.0.1", security=security, **options) as tasks,
+        worker_processes(scheduler.address, host="127.0.0.1", security=security, **options) as tasks,
     ):
         yield scheduler.address, security, len(tasks)
 
 
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
-    """What is not as dreams need it at a scheduler, as sentences; runs in the scheduler."""
+    """Sentences on what is wrong with the scheduler in which this function is run."""
     if isinstance(dask_scheduler, DreamScheduler):
         return ()
     return ("The cluster's scheduler is a plain Dask one: start it with `dreambot scheduler`.",)
@@ -337,7 +341,11 @@ def is_loopback(host: str) -> bool:
 
 
 def run_scheduler(
-    host: str = "127.0.0.1", port: int = 8786, *, insecure: bool = False, absence: float = ABSENCE
+    host: str = "127.0.0.1",
+    port: int = 8786,
+    *,
+    insecure: bool = False,
+    client_timeout: float = CLIENT_TIMEOUT,
 ) -> int:
     """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
@@ -354,7 +362,9 @@ def run_scheduler(
         return 2
 
     async def serve() -> None:
-        async with DreamScheduler(host=host, port=port, security=security, absence=absence) as scheduler:
+        async with DreamScheduler(
+            host=host, port=port, security=security, client_timeout=client_timeout
+        ) as scheduler:
             print(f"Dreambot {WIRE_FORMAT}: scheduler at {scheduler.address}", flush=True)
             await asyncio.Event().wait()
 
@@ -370,14 +380,14 @@ def run_workers(
     fetch: bool = True,
     warm: Callable[[], None] = warm,
 ) -> int:
-    """Keep this box's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
+    """Keep this machine's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
-    With `fetch` InceptionV3's weights are fetched meanwhile, where they are missing.
+    With `fetch`, missing weights of InceptionV3 are downloaded in the background.
     """
     options: dict[str, Any] = {
         "threads": threads,
         "memory_limit": memory_limit,
-        "patience": PATIENCE,
+        "cancel_timeout": CANCEL_TIMEOUT,
         "security": Security(),
         "host": "127.0.0.1" if is_loopback(urlsplit(address).hostname or "") else None,
     }
@@ -385,7 +395,7 @@ def run_workers(
     async def serve() -> None:
         async with (
             fetched_in_background() if fetch else nullcontext(),
-            crew(address, workers=workers, warm=warm, **options) as tasks,
+            worker_processes(address, workers=workers, warm=warm, **options) as tasks,
         ):
             await asyncio.gather(*tasks)
 

@@ -1,12 +1,12 @@
-"""The environment that worker processes inherit: they open strangers' pictures, so it holds no secret."""
+"""Keeps secrets out of the environment of worker processes, which decode untrusted files."""
 
 import os
 
 SECRETS = ("DISCORD_TOKEN", "DREAMBOT_STORE__URL")
-"""Variables that hold, or may hold, what no worker is to know."""
+"""Variables that hold, or may hold, a secret."""
 
 
 def forget_secrets() -> None:
-    """Take the secrets out of this process's environment, and thereby out of its children's."""
+    """Remove the secrets from this process's environment, and so from that of processes it starts later."""
     for name in SECRETS:
         os.environ.pop(name, None)

@@ -1,6 +1,6 @@
-"""The farm: where dreams are dreamt, on this machine's worker processes or on a cluster's.
+"""Renders dreams on Dask workers: this machine's worker processes, or a cluster's.
 
-The bot holds one `Farm` and never dreams, nor opens a picture, itself. Dask is imported when the farm starts.
+The bot has one `Farm`, and neither renders nor decodes pictures itself. Dask is imported by `Farm.start`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-WITHOUT_WORKERS = 30.0
-"""Seconds without a worker after which the operator is told."""
+NO_WORKER_ALERT_SECONDS = 30.0
+"""Seconds without a worker after which operators are warned."""
 
 WATCH_SECONDS = 2.0
 """How often the workers are counted."""
 
 
 class FarmError(Exception):
-    """A dream broke, or the farm itself. The text is one sentence."""
+    """A dream or the farm failed. The text is one sentence for the member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the farm is. `workers` of `capacity` are up; `warnings` are sentences for the operator."""
+    """The farm's state: `workers` of `capacity` are connected; `warnings` are sentences for operators."""
 
     scheduler: str
     workers: int
@@ -56,13 +56,13 @@ class _Dream:
 
 
 class Farm:
-    """Dreams on Dask workers.
+    """Runs dreams on Dask workers.
 
     `scheduler` is a cluster's address, such as "tcp://10.0.0.5:8786"; empty means worker processes of this
     machine: `workers` of them, or with 0 one per GPU, or one. `threads` of the CPU and `memory_limit` are for
-    each worker; with 0 and "auto" it gets its share of the machine. A cancelled dream that does not stop
-    within `patience` seconds is ended together with its worker. `render` and `warm` are what workers run:
-    functions of a module that they can import.
+    each worker; 0 and "auto" give each an equal share of the machine. The worker of a cancelled dream that
+    has not stopped after `cancel_timeout` seconds is restarted. `render` and `warm` run in the workers, which
+    import them by their module's name.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Farm:
         workers: int = 0,
         threads: int = 0,
         memory_limit: str = "auto",
-        patience: float = 15,
+        cancel_timeout: float = 15,
         render: Render = render,
         warm: Callable[[], None] = warm,
     ) -> None:
@@ -83,11 +83,11 @@ class Farm:
             "workers": workers,
             "threads": threads,
             "memory_limit": memory_limit,
-            "patience": patience,
+            "cancel_timeout": cancel_timeout,
             "warm": warm,
-            "tell": self._worker_ended,
+            "report": self._worker_ended,
         }
-        self._deserted = False
+        self._alerted = False
         self._last_end = ""
         self._render = render
         self._dreams: dict[str, _Dream] = {}
@@ -118,8 +118,8 @@ class Farm:
                     f"`dreambot scheduler`, or leave the setting empty to dream on this machine."
                 ) from None
         else:
-            local = cluster.local(**self._local)
-            address, security, self.capacity = await self._parts.enter_async_context(local)
+            local_cluster = cluster.local_cluster(**self._local)
+            address, security, self.capacity = await self._parts.enter_async_context(local_cluster)
         # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
         client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8, security=security)
         self._client = await self._parts.enter_async_context(client)
@@ -140,16 +140,16 @@ class Farm:
         await self.close()
 
     async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
-        """Look at a picture in a worker, also while that worker dreams. Waits while no worker is up.
+        """Probe a picture in a worker, which may be rendering meanwhile. Waits while there is no worker.
 
-        Raises PictureError, or FarmError where workers end meanwhile, for whatever reason.
+        Raises PictureError, or FarmError where two workers in turn end before they answer.
         """
         from dream import worker
 
         for _ in range(2):
-            address = await self._some_worker()
+            address = await self._pick_worker()
             try:
-                found = await self._answer(address, worker.probe, data, limits)
+                found = await self._run_on_worker(address, worker.probe, data, limits)
             except OSError as error:
                 log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
                 continue
@@ -162,7 +162,7 @@ class Farm:
     async def dream(
         self, key: str, work: Work, on_progress: Callable[[Progress], None] = lambda progress: None
     ) -> Rendered:
-        """Dream `work`, or take over the dream of the same `key` that still runs on the cluster.
+        """Render `work`; if a dream with the same `key` still runs on the cluster, wait for that one instead.
 
         Cancelling this call stops the dream. Raises PictureError, RecipeError, Cancelled, or FarmError with a
         sentence for the member.
@@ -173,7 +173,7 @@ class Farm:
         from dream import worker
 
         while True:
-            self._client.subscribe_topic(worker.TOPIC, self._heard)
+            self._client.subscribe_topic(worker.TOPIC, self._on_progress_event)
             future = self._client.submit(worker.dream, self._render, key, work, key=worker.key_of(key))
             mine = self._dreams[key] = _Dream(on_progress, future)
             try:
@@ -208,32 +208,32 @@ class Farm:
             return rendered
 
     async def cancel(self, key: str) -> None:
-        """Stop the dream `key`: its `dream` call raises Cancelled now, its worker is free a moment later."""
+        """Cancel the dream `key`. Its `dream` call raises Cancelled at once, before its worker stops."""
         if mine := self._dreams.get(key):
             mine.cancelled = True
             await self._client.cancel([mine.future], force=True)
 
     async def status(self) -> Status:
-        """How the farm is now, for `doctor` and `!about`."""
+        """The current state, for `doctor` and `!about`."""
         from dream import cluster
 
         workers = await self._count()
         warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
-        if trouble := self.trouble:
-            warnings += (trouble,)
+        if warning := self.warning:
+            warnings += (warning,)
         return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
-    async def _some_worker(self) -> str:
+    async def _pick_worker(self) -> str:
         while True:
             await self._client.wait_for_workers(1)
             workers: dict[str, int] = await self._client.nthreads()
             if workers:
                 return random.choice(list(workers))
 
-    async def _answer(self, address: str, function: Callable[..., object], *args: object) -> object:
-        """What `function` returns in the worker at `address`. Raises OSError if that worker ends first."""
+    async def _run_on_worker(self, address: str, function: Callable[..., object], *args: object) -> object:
+        """The result of `function` in the worker at `address`. Raises OSError if that worker ends first."""
         answer = asyncio.ensure_future(self._client.run(function, *args, workers=[address]))
-        gone = asyncio.create_task(self._gone(address))
+        gone = asyncio.create_task(self._until_gone(address))
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -243,7 +243,7 @@ class Farm:
             answer.cancel()
             gone.cancel()
 
-    async def _gone(self, address: str) -> None:
+    async def _until_gone(self, address: str) -> None:
         while True:
             await asyncio.sleep(0.5)
             if address not in await self._client.nthreads():
@@ -253,8 +253,8 @@ class Farm:
         return sum((await self._client.nthreads()).values())
 
     async def _watch(self) -> None:
-        """Follow how many workers are up; say so when there have been none for long."""
-        absent = -WITHOUT_WORKERS  # the first ones take their time to load a network
+        """Poll the number of workers; log when there have been none for `NO_WORKER_ALERT_SECONDS`."""
+        absent = -NO_WORKER_ALERT_SECONDS  # the first ones take their time to load a network
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
@@ -264,29 +264,29 @@ class Farm:
             if self._cluster:
                 self.capacity = workers
             # One that is up for a moment between two deaths counts little.
-            absent = max(0.0, absent - WITHOUT_WORKERS / 2) if workers else absent + WATCH_SECONDS
-            if absent >= WITHOUT_WORKERS and not self._deserted:
-                self._deserted = True
-                log.error("%s", self.trouble)
-            elif not absent and self._deserted:
-                self._deserted = False
+            absent = max(0.0, absent - NO_WORKER_ALERT_SECONDS / 2) if workers else absent + WATCH_SECONDS
+            if absent >= NO_WORKER_ALERT_SECONDS and not self._alerted:
+                self._alerted = True
+                log.error("%s", self.warning)
+            elif not absent and self._alerted:
+                self._alerted = False
                 log.warning("A worker is up again.")
 
     @property
-    def trouble(self) -> str | None:
-        """A sentence for operators when no worker has been up for `WITHOUT_WORKERS` seconds, else None."""
-        if not self._deserted:
+    def warning(self) -> str | None:
+        """A sentence for operators once no worker has been up for `NO_WORKER_ALERT_SECONDS`, else None."""
+        if not self._alerted:
             return None
-        told = f"No worker has been up for {WITHOUT_WORKERS:g} s, so that nothing is dreamt"
+        sentence = f"No worker has been up for {NO_WORKER_ALERT_SECONDS:g} s, so that nothing is dreamt"
         if self._cluster:
-            return f"{told}: start some with `dreambot worker {self._cluster}`."
-        return f"{told}; `dreambot doctor` may say why. {self._last_end}".strip()
+            return f"{sentence}: start some with `dreambot worker {self._cluster}`."
+        return f"{sentence}; `dreambot doctor` may say why. {self._last_end}".strip()
 
     def _worker_ended(self, line: str) -> None:
         self._last_end = line
         log.warning("%s", line)
 
-    def _heard(self, event: tuple[float, dict[str, Any]]) -> None:
+    def _on_progress_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
         if mine := self._dreams.get(message["job"]):
             mine.on_progress(pickle.loads(message["progress"]))

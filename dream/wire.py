@@ -1,4 +1,4 @@
-"""What the machines of a farm send each other, and a short hash that tells whether they understand it."""
+"""The classes that are pickled between bot and workers, and a hash of them to detect version mismatches."""
 
 import dataclasses
 import hashlib
@@ -35,4 +35,4 @@ def _lines(seen: set[type], *sent: Any) -> Iterator[str]:
 
 
 WIRE_FORMAT = hashlib.sha256(describe(*SENT).encode()).hexdigest()[:12]
-"""Equal on all machines of a farm, or they are refused."""
+"""Has to be equal on all machines of a farm; `dream.cluster.check_scheduler` compares it."""

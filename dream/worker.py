@@ -1,4 +1,4 @@
-"""The tasks of a worker process: one dream at a time, and probing pictures beside it."""
+"""The Dask tasks of a worker process: one dream at a time, and probes of pictures beside it."""
 
 import asyncio
 import logging
@@ -28,22 +28,22 @@ Key = tuple[str, str]
 
 
 def key_of(job: str) -> Key:
-    """The Dask key of a job's dream. Equal keys are one task: a job that still runs is adopted."""
+    """The Dask key of a job's dream. Submitting the key of a running task waits for that task."""
     return ("dream", job)
 
 
-class Dreaming(WorkerPlugin):  # type: ignore[misc]
+class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
     """Calls `warm` before the worker takes tasks, and ends the worker if a cancelled dream does not stop.
 
-    A cancelled dream stops before its next gradient. If it has not within `patience` seconds, the worker
-    exits and its nanny starts another.
+    A cancelled dream stops before its next gradient. If it has not within `cancel_timeout` seconds, the
+    worker exits and its nanny starts another.
     """
 
     name = "dreaming"
 
-    def __init__(self, warm: Callable[[], None], patience: float) -> None:
+    def __init__(self, warm: Callable[[], None], cancel_timeout: float) -> None:
         self._warm = warm
-        self._patience = patience
+        self._cancel_timeout = cancel_timeout
 
     async def setup(self, worker: Worker) -> None:
         """Warm up; the worker registers with its scheduler after this."""
@@ -62,12 +62,12 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
     def transition(self, key: Key, start: str, finish: str, **kwargs: object) -> None:
         """Start the timeout of a dream that was cancelled."""
         if start == "executing" and is_cancelled(self._worker, key):
-            self._worker.loop.call_later(self._patience, self._exit_if_running, key)
+            self._worker.loop.call_later(self._cancel_timeout, self._exit_if_running, key)
 
     def _exit_if_running(self, key: Key) -> None:
         if is_cancelled(self._worker, key):
             log.error(
-                "Dream %s did not stop %g s after it was cancelled; restarting.", key[1], self._patience
+                "Dream %s did not stop %g s after it was cancelled; restarting.", key[1], self._cancel_timeout
             )
             os._exit(1)
 
@@ -75,7 +75,7 @@ class Dreaming(WorkerPlugin):  # type: ignore[misc]
 def lower_priority() -> None:
     """Raise the nice value of the calling thread and of threads that it starts from now on.
 
-    A bot on the same machine then answers at once. An otherwise idle machine dreams no slower.
+    The bot on the same machine then answers at once. On an otherwise idle machine dreams are no slower.
     """
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 

@@ -24,7 +24,7 @@ import bot.backoff
 import bot.queue.dispatcher
 from bench.support.queue_process import Process
 from bench.support.scripted_farm import ScriptedFarm
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.errors import Refused
 from bot.queue.request import DreamRequest
 from bot.store.jobs import Job
@@ -69,7 +69,7 @@ class Lifecycle(RuleBasedStateMachine):
         client = commands.Bot("!", intents=discord.Intents.default())
         self.env = simcord.Env(client, strict_sync=False)
         await self.env.start()
-        self.clock = MovedClock(self.env.now())
+        self.clock = ManualClock(self.env.now())
         self.server = self.env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
         self.alice = self.server.add_member(self.env.create_user("alice"))
@@ -209,7 +209,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 5, 90]))
     def time_passes(self, minutes: int) -> None:
-        self.clock.move(timedelta(minutes=minutes))
+        self.clock.advance(timedelta(minutes=minutes))
 
     @rule(is_killed=st.booleans())
     def restart(self, is_killed: bool) -> None:

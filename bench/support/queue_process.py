@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from bench.support.scripted_farm import ScriptedFarm
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.delivery.job_messages import JobMessages
 from bot.delivery.rate_limit import RateLimit
 from bot.queue.queue import Queue
@@ -50,7 +50,7 @@ class DatabaseFaults:
 class Process:
     """One bot process: the queue and its messages, on a database that may be shared with others."""
 
-    def __init__(self, url: str, folder: Path, farm: ScriptedFarm, clock: MovedClock) -> None:
+    def __init__(self, url: str, folder: Path, farm: ScriptedFarm, clock: ManualClock) -> None:
         self.database = Database(url)
         self.faults = DatabaseFaults(self.database)
         self.queue = Queue(self.database, farm, clock, Config(data=folder))  # type: ignore[arg-type]

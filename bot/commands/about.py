@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.errors import code, unknown_command
+from bot.ui.fitting import fitting
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS, Network, NetworkName
 from dream.recipe import OPTIONS, Recipe
@@ -86,15 +87,15 @@ class About(commands.Cog, name="Help"):
                 note = "\n*May not be dreamt of here.*"
             elif not self.bot.settings.has_weights(Recipe.parse(layer)):
                 note = f"\n*Its weights are not here yet: until then {STAND_INS[layer]} dreams for {layer}.*"
-            elif effective.may_dream(layer):
+            elif effective.allows_layer(layer):
                 examples.append(layer)
-                if layer != other and effective.may_dream(other):
+                if layer != other and effective.allows_layer(other):
                     examples.append(f"{layer}+{other}*0.5")
             title = f"{found.title} · `{names[0]}` … `{names[-1]}`"
             embed.add_field(name=title, value=CHARACTERS[found.name] + note, inline=False)
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        embed.add_field(name="Presets", value=_fitting([f"`{name}`" for name in presets], between=" "))
+        embed.add_field(name="Presets", value=fitting([f"`{name}`" for name in presets], between=" "))
         if examples:
             tries = " or ".join(f"{prefix}dream {example}" for example in examples[:2])
             embed.set_footer(text=f"Try {tries}")
@@ -170,21 +171,21 @@ class About(commands.Cog, name="Help"):
         )
         embed.add_field(
             name=f"Presets, told apart by {say('presets')}",
-            value=_fitting([f"`{name}`" for name in presets], between=" "),
+            value=fitting([f"`{name}`" for name in presets], between=" "),
             inline=False,
         )
         options = [
             f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
         ]
         embed.add_field(
-            name=f"Options, all of them by {say('help options')}", value=_fitting(options), inline=False
+            name=f"Options, all of them by {say('help options')}", value=fitting(options), inline=False
         )
         rest = []
         for cog in self.bot.cogs.values():
             names = [say(command.name) for command in await self._usable(context, cog)]
             if names:
                 rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
-        embed.add_field(name="All commands", value=_fitting(rest), inline=False)
+        embed.add_field(name="All commands", value=fitting(rest), inline=False)
         if not self.bot.intents.message_content:
             embed.add_field(
                 name="On this server",
@@ -233,11 +234,11 @@ class About(commands.Cog, name="Help"):
         if command.aliases:
             embed.add_field(name="Also", value=" ".join(map(say, command.aliases)))
         if isinstance(command, commands.Group):
-            lines = [
+            subcommands = [
                 f"{say(f'{sub.qualified_name} {sub.signature}'.strip())} {sub.short_doc}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
-            embed.add_field(name="It has", value=_fitting(lines), inline=False)
+            embed.add_field(name="It has", value=fitting(subcommands), inline=False)
         return embed
 
 
@@ -257,16 +258,6 @@ def _networks(name: str) -> list[Network]:
         hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."
         raise Refused(f"I know no network or layer called {code(name)}; {hint}")
     return [found]
-
-
-def _fitting(lines: list[str], limit: int = 1024, between: str = "\n") -> str:
-    """Join as many lines as an embed's field can hold."""
-    text = ""
-    for line in lines:
-        if len(text) + len(line) + 2 > limit:
-            return f"{text}…"
-        text += line + between
-    return text or "none yet"
 
 
 async def setup(bot: DreamBot) -> None:

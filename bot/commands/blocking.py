@@ -1,4 +1,4 @@
-"""Keeping members from asking for dreams."""
+"""Commands for moderators to block members from asking for dreams."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from bot.checks import has_manage_server, server_moderator_only
 from bot.client import DreamBot
 from bot.durations import parse_duration
 from bot.errors import Refused
+from bot.ui.fitting import fitting
 
 Context = commands.Context[DreamBot]
 
 
 class Duration(commands.Converter[timedelta]):
-    """A span of time such as 12h or 7d."""
+    """Converts a duration such as 12h or 7d."""
 
     async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> timedelta:  # type: ignore[override]
-        """Read it."""
+        """Parse the argument. Raises BadArgument."""
         try:
             return parse_duration(argument)
         except ValueError as error:
@@ -65,7 +66,7 @@ class Blocking(commands.Cog):
         )
         for job in await self.bot.queue.jobs_of(member.id, context.guild.id):
             await self.bot.queue.cancel(job.id)
-        await self.bot.daily.blocked(context.guild.id, member.id)
+        await self.bot.daily.member_blocked(context.guild.id, member.id)
         length = f"until {discord.utils.format_dt(until, 'f')}" if until else "until somebody unblocks them"
         await context.reply(f"✅ {member.mention} can't ask for dreams {length}.", mention_author=False)
 
@@ -95,7 +96,7 @@ class Blocking(commands.Cog):
             who = f"<@{block.member_id}>" if block.member_id else "somebody who asked to be forgotten"
             until = f"until {discord.utils.format_dt(block.until, 'f')}" if block.until else "for good"
             lines.append(f"{who} {until}" + (f": {block.reason}" if block.reason else ""))
-        text = "\n".join(lines)[:4000] or "Nobody is blocked."
+        text = fitting(lines, 4000) if lines else "Nobody is blocked."
         await context.reply(
             embed=discord.Embed(title="Blocked members", description=text),
             mention_author=False,

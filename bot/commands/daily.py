@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 import discord
@@ -11,13 +10,14 @@ from discord.ext import commands
 
 from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
-from bot.commands.channels import VisibleTextChannel, find_channel
+from bot.commands.channels import VisibleTextChannel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
 from bot.daily.settings import DailySettings
 from bot.errors import Refused
-from bot.schedule import Schedule, ScheduleError, nearest_zones
+from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
+from bot.ui.channels import find_text_channel, parse_id
 from bot.ui.daily_post import DAILY_BUTTONS, post_message
 from bot.ui.errors import code
 from bot.visibility import is_no_less_public, may_be_source, visible_channels
@@ -86,7 +86,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """Post a dream here every day, or change where and when."""
         target: discord.TextChannel = channel  # type: ignore[assignment]
         try:
-            schedule = Schedule.read(f"{times} {zone} {days}")
+            schedule = Schedule.parse(f"{times} {zone} {days}")
         except ScheduleError as error:
             raise Refused(str(error)) from None
         self.service.check_channel(context.guild.id, target.id)
@@ -100,7 +100,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         )
         text = f"🌅 A dream will be posted in {target.mention} at {schedule}."
         if due := await self.service.next_due(settings):
-            text += f" The next one comes {ui.moment(due)}."
+            text += f" The next one comes {ui.format_moment(due)}."
         await self._answer(context, text)
 
     @on.autocomplete("zone")
@@ -108,7 +108,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer time zones."""
-        return [app_commands.Choice(name=zone, value=zone) for zone in nearest_zones(typed)]
+        return [app_commands.Choice(name=zone, value=zone) for zone in matching_zones(typed)]
 
     @daily.command()
     @manager_only()
@@ -130,7 +130,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await self._answer(
             context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
         )
-        post = await self.service.now(context.guild.id, str(context.message.id))
+        post = await self.service.post_now(context.guild.id, str(context.message.id))
         if post.state == PostState.FAILED:
             raise Refused(post.reason or "That dream failed; please try again.")
 
@@ -208,7 +208,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             sources = {*settings.sources, source}
             await self._change_sources(context, sources=tuple(one for one in ui.SOURCES if one in sources))
             return
-        channel = find_channel(context.author, what.strip())
+        channel = find_text_channel(context.author, what.strip())
         target = context.guild.get_channel(settings.channel_id or 0)
         if channel.is_nsfw():
             raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
@@ -218,7 +218,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             first = (
                 "" if target else f" Choose a channel for the daily dream first: `{self._example(context)}`."
             )
-            raise Refused(f"I take no pictures from there: {ui.less_public(channel, target)}.{first}")
+            raise Refused(f"I take no pictures from there: {ui.why_less_public(channel, target)}.{first}")
         channels = dict.fromkeys([*settings.source_channels, channel.id])
         await self._change_sources(context, source_channels=tuple(channels))
 
@@ -232,8 +232,8 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             left = tuple(one for one in settings.sources if one != source)
             await self._change_sources(context, sources=left)
             return
-        number = re.fullmatch(r"<#(\d+)>|(\d{15,20})", what.strip())  # of a channel that may be gone
-        id = int(number[1] or number[2]) if number else find_channel(context.author, what.strip()).id
+        # A channel that is gone is given by its id.
+        id = parse_id(what.strip()) or find_text_channel(context.author, what.strip()).id
         channels = tuple(one for one in settings.source_channels if one != id)
         await self._change_sources(context, source_channels=channels)
 
@@ -267,7 +267,11 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
             due = await self.service.next_due(await self.service.settings.get(context.guild.id))
-            then = f"the first comes {ui.moment(due)}." if due else f"`{self._example(context)}` turns it on."
+            then = (
+                f"the first comes {ui.format_moment(due)}."
+                if due
+                else f"`{self._example(context)}` turns it on."
+            )
             raise Refused(f"There was no daily dream here yet; {then}")
         await self._answer(context, embed=ui.history(posts))
 
@@ -291,7 +295,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await self._answer(context, text)
 
     def _check_word(self, context: Context, group: commands.HybridGroup[Any, ..., Any]) -> None:
-        """Refuse a word that is none of a group's commands. Raises Refused."""
+        """Raise Refused for a word that is not a command of a group."""
         context.view.skip_ws()
         word = "" if context.interaction else context.view.get_word()
         if word in ("", group.fallback):

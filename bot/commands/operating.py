@@ -1,4 +1,4 @@
-"""What only the bot's operator can do: let servers in, and pause."""
+"""Commands for the bot's operators: approve servers, and pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.checks import operator_only
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.moderation import Verdict
+from bot.moderation import Approval
 from bot.ui.moderation import Decision, question
 
 Context = commands.Context[DreamBot]
@@ -25,11 +25,11 @@ class Operating(commands.Cog):
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Let the operator answer questions at a press."""
+        """Register the buttons of the question to operators."""
         self.bot.add_dynamic_items(Decision)
 
     async def cog_unload(self) -> None:
-        """Stop it."""
+        """Unregister them."""
         self.bot.remove_dynamic_items(Decision)
 
     @commands.group(hidden=True, invoke_without_command=True)
@@ -59,45 +59,45 @@ class Operating(commands.Cog):
     @operator_only()
     async def allow(self, context: Context, server_id: int) -> None:
         """Let a server in, whatever its size."""
-        await self.bot.moderation.decide(server_id, Verdict.ALLOWED, by=context.author.id)
+        await self.bot.moderation.decide(server_id, Approval.ALLOWED, by=context.author.id)
         await context.reply(f"✅ Server {server_id} may use the bot.", mention_author=False)
 
     @operator.command()
     @operator_only()
     async def deny(self, context: Context, server_id: int) -> None:
         """Shut a server out; the bot leaves it."""
-        await self.bot.moderation.decide(server_id, Verdict.DENIED, by=context.author.id)
+        await self.bot.moderation.decide(server_id, Approval.DENIED, by=context.author.id)
         if guild := self.bot.get_guild(server_id):
             await guild.leave()
         await context.reply(f"✅ Server {server_id} may not use the bot.", mention_author=False)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Look at servers that were joined, or grew, while the bot was not connected."""
-        verdicts = await self.bot.moderation.verdicts()
+        """Check servers that were joined, or grew, while the bot was not connected."""
+        approvals = await self.bot.moderation.approvals()
         for guild in self.bot.guilds:
-            await self.look_at(guild, verdicts.get(guild.id))
+            await self.check_approval(guild, approvals.get(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Look at a new server."""
-        await self.look_at(guild, await self.bot.moderation.verdict(guild.id))
+        """Check a new server."""
+        await self.check_approval(guild, await self.bot.moderation.approval(guild.id))
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Look at a server that Discord had lost for a while."""
+        """Check a server that is available again after an outage."""
         if self.bot.is_ready():
             await self.on_guild_join(guild)
 
-    async def look_at(self, guild: discord.Guild, verdict: Verdict | None) -> None:
-        """Leave a server that is not let in, and ask, once, about one that is large."""
-        match self.bot.moderation.standing(guild.id, guild.member_count or 0, verdict):
-            case Verdict.DENIED:
+    async def check_approval(self, guild: discord.Guild, approval: Approval | None) -> None:
+        """Leave a server that may not use the bot; ask operators, once, about a large one."""
+        match self.bot.moderation.resolve_approval(guild.id, guild.member_count or 0, approval):
+            case Approval.DENIED:
                 log.warning("leaving server %s (%s): the operator does not let it in", guild.id, guild.name)
                 await guild.leave()
-            case Verdict.ASKED if verdict is None:
+            case Approval.PENDING if approval is None:
                 assert self.bot.user is not None
-                await self.bot.moderation.decide(guild.id, Verdict.ASKED, by=self.bot.user.id)
+                await self.bot.moderation.decide(guild.id, Approval.PENDING, by=self.bot.user.id)
                 await self._ask_operators(guild)
 
     async def _ask_operators(self, guild: discord.Guild) -> None:

@@ -12,6 +12,7 @@ from bot.checks import manager_only
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.errors import code
+from bot.ui.fitting import fitting
 from dream.recipe import Recipe
 from dream.suggestions import did_you_mean
 
@@ -55,7 +56,7 @@ class PresetCommands(commands.Cog, name="Presets"):
             ("This server's own", [f"`{name}`" for name in sorted(own)]),
         ):
             if names:
-                embed.add_field(name=title, value=_fitting(" ".join(names), 1024), inline=False)
+                embed.add_field(name=title, value=fitting(names, between=" "), inline=False)
         return embed
 
     def _one(self, name: str, own: Mapping[str, str]) -> discord.Embed:
@@ -113,11 +114,6 @@ class PresetCommands(commands.Cog, name="Presets"):
         server = await self.bot.settings.server(interaction.guild_id or 0)
         names = [name for name in sorted(server.presets) if typed.lower() in name]
         return [app_commands.Choice(name=name, value=name) for name in names[:MOST_CHOICES]]
-
-
-def _fitting(text: str, length: int) -> str:
-    """As many words as fit."""
-    return text if len(text) <= length else text[: length - 2].rpartition(" ")[0] + " …"
 
 
 async def setup(bot: DreamBot) -> None:

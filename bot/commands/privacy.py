@@ -57,24 +57,24 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """End a server's grace time."""
-        await self.bot.privacy.joined(guild.id)
+        await self.bot.privacy.mark_joined(guild.id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Begin a server's grace time, after which its data is deleted."""
-        await self.bot.privacy.left(guild.id)
+        await self.bot.privacy.mark_left(guild.id)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Notice servers that were left or joined while the bot was not connected."""
         count = self.bot.shard_count or 1
         shards = self.bot.shard_ids or range(count)
-        for guild_id, gone in (await self.bot.privacy.servers()).items():
+        for guild_id, gone in (await self.bot.privacy.servers_with_data()).items():
             here = self.bot.get_guild(guild_id) is not None
             if gone and here:
-                await self.bot.privacy.joined(guild_id)
+                await self.bot.privacy.mark_joined(guild_id)
             elif not gone and not here and (guild_id >> 22) % count in shards:
-                await self.bot.privacy.left(guild_id)
+                await self.bot.privacy.mark_left(guild_id)
 
 
 def _days(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a server's admins decide, by panel and by text."""
+"""Commands for a server's settings: the panel, and text commands."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
-from bot.ui.settings.files import exported, imported
+from bot.ui.channels import find_channel_id
+from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import answer_old_form
-from bot.ui.settings.names import find_channel, known_to, with_ids
+from bot.ui.settings.names import existence_check, names_to_ids
 from bot.ui.settings.panel import Control, opener, panel
-from bot.ui.settings.text import LOG_LINES, log_embed, overview, told
+from bot.ui.settings.text import LOG_LINES, format_changes, log_embed, overview_embed
+from bot.visibility import can_see
 
 Context = commands.Context[DreamBot]
 
@@ -27,7 +29,7 @@ class ChannelName(commands.Converter[int]):
         """Return its id."""
         if not argument.startswith(("#", "<#")):
             raise commands.BadArgument(f"“{argument[:40]}” is no channel")
-        return find_channel(ctx.author, argument)
+        return find_channel_id(ctx.author, argument)
 
 
 class SettingsCommands(commands.Cog, name="Settings"):
@@ -37,11 +39,11 @@ class SettingsCommands(commands.Cog, name="Settings"):
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Let the panel's controls work."""
+        """Register the panel's controls."""
         self.bot.add_dynamic_items(Control)
 
     async def cog_unload(self) -> None:
-        """Let them go."""
+        """Unregister them."""
         self.bot.remove_dynamic_items(Control)
 
     @app_commands.command(name="settings")
@@ -67,7 +69,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
             )
         assert context.guild is not None
         await context.reply(
-            embed=overview(await self.bot.settings.effective(context.guild.id), context.guild.name),
+            embed=overview_embed(await self.bot.settings.effective(context.guild.id), context.guild.name),
             view=opener(),
             mention_author=False,
         )
@@ -81,13 +83,13 @@ class SettingsCommands(commands.Cog, name="Settings"):
         changes = await self.bot.settings.choose(
             context.guild.id,
             name.lower(),
-            await with_ids(context, name.lower(), value),
+            await names_to_ids(context, name.lower(), value),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            exists=known_to(context.guild, context.author),
-            may_appoint=has_manage_server(context.author),
+            exists=existence_check(context.guild, context.author),
+            may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(told(changes), mention_author=False)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command(usage="[#channel] name|all")
     @manager_only()
@@ -102,9 +104,9 @@ class SettingsCommands(commands.Cog, name="Settings"):
             None if name.lower() in ("", "all") else name.lower(),
             by=context.author.id,
             channel_id=channel or WHOLE_SERVER,
-            may_appoint=has_manage_server(context.author),
+            may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(told(changes), mention_author=False)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command(usage="[#channel]")
     @commands.guild_only()
@@ -113,20 +115,19 @@ class SettingsCommands(commands.Cog, name="Settings"):
         assert context.guild is not None
         here = getattr(context.channel, "parent_id", None) or context.channel.id
         if channel:
-            here = find_channel(context.author, channel)
+            here = find_channel_id(context.author, channel)
         seen = context.guild.get_channel(here)
-        assert isinstance(context.author, discord.Member)
-        if seen is None or not seen.permissions_for(context.author).view_channel:
+        if seen is None or not can_see(context.author, seen):
             raise Refused("I see no such channel on this server; choose one from the list that # opens.")
         effective = await self.bot.settings.effective(context.guild.id, here)
-        await context.reply(embed=overview(effective, f"#{seen}"), mention_author=False)
+        await context.reply(embed=overview_embed(effective, f"#{seen}"), mention_author=False)
 
     @settings.command()
     @manager_only()
     async def export(self, context: Context) -> None:
         """Give the settings and presets of this server as a TOML file."""
         assert context.guild is not None
-        await context.reply(file=await exported(self.bot, context.guild.id), mention_author=False)
+        await context.reply(file=await export_file(self.bot, context.guild.id), mention_author=False)
 
     @settings.command(name="import", usage="(with the file attached)")
     @manager_only()
@@ -136,25 +137,25 @@ class SettingsCommands(commands.Cog, name="Settings"):
         if not context.message.attachments:
             raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
         file = context.message.attachments[0]
-        changes = await imported(self.bot, context.guild, file, context.author)
-        await context.reply(told(changes), mention_author=False)
+        changes = await import_file(self.bot, context.guild, file, context.author)
+        await context.reply(format_changes(changes), mention_author=False)
 
     @settings.command()
     @manager_only()
     async def log(self, context: Context) -> None:
         """Show who changed what, and when."""
         assert context.guild is not None
-        entries = await self.bot.settings.log(context.guild.id, LOG_LINES)
+        entries = await self.bot.settings.audit_log(context.guild.id, LOG_LINES)
         await context.reply(embed=log_embed(entries), mention_author=False)
 
     def _check_no_channel(self, context: Context, name: str) -> None:
-        """Refuse a `#channel` that there is not where a setting's name is due. Raises Refused."""
+        """Raise Refused for an unknown `#channel` in the place of a setting's name."""
         if context.guild and name.startswith("#"):
-            find_channel(context.author, name)
+            find_channel_id(context.author, name)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:
-        """Answer forms that were open while the bot was restarted."""
+        """Answer forms that were opened before a restart."""
         if interaction.type is discord.InteractionType.modal_submit:
             await answer_old_form(interaction)
 

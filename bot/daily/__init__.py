@@ -1,15 +1,15 @@
-"""The daily dream: a random picture, dreamt ahead of time and posted on its minute, once.
+"""The daily dream: a random picture, dreamt ahead of time and posted once, at its scheduled minute.
 
-`planner` plans a post for each slot of a server's `schedule` and asks `dreams` for a dream of it, which picks
-from the `sources`. A post's row then goes through these states; each change is a compare-and-set in `posts`:
+`planner` plans a post for each slot of a server's schedule; `dreams` chooses a source and a recipe for it and
+submits the job. A post's row then has these states; each change is a compare-and-set in `posts`:
 
     planned ── due and its dream is done ──▶ posting ── its message is on Discord ──▶ posted
        │                                        │
-       └── too late ──▶ missed                  └── Discord or a permission says no ──▶ failed
+       └── too late ──▶ missed                  └── Discord refuses it ──▶ failed
        └── its dreams fail, or its recipe ──▶ failed
     any of them ── a moderator removes it ──▶ removed
 
-Whoever works on an open post owns its row. If that process dies, another goes on: with a `posting` one it
-searches the channel first. Nothing here knows Discord: `servers` says what has to be known of it, and
-`bot.delivery` implements that and sends the messages.
+The process that works on an open post owns its row. If it dies, another process continues; for a `posting`
+row it first searches the channel for the message. This package does not import discord: `servers` is the
+interface that it needs, and `bot.delivery` implements it and sends the messages.
 """

@@ -1,4 +1,4 @@
-"""What a daily dream is made of: a picture and a recipe are chosen, and the queue is asked for the dream."""
+"""Chooses a picture and a recipe for a daily dream, and submits the job."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from dream.recipe import Recipe, RecipeError
 log = logging.getLogger(__name__)
 
 PICTURES: Final = 8
-"""Pictures that are tried for one dream before it is made from a sky."""
+"""Pictures that are tried for one dream before a generated sky is used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What a dream is made of; `data` is the picture's file, None for a sky."""
+class DreamInput:
+    """The input of a dream; `data` is the picture's file, None for a sky."""
 
     source: Source
     data: bytes | None
@@ -46,7 +46,7 @@ class Chosen:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What a post's row says of it."""
+        """The values for a post's row."""
         return {
             "recipe": str(self.recipe),
             "preset": self.preset,
@@ -60,8 +60,8 @@ class Chosen:
 
 
 @dataclass(slots=True)
-class Dreams:
-    """Chooses pictures and recipes, within the server's settings, and asks the queue."""
+class DreamSubmitter:
+    """Chooses pictures and recipes by a server's settings, and submits jobs to the queue."""
 
     posts: PostRepository
     exclusions: Exclusions
@@ -74,15 +74,15 @@ class Dreams:
 
     async def request(
         self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
-    ) -> tuple[Chosen, Job]:
-        """Choose pictures until the queue accepts one, else a sky. Raises RecipeError and Refused."""
+    ) -> tuple[DreamInput, Job]:
+        """Submit a job with a random readable picture, or else a sky. Raises RecipeError and Refused."""
         effective = await self.settings.effective(server.id, settings.channel_id)
         recipe, preset = await self._recipe(settings, effective, rng)
         used = await self.posts.used(server.id, self.clock.now() - timedelta(days=self.config.remember_days))
         candidates = await self.candidates(settings, rng, used)
         excluded = await self.exclusions.pictures(server.id)
 
-        async def ask(chosen: Chosen) -> tuple[Chosen, Job]:
+        async def ask(chosen: DreamInput) -> tuple[DreamInput, Job]:
             job = await self.queue.submit(
                 DreamRequest(
                     kind=Kind.DAILY,
@@ -113,17 +113,17 @@ class Dreams:
             if mark in excluded or (mark in used and source.name not in used):
                 continue  # it was used under another name
             try:
-                return await ask(Chosen(source, data, recipe, preset))
+                return await ask(DreamInput(source, data, recipe, preset))
             except PictureError as error:
                 log.info("%s cannot be dreamt: %s", source.name, error)
         source = sky(rng, used)
         seeded = replace(recipe, seed=int(source.name.rpartition("/")[2]))
-        return await ask(Chosen(source, None, seeded, preset))
+        return await ask(DreamInput(source, None, seeded, preset))
 
     async def candidates(
         self, settings: DailySettings, rng: random.Random, used: Container[str] = ()
     ) -> dict[str, list[Source]]:
-        """The pictures that a server's next dream could be made of, by their kind; a sky is none `used`."""
+        """The possible sources of a server's next dream by kind; the sky is not in `used`."""
         found = {"members": await self._member_pictures(settings)} if settings.source_channels else {}
         for kind, folder in (("folder", self.config.folder), ("samples", SAMPLES)):
             if kind in settings.sources:
@@ -133,17 +133,17 @@ class Dreams:
         return {kind: sources for kind, sources in found.items() if sources}
 
     async def usual_seconds(self) -> float:
-        """What a dream of the operator's usual recipe is likely to take one worker."""
-        usual = (await self.settings.effective(None)).read("", await self.settings.presets(None))
+        """The estimated seconds of one worker for a dream with the operator's default recipe."""
+        usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
         return self.queue.seconds(usual, 1024, 768)
 
-    async def read(self, settings: DailySettings, text: str) -> Recipe:
-        """The recipe or preset that an admin chose. Raises RecipeError if it cannot be a daily dream."""
+    async def parse_recipe(self, settings: DailySettings, text: str) -> Recipe:
+        """Parse a recipe or preset. Raises RecipeError if it cannot be used for a daily dream."""
         effective = await self.settings.effective(settings.guild_id, settings.channel_id)
-        return self._read(effective, text, await self.settings.presets(settings.guild_id))
+        return self._parse(effective, text, await self.settings.presets(settings.guild_id))
 
     async def _member_pictures(self, settings: DailySettings) -> list[Source]:
-        """Members' pictures without those of members who asked to be left out or are blocked."""
+        """Members' pictures, except those of members who opted out or are blocked."""
         since = self.clock.now() - timedelta(days=settings.source_days)
         pictures = await self.servers.member_pictures(settings, since)
         hashes = {one: self.settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
@@ -159,19 +159,19 @@ class Dreams:
         text, preset = settings.recipe or "", None
         if not text and (allowed := self._allowed(effective, presets)):
             text = preset = next_preset(await self.posts.votes(settings.guild_id), allowed, rng)
-        recipe = self._read(effective, text, presets)
+        recipe = self._parse(effective, text, presets)
         return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
 
     def _allowed(self, effective: Effective, presets: Mapping[str, str]) -> list[str]:
-        """The presets that may be dreamt; those whose weights are missing only if there are no others."""
+        """The presets that are allowed; those whose weights are missing only if there are no others."""
         allowed = {}
         for name in presets:
             with contextlib.suppress(RecipeError):
-                allowed[name] = self._read(effective, name, presets)
+                allowed[name] = self._parse(effective, name, presets)
         return [name for name, recipe in allowed.items() if self.settings.has_weights(recipe)] or [*allowed]
 
-    def _read(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
-        recipe = effective.read(text, presets)
+    def _parse(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
+        recipe = effective.parse_recipe(text, presets)
         if recipe.is_video:
             raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
         self.settings.check_weights(recipe, effective)
@@ -179,5 +179,5 @@ class Dreams:
 
 
 def digest(data: bytes) -> str:
-    """The hash by which a picture is known under another name."""
+    """A hash that identifies a picture whatever its name."""
     return blake2b(data, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Plans the posts whose time to begin has come, and sees that each has a dream on the way."""
+"""Plans posts ahead of their due time, and submits a job for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.clock import Clock
-from bot.daily.dreams import Dreams
+from bot.daily.dreams import DreamSubmitter
 from bot.daily.lead_time import begin_at, lead_time
 from bot.daily.posts import PostRepository
 from bot.daily.server_states import ServerStates
@@ -28,21 +28,21 @@ from dream.recipe import RecipeError
 log = logging.getLogger(__name__)
 
 TRIES: Final = 3
-"""Dreams that may fail before a post is given up."""
+"""Failed jobs after which a post has failed."""
 AT_ONCE: Final = 8
-"""Dreams that are prepared at a time."""
+"""Posts that are prepared concurrently."""
 VOTED_ON: Final = timedelta(days=3)
-"""Posts no older than this have their votes counted again when the next is prepared."""
+"""How long after a post its votes are counted again when the next is prepared."""
 
 
 @dataclass
 class Planner:
-    """Decides when dreams are begun; `Dreams` decides which."""
+    """Decides when a server's next dream is started; `DreamSubmitter` decides what it is."""
 
     posts: PostRepository
     settings: DailySettingsRepository
     states: ServerStates
-    dreams: Dreams
+    dreams: DreamSubmitter
     servers: Servers
     queue: Queue
     moderation: Moderation
@@ -50,13 +50,13 @@ class Planner:
     config: DailyConfig
 
     async def run(self) -> None:
-        """Plan and prepare what has to be begun by now; to be called each minute."""
+        """Plan the posts to start now, and prepare those without a job; to be called each minute."""
         if not self.servers.ready:
             return
         await self._withdraw_hidden()
         now = self.clock.now()
         for guild_id, channel_id, slot in await self.slots_to_begin(now):
-            await self.posts.take(guild_id, slot.name, slot.due, channel_id=channel_id)
+            await self.posts.plan(guild_id, slot.name, slot.due, channel_id=channel_id)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(post: PostRow) -> None:
@@ -71,7 +71,7 @@ class Planner:
                 group.create_task(one(post))
 
     async def slots_to_begin(self, now: datetime) -> list[tuple[int, int | None, Slot]]:
-        """The servers, channels and slots whose time to begin has come; of those missed only the last."""
+        """The servers, channels and slots to start now; of a server's overdue slots only the last."""
         grace, most = timedelta(hours=self.config.grace), timedelta(hours=self.config.lead)
         since = await self.states.running_since()
         running = {
@@ -98,9 +98,9 @@ class Planner:
         return begin
 
     async def prepare(self, post: PostRow) -> None:
-        """Ask for the dream of a planned post that has none, or whose dream failed."""
+        """Submit the job of a planned post that has none, or whose job failed."""
         server = self.servers.get(post.guild_id)
-        if server is None or await self.moderation.closed(server.id, server.members):
+        if server is None or await self.moderation.server_refusal(server.id, server.members):
             return
         async with self.posts.claim(post) as claimed:
             if claimed:
@@ -132,14 +132,14 @@ class Planner:
                 await self.queue.erase(job.id)  # the post was withdrawn meanwhile
 
     async def _withdraw_hidden(self) -> None:
-        """Drop dreams of pictures whose channel was hidden since; others are made in their place."""
-        for post in await self.posts.of_members():
+        """Delete planned posts whose source channel has become less public; they are planned anew."""
+        for post in await self.posts.from_members():
             if self.servers.get(post.guild_id) and not self.servers.may_show(post):
-                for job_id in await self.posts.withdraw(post.guild_id, id=post.id):
+                for job_id in await self.posts.delete_planned(post.guild_id, id=post.id):
                     await self.queue.erase(job_id)
 
     async def _count_votes(self, guild_id: int) -> None:
-        """Read the reactions under a server's last posts."""
+        """Store the votes of a server's latest posts."""
         since = self.clock.now() - VOTED_ON
         for post in await self.posts.history(guild_id, limit=3):
             if post.state != PostState.POSTED or post.due_at < since:
@@ -149,10 +149,10 @@ class Planner:
                 await self.posts.set_votes(post, votes)
 
     async def report_failure(self, guild_id: int, reason: str) -> None:
-        """Count a failure of the server's making; its admins are told of the first of a row."""
+        """Count a failure that a server's admins have to fix; they are notified of the first in a row."""
         state = await self.states.count_failure(guild_id, reason)
         if state and state.failures == 1:
-            await self.servers.tell_admins(
+            await self.servers.notify_admins(
                 guild_id,
                 state.admin_id,
                 f"{reason} I try again at its next times, {PAUSE_AFTER} times in all, then it pauses; "

@@ -1,4 +1,4 @@
-"""The life of a post: planned, being posted, and how it ended. Every change of state is a compare-and-set."""
+"""The repository of posts. Every change of state is a compare-and-set on the row."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.store.daily import OPEN, PostRow, PostState
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.jobs import Job, State
 from bot.store.lease import Lease
 
-NOBODY: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
-"""The columns that tell whose picture a post was made of, emptied."""
+NO_AUTHOR: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
+"""Empty values for the columns that identify the author of a post's picture."""
 
 
 class Due(NamedTuple):
-    """A post whose time has come, and the job that dreams it, if there is one."""
+    """A post that is due, and its job if it has one."""
 
     post: PostRow
     job: Job | None
@@ -31,12 +31,12 @@ class Due(NamedTuple):
         return self.job is not None and self.job.state is State.DONE
 
 
-@uninterrupted
+@shielded
 class PostRepository:
-    """The posts in the database, seen by one bot process.
+    """Reads and writes posts, for one bot process.
 
-    Work on an open post is done inside `claim`: by one process, and within it by one task. A post whose owner
-    is dead can be claimed by any process.
+    An open post is worked on inside `claim`, by one task of one process. Any process can claim a post whose
+    owner's lease has expired.
     """
 
     def __init__(self, database: Database, lease: Lease) -> None:
@@ -45,8 +45,8 @@ class PostRepository:
 
     # Changes of state
 
-    async def take(self, guild_id: int, slot: str, due_at: datetime, **values: Any) -> PostRow | None:
-        """Plan the post of a slot; None if that was done before, here or by another process."""
+    async def plan(self, guild_id: int, slot: str, due_at: datetime, **values: Any) -> PostRow | None:
+        """Insert the planned post of a slot; None if the slot already has one."""
         row = PostRow(guild_id=guild_id, slot=slot, due_at=due_at, **values)
         try:
             async with self._database.session() as session, session.begin():
@@ -57,10 +57,10 @@ class PostRepository:
 
     @asynccontextmanager
     async def claim(self, post: PostRow, state: PostState | None = None) -> AsyncIterator[bool]:
-        """While the block runs, the post is this task's own, in `state`; False if it cannot be had.
+        """Own a post, in `state`, within the block; yields False if it cannot be claimed.
 
-        `post` must be as it was read: a row that has changed since is not claimed. Unless the block has
-        released it, it is released as it is.
+        A row that has changed since `post` was loaded is not claimed. At the end the post is released, unless
+        the block did so.
         """
         if post.id in self._claimed:
             yield False
@@ -76,7 +76,7 @@ class PostRepository:
                 self._claimed.discard(post.id)
 
     async def acquire(self, post: PostRow, state: PostState) -> bool:
-        """Make an open post this process's; for use by `claim`."""
+        """Set an open post's owner to this process; for use by `claim`."""
         query = update(PostRow).where(
             PostRow.id == post.id,
             PostRow.state == post.state,
@@ -86,20 +86,20 @@ class PostRepository:
         return await self._change(post, query, {"owner": self._lease.owner, "state": state})
 
     async def release(self, post: PostRow, **changes: Any) -> bool:
-        """Write what came of a claimed post; False if it was withdrawn or taken over meanwhile."""
+        """Store `changes` to a claimed post and give up ownership; False if it was deleted or taken over."""
         query = update(PostRow).where(
             PostRow.id == post.id, PostRow.state == post.state, PostRow.owner == self._lease.owner
         )
         return await self._change(post, query, {**changes, "owner": None})
 
     async def remove(self, post: PostRow) -> None:
-        """Say that a moderator removed a post, whatever its state was."""
+        """Set a post's state to removed, whatever it was."""
         await self._change(post, update(PostRow).where(PostRow.id == post.id), {"state": PostState.REMOVED})
 
-    async def withdraw(self, guild_id: int, **where: Any) -> list[str]:
-        """Delete a server's posts that are planned but not being posted; returns their jobs.
+    async def delete_planned(self, guild_id: int, **where: Any) -> list[str]:
+        """Delete a server's planned posts that are not being posted; returns the ids of their jobs.
 
-        `where` narrows them down by column, such as `author_id=5`.
+        `where` filters them by column, such as `author_id=5`.
         """
         query = delete(PostRow).where(PostRow.guild_id == guild_id, PostRow.state == PostState.PLANNED)
         async with self._database.session() as session, session.begin():
@@ -114,12 +114,12 @@ class PostRepository:
             return await session.get(PostRow, post_id)
 
     async def taken(self, after: datetime) -> set[tuple[int, str]]:
-        """The (server, slot) pairs due after a moment that are planned already."""
+        """The (server, slot) pairs of posts due after `after`."""
         query = select(PostRow.guild_id, PostRow.slot).where(PostRow.due_at > after)
         return {(guild_id, slot) for guild_id, slot in await self._rows(query)}
 
     async def without_job(self) -> Sequence[PostRow]:
-        """The planned posts that nobody works on and whose job is none, or has failed or been cancelled."""
+        """The unclaimed planned posts that have no job, or whose job failed or was cancelled."""
         query = (
             select(PostRow)
             .outerjoin(Job, Job.id == PostRow.job_id)
@@ -133,7 +133,7 @@ class PostRepository:
         return await self._scalars(query)
 
     async def due(self, now: datetime, guild_id: int | None = None) -> Sequence[Due]:
-        """The open posts, of all servers or of one, whose time has come, the earliest first."""
+        """The open posts due by `now`, of all servers or of one, the earliest first."""
         query = (
             select(PostRow, Job)
             .outerjoin(Job, Job.id == PostRow.job_id)
@@ -155,7 +155,7 @@ class PostRepository:
         return await self._scalars(query.order_by(PostRow.due_at.desc()).limit(limit))
 
     async def used(self, guild_id: int, since: datetime) -> dict[str, datetime]:
-        """The names and hashes of pictures dreamt for a server since a moment, and when they last were."""
+        """The names and hashes of pictures used on a server since `since`, with when they were last due."""
         query = (
             select(PostRow.source, PostRow.digest, PostRow.due_at)
             .where(PostRow.guild_id == guild_id, PostRow.due_at >= since)
@@ -167,33 +167,33 @@ class PostRepository:
     # Votes
 
     async def votes(self, guild_id: int) -> list[tuple[str, int]]:
-        """The preset and the votes of each post of a server that was made with a preset, in order."""
+        """The preset and the votes of each of a server's posts that used a preset, the earliest first."""
         query = select(PostRow.preset, PostRow.votes).where(
             PostRow.guild_id == guild_id, PostRow.state == PostState.POSTED, PostRow.preset.is_not(None)
         )
         return [(preset, votes) for preset, votes in await self._rows(query.order_by(PostRow.due_at))]
 
     async def set_votes(self, post: PostRow, votes: int) -> None:
-        """Keep how a post is liked."""
+        """Store a post's votes."""
         await self._change(post, update(PostRow).where(PostRow.id == post.id), {"votes": votes})
 
-    # Whose pictures they are
+    # Deletion
 
-    async def of_members(self) -> Sequence[PostRow]:
-        """The planned posts that are made of members' pictures."""
+    async def from_members(self) -> Sequence[PostRow]:
+        """The planned posts whose source is a member's picture."""
         query = select(PostRow).where(
             PostRow.state == PostState.PLANNED, PostRow.source_message_id.is_not(None)
         )
         return await self._scalars(query)
 
     async def forget_author(self, member_id: int) -> list[str]:
-        """Delete planned posts of a member's pictures, and what others say of them; returns their jobs."""
+        """Delete planned posts of a member's pictures, clear the author of others; returns all their jobs."""
         return await self._disown(PostRow.author_id == member_id, source=None, digest=None)
 
-    async def forget_messages(self, message_ids: Iterable[int], left: Collection[str]) -> list[str]:
-        """The same for pictures of some messages, but for the pictures `left` in them, by name."""
-        gone = PostRow.source_message_id.in_(list(message_ids)) & PostRow.source.not_in(left)
-        # Most messages are of no concern: they cost no transaction that writes.
+    async def forget_messages(self, message_ids: Iterable[int], remaining: Collection[str]) -> list[str]:
+        """The same for pictures of some messages, except those named in `remaining`."""
+        gone = PostRow.source_message_id.in_(list(message_ids)) & PostRow.source.not_in(remaining)
+        # Most messages have no posts; this avoids a write transaction for them.
         concerned = await self._scalars(select(PostRow.id).where(gone).limit(1))
         return await self._disown(gone) if concerned else []
 
@@ -203,22 +203,22 @@ class PostRepository:
             await session.execute(delete(PostRow).where(PostRow.guild_id == guild_id))
 
     async def purge(self, authors_before: datetime, posts_before: datetime) -> None:
-        """Delete closed posts due before a moment, and of later ones whose pictures they were made of."""
+        """Delete closed posts due before `posts_before`, and authors of those before `authors_before`."""
         closed = PostRow.state.not_in(OPEN)
         authored = closed & PostRow.author_id.is_not(None) & (PostRow.due_at < authors_before)
         async with self._database.session() as session, session.begin():
             await session.execute(delete(PostRow).where(closed, PostRow.due_at < posts_before))
-            await session.execute(update(PostRow).where(authored).values(**NOBODY))
+            await session.execute(update(PostRow).where(authored).values(**NO_AUTHOR))
 
     async def _disown(self, whose: Any, **emptied: None) -> list[str]:
         async with self._database.session() as session, session.begin():
             jobs = (await session.scalars(select(PostRow.job_id).where(whose))).all()
             await session.execute(delete(PostRow).where(whose, PostRow.state == PostState.PLANNED))
-            await session.execute(update(PostRow).where(whose).values(**NOBODY, **emptied))
+            await session.execute(update(PostRow).where(whose).values(**NO_AUTHOR, **emptied))
         return [job_id for job_id in jobs if job_id]
 
     def _is_free(self) -> Any:
-        """That no other living process owns a post; memory says which of this process's are claimed."""
+        """SQL: no other live process owns the post. `_claimed` has those that tasks of this process own."""
         return or_(self._lease.is_free(PostRow.owner), PostRow.owner == self._lease.owner)
 
     async def _rows(self, query: Any) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Which picture and which preset come next: random choices without a database."""
+"""Random choice of the next picture and preset; pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from bot.daily.sources import Source
 
 WEIGHTS: Final = {"members": 6, "folder": 3, "samples": 1, "sky": 1}
-"""How often each kind of source is taken while it has pictures that were not used yet."""
+"""The weight of each kind of source while it has unused pictures."""
 
 
 def pick(
@@ -19,10 +19,10 @@ def pick(
     excluded: Collection[str],
     rng: random.Random,
 ) -> Source | None:
-    """Choose among the kinds by their weights, then among a kind's pictures evenly.
+    """Choose a kind at random by its weight, then one of its pictures uniformly.
 
-    `used` says when a picture was last dreamt: those are passed over while others are left, then the one
-    unused the longest is taken. `excluded` ones are never taken. None if nothing is left.
+    `used` has the time of each picture's last use. If all are used, the least recently used is chosen.
+    `excluded` ones are never chosen. None if there is none.
     """
     allowed = [one for sources in candidates.values() for one in sources if one.name not in excluded]
     unused: dict[str, list[Source]] = {}
@@ -36,10 +36,10 @@ def pick(
 
 
 def next_preset(votes: Sequence[tuple[str, int]], presets: Collection[str], rng: random.Random) -> str:
-    """The next step of a random walk: never the same preset twice running, better liked ones more often.
+    """Choose the next preset at random, weighted by votes, and other than the last one.
 
-    `votes` are the preset and the votes of each earlier post, in order. A preset weighs two to the power of
-    its mean of votes, between 1/4 and 4; one that was not tried yet weighs 1.
+    `votes` are the preset and the votes of each earlier post, in order. A preset's weight is two to the power
+    of its mean votes, clipped to [1/4, 4]; that of an unused one is 1.
     """
     steps = sorted(presets)
     if len(steps) > 1 and votes:
@@ -47,7 +47,7 @@ def next_preset(votes: Sequence[tuple[str, int]], presets: Collection[str], rng:
 
     def weight(preset: str) -> float:
         earned = [count for name, count in votes if name == preset]
-        # Two imagined posts without votes keep one loud day from deciding everything.
+        # Two pseudo-observations without votes regularise the mean.
         return float(2.0 ** max(-2.0, min(2.0, sum(earned) / (len(earned) + 2))))
 
     return rng.choices(steps, [weight(preset) for preset in steps])[0]

@@ -1,4 +1,4 @@
-"""What the daily dream needs to know of Discord's servers, and to do there; Discord's side implements it."""
+"""The interface to Discord's servers that the daily dream needs; `bot.delivery` implements it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.store.daily import PostRow
 
 
 class Server(NamedTuple):
-    """A server as it is now: how many members it has, and the largest file, in bytes, that it takes."""
+    """A server: its number of members, and its upload limit in bytes."""
 
     id: int
     members: int
@@ -19,32 +19,32 @@ class Server(NamedTuple):
 
 
 class Servers(Protocol):
-    """The servers that this process serves."""
+    """The servers of this process's shards."""
 
     @property
     def ready(self) -> bool:
-        """Whether they are known yet."""
+        """Whether Discord has sent them yet."""
 
     def get(self, guild_id: int) -> Server | None:
-        """A server; None if it is not served here, or out of reach for the moment."""
+        """A server; None if it is another process's, or unavailable at the moment."""
 
     def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
-        """Why nothing can be posted in a channel: a sentence for admins, or None."""
+        """A sentence for admins on why nothing can be posted in a channel, or None."""
 
     async def member_pictures(self, settings: DailySettings, since: datetime) -> list[Source]:
-        """The pictures that members posted since a moment in the source channels.
+        """The pictures that members posted since `since` in the source channels.
 
-        A source channel counts only while everybody who sees the channel of the daily dream sees it, too.
+        Channels that are less public than the channel of the daily dream are skipped.
         """
 
     def may_show(self, post: PostRow) -> bool:
-        """Whether that still holds for the source channel of a post."""
+        """Whether the source channel of a post is no less public than the channel of the post."""
 
-    async def pictures_left(self, post: PostRow) -> set[str] | None:
-        """The names of the pictures that the message of a post's source holds now; None if it is unknown."""
+    async def remaining_pictures(self, post: PostRow) -> set[str] | None:
+        """The names of the pictures now in the source message of a post; None if unknown."""
 
     async def votes(self, post: PostRow) -> int | None:
-        """The likes under a post less the dislikes; None if they cannot be read."""
+        """The likes of a post minus the dislikes; None if unknown."""
 
-    async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
-        """Say that the daily dream failed, and why; to this admin if no channel can be written to."""
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+        """Report a failure of the daily dream in a channel, or else to `admin_id` by direct message."""

@@ -1,4 +1,4 @@
-"""The daily dream, as commands, buttons and the schedule use it."""
+"""The daily dream's operations for commands, buttons and the periodic tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from bot.clock import Clock
-from bot.daily.dreams import Chosen, Dreams
+from bot.daily.dreams import DreamInput, DreamSubmitter
 from bot.daily.exclusions import Exclusions
 from bot.daily.planner import Planner
 from bot.daily.posts import Due, PostRepository
@@ -30,22 +30,22 @@ from bot.store.database import Database
 from bot.store.jobs import Job
 from config.schema import Config
 
-NOW: Final = "now "
-"""What the slot of an unscheduled post begins with."""
+UNSCHEDULED: Final = "now "
+"""The prefix of the slot of an unscheduled post."""
 UNREACHABLE: Final = timedelta(days=1)
-"""How long after its grace a post is kept open whose server this process does not reach: another may."""
+"""How long after its grace period a post of a server unavailable here is kept for other processes."""
 
 
 class Preview(NamedTuple):
-    """A dream that is shown to one admin and not kept."""
+    """A dream that is shown to one admin and not stored."""
 
     post: PostRow
     job: Job
     picture: bytes
 
 
-class Daily:
-    """What admins and members do with the daily dream; `planner` makes it go on by itself."""
+class DailyService:
+    """The operations of admins, moderators and members; `planner` runs the scheduled ones."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Daily:
         self.states = ServerStates(database)
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
-        self._dreams = Dreams(
+        self._dreams = DreamSubmitter(
             self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
         )
         self.planner = Planner(
@@ -80,15 +80,15 @@ class Daily:
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
-        self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_the_minute
-        """Called with a server's id when an unscheduled dream can be posted there."""
+        self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_next_tick
+        """Called with a server's id when an unscheduled dream is ready to be posted."""
 
-    # What is to be done
+    # Queries
 
     async def due(self, guild_id: int | None = None) -> tuple[list[Due], list[PostRow]]:
-        """The posts to send now, the earliest first, and those to give up.
+        """The posts to send now, the earliest first, and those that were missed.
 
-        Given up are posts that are too late, or older than another that is ready for the same server.
+        A post is missed if it is too late, or a later one of the same server is ready.
         """
         now = self._clock.now()
         late = now - timedelta(hours=self._config.grace)
@@ -105,9 +105,9 @@ class Daily:
         return [*reversed(newest.values())], missed
 
     async def obstacle(self, settings: DailySettings) -> str | None:
-        """Why a server's dream could not be made or posted as things are: a sentence for admins, or None."""
+        """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
         server = self._servers.get(settings.guild_id)
-        closed = server and await self._moderation.closed(server.id, server.members)
+        closed = server and await self._moderation.server_refusal(server.id, server.members)
         return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
 
     def check_channel(self, guild_id: int, channel_id: int) -> None:
@@ -116,51 +116,51 @@ class Daily:
             raise Refused(obstacle)
 
     async def next_due(self, settings: DailySettings) -> datetime | None:
-        """When a server's next dream is due, if it is on and not paused."""
+        """When a server's next dream is due; None if it is off or paused."""
         state = await self.states.get(settings.guild_id)
         if not settings.enabled or (state and state.paused):
             return None
         now = self._clock.now()
-        # A local time comes once, also when the server has moved to another time zone since.
+        # A slot is posted once, also after a change of the time zone.
         done = {post.slot for post in await self.posts.history(settings.guild_id, 3 * MAX_TIMES)}
         coming = settings.schedule.between(now, now + timedelta(days=9))
         return next((slot.due for slot in coming if slot.name not in done), None)
 
-    # What admins do
+    # Operations of admins
 
     async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
         """Change a server's settings of the daily dream. Raises SettingError."""
         return await self.settings.change(guild_id, changes, by=by)
 
     async def turn_on(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
-        """Change the settings and turn it on; `by` is told when it fails and no channel can be written to."""
+        """Change the settings and turn it on; `by` becomes the admin to notify of failures."""
         settings = await self.change(guild_id, by=by, enabled=True, **changes)
         await self.states.restart(guild_id, self._clock.now())
         await self.states.set_admin(guild_id, by)
         return settings
 
     async def _settings_changed(self, guild_id: int, changes: Sequence[Change], by: int) -> None:
-        """Make a dream anew that was prepared with other settings, and begin anew where the plan changed."""
+        """Discard posts planned with the old settings, and restart the schedule if it changed."""
         changed = {change.name: change.after for change in changes if change.name in DailyDream.model_fields}
         if changed.keys() & PLAN:
             await self.states.restart(guild_id, self._clock.now())
         if changed.get("daily_enabled"):
             await self.states.set_admin(guild_id, by)
         if changed:
-            await self._erase(await self.posts.withdraw(guild_id))
+            await self._erase(await self.posts.delete_planned(guild_id))
 
     async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
-        """Make every dream with a recipe or preset; None walks over the presets. Raises RecipeError."""
+        """Set the recipe or preset; None for a random walk over the presets. Raises RecipeError."""
         if text is not None:
-            await self._dreams.read(await self.settings.get(guild_id), text)
+            await self._dreams.parse_recipe(await self.settings.get(guild_id), text)
         await self.change(guild_id, by=by, recipe=text)
 
     async def candidates(self, settings: DailySettings) -> dict[str, list[Source]]:
-        """The pictures that a server's next dream could be made of, by their kind."""
+        """The possible sources of a server's next dream by kind."""
         return await self._dreams.candidates(settings, random.Random())
 
-    async def now(self, guild_id: int, name: str) -> PostRow:
-        """Dream and post an unscheduled one; `name` tells it from others. Returns how it ended.
+    async def post_now(self, guild_id: int, name: str) -> PostRow:
+        """Dream and post an unscheduled one; `name` is its unique key. Returns the closed post.
 
         Raises Refused.
         """
@@ -169,7 +169,9 @@ class Daily:
             raise Refused(obstacle)
         with self._one_at_a_time(guild_id):
             now = self._clock.now()
-            post = await self.posts.take(guild_id, f"{NOW}{name}", now, channel_id=settings.channel_id)
+            post = await self.posts.plan(
+                guild_id, f"{UNSCHEDULED}{name}", now, channel_id=settings.channel_id
+            )
             if post is None:
                 raise Refused("That one is on its way already.")
             await self.planner.prepare(post)
@@ -178,12 +180,12 @@ class Daily:
             return await self.posts.get(post.id) or post
 
     async def preview(self, guild_id: int, source_channels: Collection[int]) -> Preview:
-        """Dream what the next post could be, for an admin who may see pictures of these source channels.
+        """Dream a possible next post, for an admin who can see these source channels.
 
         Raises Refused and RecipeError.
         """
         server = self._server(guild_id)
-        if closed := await self._moderation.closed(server.id, server.members):
+        if closed := await self._moderation.server_refusal(server.id, server.members):
             raise Refused(closed)
         settings = await self.settings.get(guild_id)
         visible = tuple(id for id in settings.source_channels if id in source_channels)
@@ -196,12 +198,12 @@ class Daily:
             finally:
                 await self._queue.erase(job.id)
 
-    async def _finished(self, chosen: Chosen, job: Job) -> Preview:
+    async def _finished(self, chosen: DreamInput, job: Job) -> Preview:
         ended = await self._queue.finished(job.id)
         picture = await self._queue.result(job.id)
         if ended is None or picture is None:
             raise Refused((ended and ended.reason) or "The preview was stopped; please try again.")
-        return Preview(PostRow(id=job.id, slot=NOW, **chosen.columns), ended, picture)
+        return Preview(PostRow(id=job.id, slot=UNSCHEDULED, **chosen.columns), ended, picture)
 
     def _server(self, guild_id: int) -> Server:
         server = self._servers.get(guild_id)
@@ -211,7 +213,7 @@ class Daily:
 
     @contextmanager
     def _one_at_a_time(self, guild_id: int) -> Iterator[None]:
-        """Unscheduled dreams pass the limits of the queue: one at a time on a server. Raises Refused."""
+        """Allow one unscheduled dream at a time per server; the queue sets no limit. Raises Refused."""
         if guild_id in self._unscheduled:
             raise Refused("One is being dreamt already; please wait until it is there.")
         self._unscheduled.add(guild_id)
@@ -220,50 +222,50 @@ class Daily:
         finally:
             self._unscheduled.discard(guild_id)
 
-    # What moderators and members do
+    # Operations of moderators and members
 
     async def remove(self, post: PostRow, *, by: int) -> None:
-        """Keep a post's picture from ever being used again, and delete what is kept of the dream."""
+        """Exclude a post's picture from later dreams, and delete the dream."""
         await self._exclusions.add_picture(post)
         await self.posts.remove(post)
-        await self._moderation.removed(post.guild_id, post.id, by=by)
+        await self._moderation.log_removal(post.guild_id, post.id, by=by)
         if post.job_id:
             await self._queue.erase(post.job_id)
 
     async def forget_member(self, member_id: int) -> None:
-        """Never use a member's pictures again, and delete those that are kept."""
+        """Exclude a member's pictures, and delete the stored ones."""
         await self._exclusions.add_member(self._pseudonym(member_id))
         await self.states.forget_admin(member_id)
         await self._erase(await self.posts.forget_author(member_id))
 
     async def allow_member(self, member_id: int) -> bool:
-        """Use a member's pictures again; False if they were not left out."""
+        """Undo the exclusion of a member's pictures; False if there was none."""
         return await self._exclusions.remove_member(self._pseudonym(member_id))
 
-    async def blocked(self, guild_id: int, member_id: int) -> None:
-        """Drop dreams of a member's pictures that were prepared before the member was blocked."""
-        await self._erase(await self.posts.withdraw(guild_id, author_id=member_id))
+    async def member_blocked(self, guild_id: int, member_id: int) -> None:
+        """Discard planned posts of a member's pictures after the member was blocked."""
+        await self._erase(await self.posts.delete_planned(guild_id, author_id=member_id))
 
-    async def source_deleted(self, message_ids: Iterable[int], left: Collection[str] = ()) -> None:
-        """Drop pictures that their authors took away, but for those `left` in the messages, by name."""
-        await self._erase(await self.posts.forget_messages(message_ids, left))
+    async def source_deleted(self, message_ids: Iterable[int], remaining: Collection[str] = ()) -> None:
+        """Discard pictures of deleted or edited messages, except those named in `remaining`."""
+        await self._erase(await self.posts.forget_messages(message_ids, remaining))
 
     async def check_sources(self) -> None:
-        """Drop dreams of pictures that were taken away while the bot was not connected."""
-        for post in await self.posts.of_members():
-            left = await self._servers.pictures_left(post)
-            if left is not None and post.source_message_id:
-                await self.source_deleted([post.source_message_id], left)
+        """Discard pictures that were deleted while the bot was not connected."""
+        for post in await self.posts.from_members():
+            remaining = await self._servers.remaining_pictures(post)
+            if remaining is not None and post.source_message_id:
+                await self.source_deleted([post.source_message_id], remaining)
 
-    # How long it is kept
+    # Deletion
 
     async def forget_guild(self, guild_id: int) -> None:
-        """Delete everything of a server."""
+        """Delete all data of a server."""
         for repository in (self.states, self.posts, self._exclusions):
             await repository.forget_guild(guild_id)
 
     async def purge(self) -> None:
-        """Forget whose pictures were dreamt, and in time the posts themselves."""
+        """Clear the authors of posts, and later delete the posts, as their retention periods pass."""
         now, days = self._clock.now(), max(self._config.remember_days, 30)
         await self.posts.purge(now - self._retention, now - timedelta(days=days))
 
@@ -272,5 +274,5 @@ class Daily:
             await self._queue.erase(job_id)
 
 
-async def _wait_for_the_minute(guild_id: int) -> None:
-    """Leave it to what is done each minute."""
+async def _wait_for_next_tick(guild_id: int) -> None:
+    """Do nothing: the periodic task posts it."""

@@ -1,4 +1,4 @@
-"""What the admins of a server decide about its daily dream: some of the server's settings."""
+"""A server's settings of the daily dream, as one typed value, and the query for all servers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sqlalchemy import Text, case, cast, func, select
 
 from bot.schedule import Schedule
 from bot.settings.service import Settings
-from bot.settings.text import read
+from bot.settings.text import parse_value
 from bot.settings.values import Values
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, SettingRow
 
 SCHEDULE: Final = ("daily_times", "daily_zone", "daily_days")
 PLAN: Final = {"daily_enabled", "daily_channel", *SCHEDULE}
-"""The settings that say where and when."""
+"""The settings of where and when to post; a change of one restarts the schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class DailySettings:
 
     @classmethod
     def of(cls, guild_id: int, values: Values) -> DailySettings:
-        """Those among a server's settings."""
+        """Extract them from all of a server's settings."""
         return cls(
             guild_id=guild_id,
             enabled=values.daily_enabled,
@@ -65,7 +65,7 @@ class DailySettings:
         return Schedule(self.times, self.zone, self.days)
 
 
-@uninterrupted
+@shielded
 class DailySettingsRepository:
     """Reads and changes the daily dream's settings."""
 
@@ -77,11 +77,11 @@ class DailySettingsRepository:
         return DailySettings.of(guild_id, await self._settings.effective(guild_id))
 
     async def enabled(self) -> dict[Schedule, list[tuple[int, int | None]]]:
-        """The servers whose daily dream is on and their channels, by ids, for each schedule.
+        """The (server, channel) ids of all servers whose daily dream is on, by schedule.
 
-        Those of other processes are among them.
+        This includes servers of other processes.
         """
-        # Thousands of servers are read each minute: one row a server, and values as the JSON that is stored.
+        # Thousands of servers are read each minute: one row a server, and values as stored JSON.
         on, channel, *schedule = (
             func.max(case((SettingRow.name == name, cast(SettingRow.value, Text))))
             for name in ("daily_enabled", "daily_channel", *SCHEDULE)
@@ -104,15 +104,15 @@ class DailySettingsRepository:
             "daily_channel" if name == "channel_id" else f"daily_{name}": "" if value is None else value
             for name, value in changes.items()
         }
-        await self._settings.choose_together(guild_id, chosen, by=by)
+        await self._settings.choose_many(guild_id, chosen, by=by)
         return await self.get(guild_id)
 
 
 @lru_cache(maxsize=4096)
 def _schedule(*stored: str | None) -> Schedule:
-    """The schedule that stored settings make, with the defaults of those that are None."""
+    """Parse a stored schedule; None stands for the default."""
     chosen = {
-        name: read(name, json.loads(value))
+        name: parse_value(name, json.loads(value))
         for name, value in zip(SCHEDULE, stored, strict=True)
         if value is not None
     }

@@ -1,4 +1,4 @@
-"""What daily dreams are made from: members' pictures, the operator's folder, samples, generated skies."""
+"""Sources of daily dreams: members' pictures, the operator's folder, samples, generated skies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLES: Final = Path(dream.__file__).parent / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One picture that could be dreamt.
+    """A picture that a daily dream could be made from.
 
     `kind` is one of "members", "folder", "samples" and "sky". `name` identifies the picture. `read` fetches
     its bytes; a sky has none.
@@ -33,7 +33,7 @@ class Source:
 
 
 def folder_pictures(kind: str, folder: Path | None) -> list[Source]:
-    """The pictures in a folder and the folders in it."""
+    """The pictures in a folder, recursively, as sources of a kind."""
     if folder is None or not folder.is_dir():
         return []
     return [
@@ -46,7 +46,7 @@ def folder_pictures(kind: str, folder: Path | None) -> list[Source]:
 
 
 def sky(rng: random.Random, used: Container[str] = ()) -> Source:
-    """A generated sky, named by its seed, which is none of those `used`."""
+    """A generated sky; its name contains its seed and is not in `used`."""
     while (name := f"sky/{rng.randrange(1_000_000)}") in used:
         pass
     return Source("sky", name)

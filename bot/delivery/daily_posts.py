@@ -1,8 +1,7 @@
-"""Posts daily dreams that are due, each once: a post's row says what is on Discord, sooner or later.
+"""Sends the messages of daily dreams that are due, each exactly once.
 
-A message is sent with the post's id as its nonce, which lets Discord answer a repeated request within minutes
-with the first one's message. After an interruption that may have been longer, the channel's history is
-searched for the post's id first, which is in the name of its file.
+The post's id is the message's nonce, so Discord deduplicates a request that is repeated within minutes. After
+a longer interruption the channel's history is first searched for the post's id, which is in the file name.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final
 import discord
 
 from bot.daily.posts import Due
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
 from bot.delivery.messages import is_passing
@@ -28,28 +27,28 @@ from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 log = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 64
-"""Posts on their way at a time: enough to keep the pace, few enough that none waits long for the database."""
+"""Posts that are sent concurrently; more would wait for the database."""
 SEND_TIMEOUT: Final = 120
-"""Seconds that sending one message may take."""
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
-"""How far this clock may be ahead of Discord's when a message is searched."""
+"""Seconds, at most, for sending one message."""
+CLOCK_SKEW: Final = timedelta(minutes=10)
+"""How far this clock may be ahead of Discord's, for the search of the history."""
 
 
 class DailyPosts:
-    """Sends the messages of posts. `post_due` is to be called each minute."""
+    """Sends posts; `post_due` is to be called each minute."""
 
-    def __init__(self, daily: Daily, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
+    def __init__(self, daily: DailyService, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
-        self._decorating: set[asyncio.Task[None]] = set()
+        self._extras: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Stop what goes on in the background."""
-        for task in self._decorating:
+        """Cancel the background tasks."""
+        for task in self._extras:
             task.cancel()
-        await asyncio.gather(*self._decorating, return_exceptions=True)
+        await asyncio.gather(*self._extras, return_exceptions=True)
 
     async def post_due(self, guild_id: int | None = None) -> None:
-        """Post what is due and ready, on all servers or on one, and give up what is too late."""
+        """Send posts that are due and ready, on all servers or on one, and close those that are too late."""
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
@@ -65,14 +64,14 @@ class DailyPosts:
             for each in due:
                 group.create_task(one(each))
         if sent:
-            task = asyncio.create_task(self._decorate(sent))
-            self._decorating.add(task)
-            task.add_done_callback(self._decorating.discard)
+            task = asyncio.create_task(self._add_extras(sent))
+            self._extras.add(task)
+            task.add_done_callback(self._extras.discard)
         for post in missed:
-            await self._miss(post)
+            await self._mark_missed(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
-        """Post one dream; None if it failed, or is another's to post."""
+        """Send one post; None if it failed, or another task or process has claimed it."""
         post, interrupted = due.post, due.post.state == PostState.POSTING
         await self._rate.final()
         try:
@@ -82,21 +81,21 @@ class DailyPosts:
                 try:
                     settings = await self._daily.settings.get(post.guild_id)
                     channel = self._servers.channel(post.guild_id, settings.channel_id)
-                    message = await self._find(channel, post) if interrupted else None
+                    message = await self._find_sent(channel, post) if interrupted else None
                     message = message or await self._send(channel, due)
                 except (Refused, LookupError, discord.HTTPException) as error:
                     if is_passing(error):
                         raise
-                    await self._fail(post, error)
+                    await self._mark_failed(post, error)
                     return None
-                await self._posted(post, message)
+                await self._mark_posted(post, message)
                 return message
         except Exception as error:  # Discord or the database is away, or the bot is being stopped
             log.warning("post %s of server %s is tried again: %r", post.id, post.guild_id, error)
             return None
 
-    async def _fail(self, post: PostRow, error: Exception) -> None:
-        """Give up a post; what its server's admins can mend is reported to them."""
+    async def _mark_failed(self, post: PostRow, error: Exception) -> None:
+        """Mark a post as failed; report the failure to the server's admins if they can fix it."""
         reason = (
             f"Discord refused the post: {error.text}."
             if isinstance(error, discord.HTTPException)
@@ -108,7 +107,7 @@ class DailyPosts:
             await self._daily.planner.report_failure(post.guild_id, reason)
 
     async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
-        """Send the message. Raises LookupError if the dream is not kept any more."""
+        """Send the message. Raises LookupError if the dream's result has been deleted."""
         picture = await self._queue.result(due.job.id) if due.job else None
         if due.job is None or picture is None:
             raise LookupError("Its dream is not kept any more.")
@@ -116,7 +115,7 @@ class DailyPosts:
             message = post_message(due.post, due.job, picture, channel.guild)
             return await channel.send(nonce=due.post.id, **message)
 
-    async def _posted(self, post: PostRow, message: discord.Message) -> None:
+    async def _mark_posted(self, post: PostRow, message: discord.Message) -> None:
         await self._daily.posts.release(
             post,
             state=PostState.POSTED,
@@ -126,21 +125,21 @@ class DailyPosts:
         )
         await self._daily.states.reset_failures(post.guild_id)
 
-    async def _find(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
-        """The message of an interrupted post, if it was sent. Raises Refused if that cannot be known."""
+    async def _find_sent(self, channel: discord.TextChannel, post: PostRow) -> discord.Message | None:
+        """The message of an interrupted post if it was sent. Raises Refused if the history is unreadable."""
         if not channel.permissions_for(channel.guild.me).read_message_history:
             raise Refused(
                 "I was stopped while posting, and cannot see without Read Message History if I had."
             )
-        async for message in history(channel, post.due_at - CLOCKS_DIFFER):
+        async for message in history(channel, post.due_at - CLOCK_SKEW):
             if message.author == channel.guild.me and any(
                 post.id in attachment.filename for attachment in message.attachments
             ):
                 return message
         return None
 
-    async def _miss(self, post: PostRow) -> None:
-        """Give up a post that is too late, unless it was interrupted after it was sent."""
+    async def _mark_missed(self, post: PostRow) -> None:
+        """Mark a post that is too late as missed, or as posted if its message was sent before a crash."""
         interrupted = post.state == PostState.POSTING
         async with self._daily.posts.claim(post) as claimed:
             if not claimed:
@@ -149,8 +148,8 @@ class DailyPosts:
             channel = guild and guild.get_channel(post.channel_id or 0)
             if interrupted and isinstance(channel, discord.TextChannel):
                 try:
-                    if message := await self._find(channel, post):
-                        await self._posted(post, message)
+                    if message := await self._find_sent(channel, post):
+                        await self._mark_posted(post, message)
                         return
                 except (Refused, discord.HTTPException) as error:
                     log.info("whether post %s was sent is not known: %s", post.id, error)
@@ -160,8 +159,8 @@ class DailyPosts:
         if post.job_id:
             await self._queue.cancel(post.job_id)
 
-    async def _decorate(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
-        """Add what posts can do without: reactions to vote with, and a thread where the server wants one."""
+    async def _add_extras(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
+        """Add the reactions to vote with, and a thread if the server wants one; errors are only logged."""
         for post, message in sent:
             settings = await self._daily.settings.get(post.guild_id)
             try:

@@ -1,4 +1,4 @@
-"""Discord's servers, as the daily dream knows them."""
+"""Implements the daily dream's interface to servers with discord.py."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NEEDED: Final = {
     "send_messages": "Send Messages",
     "attach_files": "Attach Files",
 }
-"""The permissions without which nothing can be posted, by their names in discord.py and in Discord."""
+"""The permissions needed to post: discord.py's names, and Discord's for members."""
 
 
 class DiscordServers:
-    """Implements `bot.daily.servers.Servers` once it has a client.
+    """Implements `bot.daily.servers.Servers`; there are no servers before `attach` is called.
 
-    Pictures larger than `max_bytes` are no sources.
+    Pictures larger than `max_bytes` are skipped.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -38,26 +38,26 @@ class DiscordServers:
         self._client: discord.Client | None = None
 
     def attach(self, client: discord.Client) -> None:
-        """Hand over the client."""
+        """Set the client to use."""
         self._client = client
 
     @property
     def ready(self) -> bool:
-        """Whether the client knows its servers."""
+        """Whether the client has received its servers."""
         return self._client is not None and self._client.is_ready()
 
     def get(self, guild_id: int) -> Server | None:
-        """A server; None if this process does not serve it, or Discord has lost it for the moment."""
+        """A server; None if it is not in the client's cache, or unavailable at the moment."""
         guild = self.guild(guild_id)
         return Server(guild.id, guild.member_count or 0, guild.filesize_limit) if guild else None
 
     def guild(self, guild_id: int) -> discord.Guild | None:
-        """The same as discord.py's own object."""
+        """The same as discord.py's object."""
         guild = self._client.get_guild(guild_id) if self._client else None
         return None if guild is None or guild.unavailable else guild
 
     def channel(self, guild_id: int, channel_id: int | None) -> discord.TextChannel:
-        """Where a server's dream goes. Raises Refused if it is gone or the bot may not post there."""
+        """The channel to post in. Raises Refused if it is gone or the bot lacks a permission there."""
         guild = self.guild(guild_id)
         channel = guild and guild.get_channel(channel_id or 0)
         if not isinstance(channel, discord.TextChannel):
@@ -68,7 +68,7 @@ class DiscordServers:
         return channel
 
     def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
-        """Why nothing can be posted in a channel."""
+        """A sentence for admins on why nothing can be posted in a channel, or None."""
         try:
             self.channel(guild_id, channel_id)
         except Refused as refused:
@@ -94,8 +94,8 @@ class DiscordServers:
         target = guild and guild.get_channel(post.channel_id or 0)
         return may_be_source(source) and is_no_less_public(source, target or None)
 
-    async def pictures_left(self, post: PostRow) -> set[str] | None:
-        """The names of the pictures that are left in the message of a post's source."""
+    async def remaining_pictures(self, post: PostRow) -> set[str] | None:
+        """The names of the pictures now in the source message of a post; None if unknown."""
         try:
             return names_in(
                 await self._message(post.guild_id, post.source_channel_id, post.source_message_id)
@@ -103,32 +103,32 @@ class DiscordServers:
         except (discord.NotFound, discord.Forbidden):
             return set()
         except Exception as error:  # Discord is away, or the message is one that discord.py cannot read
-            log.info("the picture of post %s cannot be looked at again: %r", post.id, error)
+            log.info("the picture of post %s cannot be checked: %r", post.id, error)
             return None
 
     async def votes(self, post: PostRow) -> int | None:
-        """The reactions of members under a post; the dislikes count against it, all others for it."""
+        """The members' reactions to a post: dislikes count -1, all others +1. None if unknown."""
         try:
             message = await self._message(post.guild_id, post.channel_id, post.message_id)
             return sum(
                 (reaction.count - reaction.me) * (-1 if str(reaction.emoji) == DISLIKE else 1)
                 for reaction in message.reactions
             )
-        except Exception as error:  # the same: votes are no reason to do without a dream
+        except Exception as error:  # votes are optional: the next dream is made without them
             log.info("the votes of post %s cannot be read: %r", post.id, error)
             return None
 
     async def _message(
         self, guild_id: int, channel_id: int | None, message_id: int | None
     ) -> discord.Message:
-        """A message. Raises discord.py's errors, and LookupError if its server is out of reach."""
+        """Fetch a message. Raises discord.py's errors, and LookupError if its server is unavailable."""
         if self._client is None or self.guild(guild_id) is None:
             raise LookupError(f"server {guild_id} is out of reach")
         channel = self._client.get_partial_messageable(channel_id or 0, guild_id=guild_id)
         return await channel.fetch_message(message_id or 0)
 
-    async def tell_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
-        """Say that a dream failed in the updates channel, a direct message, or a public channel."""
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+        """Report a failure in the updates channel, by direct message, or in the system channel."""
         guild = self.guild(guild_id)
         if guild is None or self._client is None:
             return

@@ -11,7 +11,7 @@ import discord
 from discord.ext import commands
 
 from bot.backoff import attempts
-from bot.daily.service import Daily
+from bot.daily.service import DailyService
 from bot.daily.sources import Source
 from bot.store.outage import is_outage
 from dream.formats import is_picture
@@ -85,7 +85,7 @@ def picture_name(attachment: discord.Attachment) -> str:
 class WithdrawnPictures(commands.Cog):
     """Drops dreams of pictures that their authors take away."""
 
-    def __init__(self, daily: Daily) -> None:
+    def __init__(self, daily: DailyService) -> None:
         self._daily = daily
 
     @commands.Cog.listener()

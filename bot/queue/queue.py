@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT: Final = 5.0
 """Seconds within which a picture is probed before its job is admitted; later the dream itself tells."""
-UPLOADS_IN_MEMORY: Final = 64_000_000
+UPLOADS_IN_MEMORY: Final = 32_000_000
 """Bytes of pictures that are fetched, probed and stored at once; others wait before they are fetched."""
 PREVIEW_SIZE: Final = 320
 STOPPING: Final = "I'm being restarted; please ask again in a minute."

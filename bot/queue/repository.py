@@ -18,7 +18,7 @@ from bot.clock import Clock
 from bot.errors import Refused
 from bot.queue.lifecycle import CANCEL, COMPLETE, FAIL, REFUSE, REQUEUE, START, TAKE_OVER, Actor, Transition
 from bot.queue.request import DreamRequest, KeptPicture, Upload
-from bot.store.database import DURABLE, Database, uninterrupted
+from bot.store.database import DURABLE, Database, shielded
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
 from dream.render import Rendered
@@ -34,7 +34,7 @@ class MessageRef(NamedTuple):
     interaction_token: str | None
 
 
-@uninterrupted
+@shielded
 class JobRepository:
     """The jobs as one process reads and changes them; each method is one short transaction.
 

@@ -1,1 +1,1 @@
-"""What a server's admins decide, and what of it holds in a channel."""
+"""A server's settings: definitions, parsing, storage, and the effective values of a channel."""

@@ -1,4 +1,4 @@
-"""A server's settings and presets as a TOML file, which goes back in where it came from or elsewhere."""
+"""A server's settings and presets as a TOML file, for export and import."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Final, NamedTuple
 
 import tomlkit
 
-from bot.settings.scopes import Choices, Server
-from bot.settings.text import plain
+from bot.settings.scopes import Choices, ServerSettings
+from bot.settings.text import serialize
 from bot.settings.values import SettingError
 from bot.store.settings import WHOLE_SERVER
 from config.problems import suggestion
 
 MAX_LENGTH: Final = 64_000
-"""Characters of a file."""
+"""Characters of a file, at most."""
 MAX_DOTS: Final = 4
-"""Dots in a line, outside of strings: Python's TOML parser takes quadratic time for a key of many parts."""
+"""Dots in a line outside of strings, at most: tomllib takes quadratic time for a key of many parts."""
 SECTIONS: Final = ("server", "channels", "presets")
 
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|#.*|\n')
@@ -25,14 +25,14 @@ _NO_FILE: Final = "That is no settings file"
 
 
 class Document(NamedTuple):
-    """What a file holds, before its values are checked: tables by channel (`WHOLE_SERVER` for the server)."""
+    """A parsed file with unchecked values; `choices` has a table for each channel id (or `WHOLE_SERVER`)."""
 
     choices: dict[int, dict[str, Any]]
     presets: dict[str, Any]
 
 
-def dump(server: Server) -> str:
-    """A server's choices and presets as TOML, which `parse` reads."""
+def dump(server: ServerSettings) -> str:
+    """A server's settings and presets as TOML, the inverse of `parse`."""
     document = tomlkit.document()
     document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
     document["server"] = _table(server.choices.get(WHOLE_SERVER, {}))
@@ -46,7 +46,7 @@ def dump(server: Server) -> str:
 
 
 def parse(text: str) -> Document:
-    """Read a file that `dump` wrote. Raises SettingError."""
+    """Parse the text of a file that `dump` wrote. Raises SettingError."""
     if len(text) > MAX_LENGTH:
         raise SettingError("That file is too large to be settings; please give one that `export` made.")
     _check_depth(text)
@@ -67,12 +67,12 @@ def parse(text: str) -> Document:
 
 
 def no_channel(key: str | int) -> SettingError:
-    """What to raise for a table of a channel that the server does not have."""
+    """The error for a table of a channel that the server does not have."""
     return SettingError(f"[channels.{str(key)[:40]}] is no channel of this server.")
 
 
 def _check_depth(text: str) -> None:
-    """Refuse keys of many parts, and strings over several lines, which `dump` writes none of."""
+    """Raise SettingError for keys of many parts and multi-line strings; `dump` writes neither."""
     line, dots, end = 1, 0, 0
     for string in _STRING.finditer(text):
         dots += text.count(".", end, string.start())
@@ -88,4 +88,4 @@ def _check_depth(text: str) -> None:
 
 
 def _table(choices: Choices) -> dict[str, Any]:
-    return {name: plain(value) for name, value in sorted(choices.items())}
+    return {name: serialize(value) for name, value in sorted(choices.items())}

@@ -1,4 +1,4 @@
-"""A server's settings and presets as rows of the database."""
+"""Loads and stores a server's settings and presets, and computes what changed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.settings.scopes import Server
-from bot.settings.text import plain, read
+from bot.settings.scopes import ServerSettings
+from bot.settings.text import parse_value, serialize
 from bot.settings.values import SettingError
 from bot.store.settings import PresetRow, SettingRow
 
 log = logging.getLogger(__name__)
 
 PRESETS: Final = -1
-"""Stands in a `Change`'s `channel_id` for a preset of the server's own."""
+"""The `channel_id` of a `Change` of one of the server's own presets."""
 
 
 class Change(NamedTuple):
-    """One setting of one scope that was changed; None stands for "not chosen"."""
+    """A changed setting of a server, channel or preset; None means that it is not set there."""
 
     channel_id: int
     name: str
@@ -29,8 +29,8 @@ class Change(NamedTuple):
     after: Any
 
 
-def differences(before: Server, after: Server) -> Iterator[Change]:
-    """What was chosen, changed or taken back between two states of a server."""
+def differences(before: ServerSettings, after: ServerSettings) -> Iterator[Change]:
+    """The settings and presets that were set, changed or reset between two states of a server."""
     tables = (
         *(
             (c, before.choices.get(c, {}), after.choices.get(c, {}))
@@ -44,16 +44,16 @@ def differences(before: Server, after: Server) -> Iterator[Change]:
                 yield Change(channel_id, name, old.get(name), new.get(name))
 
 
-async def load(session: AsyncSession, guild_id: int) -> Server:
-    """Read all that a server chose; what this version of the bot does not accept is left out."""
+async def load(session: AsyncSession, guild_id: int) -> ServerSettings:
+    """Load a server's settings and presets; rows that this version does not accept are left out."""
     choices: dict[int, dict[str, Any]] = {}
     for row in await session.scalars(select(SettingRow).where(SettingRow.guild_id == guild_id)):
         try:
-            choices.setdefault(row.channel_id, {})[row.name] = read(row.name, row.value)
+            choices.setdefault(row.channel_id, {})[row.name] = parse_value(row.name, row.value)
         except SettingError as error:  # another version of the bot knew it differently
             log.warning("server %s: a stored setting is left out: %s", guild_id, error)
     presets = await session.scalars(select(PresetRow).where(PresetRow.guild_id == guild_id))
-    return Server(choices, {row.name: row.recipe for row in presets})
+    return ServerSettings(choices, {row.name: row.recipe for row in presets})
 
 
 async def store(session: AsyncSession, guild_id: int, change: Change) -> None:
@@ -62,7 +62,7 @@ async def store(session: AsyncSession, guild_id: int, change: Change) -> None:
     if value is not None and channel_id == PRESETS:
         await session.merge(PresetRow(guild_id=guild_id, name=name, recipe=value))
     elif value is not None:
-        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=plain(value))
+        row = SettingRow(guild_id=guild_id, channel_id=channel_id, name=name, value=serialize(value))
         await session.merge(row)
     elif channel_id == PRESETS:
         await session.delete(await session.get_one(PresetRow, (guild_id, name)))

@@ -1,6 +1,6 @@
-"""Which value holds: a channel's choice over its server's, that over the operator's, within the ceilings.
+"""Effective settings: a channel's value overrides its server's, and that the operator's, up to the ceilings.
 
-Whatever a member types goes before all of them, within the limits that they set (`Effective.read`).
+Options that a member types override all of these, up to the same limits (`Effective.parse_recipe`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from bot.settings.text import shown
+from bot.settings.text import format_value
 from bot.settings.values import CEILINGS, SETTINGS, Values
 from bot.store.settings import WHOLE_SERVER
 from config.schema import Commands, Config, Dream, Limits
@@ -21,7 +21,7 @@ from dream.recipe import Recipe, RecipeError
 
 
 class Scope(StrEnum):
-    """Who chose a value; a later one goes before an earlier one."""
+    """Where a value was set; later scopes override earlier ones."""
 
     BUILT_IN = "built in"
     OPERATOR = "operator"
@@ -30,16 +30,16 @@ class Scope(StrEnum):
 
 
 class Effective(Values):
-    """What holds in a channel, and who chose it."""
+    """The settings of a channel, and the scope that each value comes from."""
 
     origins: Mapping[str, Scope]
 
-    def read(self, text: str, presets: Mapping[str, str]) -> Recipe:
-        """The recipe of a dream asked for with `text`, within what is allowed here. Raises RecipeError."""
-        return self.admit(Recipe.parse(text, presets, default=self.recipe))
+    def parse_recipe(self, text: str, presets: Mapping[str, str]) -> Recipe:
+        """Parse a recipe and complete it from these settings. Raises RecipeError if it is not allowed."""
+        return self.resolve(Recipe.parse(text, presets, default=self.recipe))
 
-    def admit(self, recipe: Recipe) -> Recipe:
-        """Fill in what the recipe leaves to the settings. Raises RecipeError if it is not allowed here."""
+    def resolve(self, recipe: Recipe) -> Recipe:
+        """Complete a recipe from these settings. Raises RecipeError if it is not allowed here."""
         if recipe.network not in self.networks:
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
             raise RecipeError(
@@ -59,17 +59,17 @@ class Effective(Values):
             steps = self.max_steps
         return replace(recipe, size=size, steps=steps)
 
-    def may_dream(self, layer: str) -> bool:
-        """Whether a layer may be dreamt of here."""
+    def allows_layer(self, layer: str) -> bool:
+        """Whether a layer is allowed here."""
         return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)
 
     def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> str | None:
-        """Why this member may not ask for a dream in this channel: a sentence, or None if they may."""
+        """A sentence on why this member may not ask for a dream in this channel, or None if they may."""
         roles = set(role_ids)
         if channel_id in self.forbidden_channels:
             return "Dreams aren't asked for in this channel; please try another."
         if self.channels and channel_id not in self.channels:
-            return f"Dreams have their place here: please ask in {shown('channels', self.channels)}."
+            return f"Dreams have their place here: please ask in {format_value('channels', self.channels)}."
         if roles.intersection(self.blocked_roles):
             return "One of your roles may not ask for dreams on this server; its admins can tell you more."
         chosen = self.roles or self.members
@@ -79,11 +79,11 @@ class Effective(Values):
 
 
 Choices = Mapping[str, Any]
-"""What one scope chose: values by the settings' names."""
+"""The values that one scope sets, by the settings' names."""
 
 
-def operators(config: Config) -> Values:
-    """The operator's values, which are also the ceilings."""
+def operator_values(config: Config) -> Values:
+    """The operator's values; those in `CEILINGS` are also upper limits."""
     sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
         **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields},
@@ -95,7 +95,7 @@ _BUILT_IN: Final = Values()
 
 
 def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
-    """Lay a channel's choices over its server's, these over the operator's, and keep to the ceilings."""
+    """Merge the operator's, a server's and a channel's values, and apply the ceilings."""
     values = {name: getattr(operator, name) for name in SETTINGS}
     origins = {
         name: Scope.BUILT_IN if value == getattr(_BUILT_IN, name) else Scope.OPERATOR
@@ -119,20 +119,20 @@ def effective(operator: Values, server: Choices, channel: Choices) -> Effective:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """All that one server chose: by channel (`WHOLE_SERVER` for the server itself), and its own presets."""
+class ServerSettings:
+    """One server's values by channel id (`WHOLE_SERVER` for the server itself), and its own presets."""
 
     choices: Mapping[int, Choices] = field(default_factory=dict)
     presets: Mapping[str, str] = field(default_factory=dict)
 
     def effective(self, operator: Values, channel_id: int | None) -> Effective:
-        """What holds in a channel of this server."""
+        """The effective settings of a channel; None for the server's own."""
         server = self.choices.get(WHOLE_SERVER, {})
         channel = self.choices.get(channel_id, {}) if channel_id else {}
         return effective(operator, server, channel)
 
-    def choosing(self, name: str, value: Any, channel_id: int) -> Server:
-        """This server with one more choice, or with one less where `value` is None."""
+    def with_choice(self, name: str, value: Any, channel_id: int) -> ServerSettings:
+        """A copy with one setting set, or reset where `value` is None."""
         there = {key: old for key, old in self.choices.get(channel_id, {}).items() if key != name}
         if value is not None:
             there[name] = value
@@ -141,10 +141,12 @@ class Server:
             choices[channel_id] = there
         return replace(self, choices=choices)
 
-    def faults(self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()) -> list[str]:
-        """What does not go together anywhere on this server, in sentences.
+    def conflicts(
+        self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()
+    ) -> list[str]:
+        """Sentences on settings that contradict each other, in any channel of this server.
 
-        `chosen` are the channels (`WHOLE_SERVER` for the server) whose recipe has just been chosen.
+        `chosen` are the ids of channels (or `WHOLE_SERVER`) whose recipe has just been set.
         """
         found = []
         for channel_id in sorted({WHOLE_SERVER, *self.choices}):
@@ -154,7 +156,7 @@ class Server:
             if (size := own.get("size", 0)) > here.max_size:
                 found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
             try:
-                here.read("", {**presets, **self.presets})
+                here.parse_recipe("", {**presets, **self.presets})
             except RecipeError as error:
                 decided_in = channel_id if "recipe" in own else WHOLE_SERVER
                 found.append(
@@ -162,15 +164,18 @@ class Server:
                     if decided_in in chosen
                     else f"First choose another recipe{where}, which is now “{here.recipe}”: {error}"
                 )
-        return found + self._faults_of_the_daily_dream(operator, presets)
+        return found + self._daily_conflicts(operator, presets)
 
-    def _faults_of_the_daily_dream(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
+    def _daily_conflicts(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
         found = []
         here = self.effective(operator, self.choices.get(WHOLE_SERVER, {}).get("daily_channel"))
         if here.daily_enabled and not here.daily_channel:
             found.append("First choose daily_channel: the daily dream needs a channel to be posted in.")
         try:
-            if here.daily_recipe and here.read(here.daily_recipe, {**presets, **self.presets}).is_video:
+            if (
+                here.daily_recipe
+                and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).is_video
+            ):
                 found.append("The daily dream is a picture: leave out zoom, rotate and seconds.")
         except RecipeError as error:
             found.append(f"The daily_recipe can't be “{here.daily_recipe}”: {error}")

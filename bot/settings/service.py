@@ -1,4 +1,4 @@
-"""Every server's settings: chosen, stored, logged, exported and imported."""
+"""Reads, changes, logs, exports and imports servers' settings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
 from bot.settings import files
 from bot.settings.rows import Change, differences, load, store
-from bot.settings.scopes import Choices, Effective, Server, operators
-from bot.settings.text import expected, plain, read, unknown
+from bot.settings.scopes import Choices, Effective, ServerSettings, operator_values
+from bot.settings.text import expected, parse_value, serialize, unknown_setting
 from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
-from bot.store.database import Database, uninterrupted
+from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.presets import Preset
 from config.problems import suggestion
@@ -29,72 +29,69 @@ from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
-"""Characters of a preset's recipe: as many as fit into the message that saves it."""
+"""Characters of a preset's recipe, at most: those of a Discord message."""
 
 
 Exists = Callable[[Kind, int], bool]
 """Whether a server has a channel, role or member with an id."""
 Listener = Callable[[int, Sequence[Change], int], Awaitable[object]]
-"""Called after a server's settings changed: with its id, the changes, and the id of who made them."""
+"""Called after a server's settings changed, with the server's id, the changes and the actor's id."""
 
 
-@uninterrupted
+@shielded
 class Settings:
-    """Every server's settings and presets: read from memory, written to the database at once."""
+    """Servers' settings and presets: a write-through cache of the database."""
 
     def __init__(
         self, database: Database, config: Config, clock: Clock, presets: Mapping[str, Preset] | None = None
     ) -> None:
-        self.operator = operators(config)
+        self.operator = operator_values(config)
         self.pseudonym = pseudonyms(config)
-        self.shipped = {name: preset.recipe for name, preset in (presets or {}).items()}
+        self.shipped_presets = {name: preset.recipe for name, preset in (presets or {}).items()}
         self._database = database
         self._clock = clock
         self._keep_audit = timedelta(days=config.privacy.audit_days)
         self._weights, self._on_cluster = config.weights.inception_v3, bool(config.farm.scheduler)
-        self._servers: dict[int, Server] = {}
+        self._servers: dict[int, ServerSettings] = {}
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
-        """Call a listener after each change."""
+        """Call `listener` after each change."""
         self._listeners.append(listener)
 
-    async def server(self, guild_id: int) -> Server:
-        """All that a server chose."""
+    async def server(self, guild_id: int) -> ServerSettings:
+        """A server's own settings and presets."""
         if guild_id not in self._servers:
             async with self._database.session() as session:
                 loaded = await load(session, guild_id)
-            self._servers.setdefault(guild_id, loaded)  # a change may have been quicker
+            self._servers.setdefault(guild_id, loaded)  # a concurrent change may have stored a newer one
         return self._servers[guild_id]
 
     async def effective(self, guild_id: int | None, channel_id: int | None = None) -> Effective:
-        """What holds in a channel, on a server, or (without a server) in direct messages."""
-        server = await self.server(guild_id) if guild_id else Server()
+        """The effective settings of a channel, of a server, or (without a server) of direct messages."""
+        server = await self.server(guild_id) if guild_id else ServerSettings()
         return server.effective(self.operator, channel_id)
 
     async def prefix(self, guild_id: int | None) -> str:
-        """What starts a text command here."""
+        """The prefix of text commands on a server, or in direct messages."""
         return (await self.effective(guild_id)).prefix
 
     async def presets(self, guild_id: int | None) -> dict[str, str]:
-        """The recipes with names that can be asked for here: the shipped ones and the server's own."""
-        return {**self.shipped, **((await self.server(guild_id)).presets if guild_id else {})}
+        """The recipes by name of the shipped presets and the server's own."""
+        return {**self.shipped_presets, **((await self.server(guild_id)).presets if guild_id else {})}
 
     def has_weights(self, recipe: Recipe) -> bool:
-        """Whether a recipe's own network can dream it; of a cluster's weights that is believed."""
+        """Whether a recipe's weights are on this machine; those of a cluster are assumed to be there."""
         if recipe.network != "inception_v3" or self._on_cluster:
             return True
         return bool(self._weights.is_file() if self._weights else imagenet_file())
 
     def check_weights(self, recipe: Recipe, effective: Effective) -> None:
-        """Refuse a recipe whose weights are not here where what stands in for them may not dream.
-
-        Raises RecipeError.
-        """
+        """Raise RecipeError if a recipe's weights are missing and its fallback layers are not allowed."""
         if self.has_weights(recipe):
             return
         for layer in recipe.stand_in().layers:
-            if not effective.may_dream(layer):
+            if not effective.allows_layer(layer):
                 raise RecipeError(
                     f"InceptionV3's weights are not here yet, and {layer}, which stands in for them until "
                     "then, may not be dreamt of here; please try later, or ask an admin to allow it."
@@ -109,33 +106,33 @@ class Settings:
         by: int,
         channel_id: int = WHOLE_SERVER,
         exists: Exists = lambda kind, number: True,
-        may_appoint: bool = True,
+        may_set_admin_role: bool = True,
     ) -> list[Change]:
         """Set one setting of a server, or of one of its channels. Raises SettingError and changes nothing.
 
-        `may_appoint` is whether `by` may change `admin_role`.
+        `value` is text, or a value of the setting's type. `by` is the actor's id.
         """
         if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
             raise SettingError("That is no channel of this server; choose one from the list that # opens.")
-        accepted = self._accept(guild_id, name, value, channel_id, exists)
+        accepted = self._validate(guild_id, name, value, channel_id, exists)
         return await self._change(
             guild_id,
-            lambda server: server.choosing(name, accepted, channel_id),
+            lambda server: server.with_choice(name, accepted, channel_id),
             by=by,
             action="set",
-            may_appoint=may_appoint,
+            may_set_admin_role=may_set_admin_role,
         )
 
-    async def choose_together(self, guild_id: int, chosen: Mapping[str, object], *, by: int) -> list[Change]:
-        """Set several settings of a server at once. Raises SettingError and changes nothing."""
+    async def choose_many(self, guild_id: int, chosen: Mapping[str, object], *, by: int) -> list[Change]:
+        """Set several settings of a server in one transaction. Raises SettingError and changes nothing."""
         accepted = {
-            name: self._accept(guild_id, name, value, WHOLE_SERVER, lambda kind, number: True)
+            name: self._validate(guild_id, name, value, WHOLE_SERVER, lambda kind, number: True)
             for name, value in chosen.items()
         }
 
-        def with_all(server: Server) -> Server:
+        def with_all(server: ServerSettings) -> ServerSettings:
             for name, value in accepted.items():
-                server = server.choosing(name, value, WHOLE_SERVER)
+                server = server.with_choice(name, value, WHOLE_SERVER)
             return server
 
         return await self._change(guild_id, with_all, by=by, action="set")
@@ -147,37 +144,39 @@ class Settings:
         *,
         by: int,
         channel_id: int = WHOLE_SERVER,
-        may_appoint: bool = True,
+        may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Take back one choice; without a name all of the channel's, or of the server's and its channels'.
+        """Reset one setting; without a name all of a channel's, or of the server's and its channels'.
 
         Raises SettingError and changes nothing.
         """
         if name is not None and name not in SETTINGS:
-            raise unknown(name)
+            raise unknown_setting(name)
 
-        def without(server: Server) -> Server:
+        def without(server: ServerSettings) -> ServerSettings:
             if name is not None:
-                return server.choosing(name, None, channel_id)
+                return server.with_choice(name, None, channel_id)
             kept = {c: chosen for c, chosen in server.choices.items() if channel_id not in (WHOLE_SERVER, c)}
             return replace(server, choices=kept)
 
-        return await self._change(guild_id, without, by=by, action="reset", may_appoint=may_appoint)
+        return await self._change(
+            guild_id, without, by=by, action="reset", may_set_admin_role=may_set_admin_role
+        )
 
-    async def export(self, guild_id: int) -> str:
-        """A server's choices and presets as TOML, which `load` reads."""
+    async def export_toml(self, guild_id: int) -> str:
+        """A server's settings and presets as TOML, for `import_toml`."""
         return files.dump(await self.server(guild_id))
 
-    async def load(
+    async def import_toml(
         self,
         guild_id: int,
         text: str,
         *,
         by: int,
         exists: Exists = lambda kind, number: True,
-        may_appoint: bool = True,
+        may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Replace a server's choices and presets by an export's. Raises SettingError and changes nothing."""
+        """Replace a server's settings and presets by exported ones. Raises SettingError, changing nothing."""
         document = await asyncio.to_thread(files.parse, text)
         choices: dict[int, Choices] = {}
         for channel_id, table in document.choices.items():
@@ -185,25 +184,27 @@ class Settings:
                 raise files.no_channel(channel_id)
             try:
                 choices[channel_id] = {
-                    name: self._accept(guild_id, name, value, channel_id, exists)
+                    name: self._validate(guild_id, name, value, channel_id, exists)
                     for name, value in table.items()
                 }
             except SettingError as error:
                 where = "server" if channel_id == WHOLE_SERVER else f"channels.{channel_id}"
                 raise SettingError(f"[{where}] {error}") from None
-        presets = await asyncio.to_thread(self._accept_presets, document.presets)
-        loaded = Server({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
-        return await self._change(guild_id, lambda _: loaded, by=by, action="import", may_appoint=may_appoint)
+        presets = await asyncio.to_thread(self._validate_presets, document.presets)
+        loaded = ServerSettings({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
+        return await self._change(
+            guild_id, lambda _: loaded, by=by, action="import", may_set_admin_role=may_set_admin_role
+        )
 
     async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
-        """Give a recipe a name on a server; returns its full text. Raises SettingError."""
-        accepted = self._accept_preset(name, recipe)
+        """Save a server's preset; returns its normalised recipe. Raises SettingError."""
+        accepted = self._validate_preset(name, recipe)
 
-        def saved(server: Server) -> Server:
+        def saved(server: ServerSettings) -> ServerSettings:
             if name not in server.presets and len(server.presets) >= MAX_PRESETS:
                 raise SettingError(f"This server has its {MAX_PRESETS} presets; delete one first.")
             try:
-                server.effective(self.operator, None).admit(Recipe.parse(accepted))
+                server.effective(self.operator, None).resolve(Recipe.parse(accepted))
             except RecipeError as error:
                 raise SettingError(str(error)) from None
             return replace(server, presets={**server.presets, name: accepted})
@@ -212,9 +213,9 @@ class Settings:
         return accepted
 
     async def delete_preset(self, guild_id: int, name: str, *, by: int) -> None:
-        """Drop one of a server's own presets. Raises SettingError."""
+        """Delete one of a server's own presets. Raises SettingError."""
 
-        def without(server: Server) -> Server:
+        def without(server: ServerSettings) -> ServerSettings:
             if name not in server.presets:
                 own = list(server.presets)
                 hint = suggestion(name, own) if own else "it has none yet"
@@ -223,8 +224,8 @@ class Settings:
 
         await self._change(guild_id, without, by=by, action="delete preset")
 
-    async def log(self, guild_id: int, limit: int) -> Sequence[AuditRow]:
-        """What was decided on a server, newest first."""
+    async def audit_log(self, guild_id: int, limit: int) -> Sequence[AuditRow]:
+        """A server's latest audit entries, newest first."""
         query = (
             select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.id.desc()).limit(limit)
         )
@@ -232,7 +233,7 @@ class Settings:
             return (await session.scalars(query)).all()
 
     async def forget_member(self, member_id: int) -> None:
-        """Take a member out of the settings that name them, and put their pseudonym into the audit."""
+        """Remove a member from settings, and replace their id by their pseudonym in the audit log."""
         member, stand_in = str(member_id), self.pseudonym(member_id)
         about = or_(AuditRow.actor == member, AuditRow.subject.in_([member, "members"]))
         async with self._database.session() as session, session.begin():
@@ -249,20 +250,20 @@ class Settings:
         self._servers.clear()
 
     async def forget_guild(self, guild_id: int) -> None:
-        """Delete everything that a server chose."""
+        """Delete a server's settings, presets and audit log."""
         async with self._database.session() as session, session.begin():
             for table in (SettingRow, PresetRow, AuditRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
         self._servers.pop(guild_id, None)
 
     async def purge(self) -> None:
-        """Delete what the audit has kept long enough."""
+        """Delete audit entries older than `privacy.audit_days`."""
         before = self._clock.now() - self._keep_audit
         async with self._database.session() as session, session.begin():
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
-    def _accept(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
-        accepted = read(name, value)
+    def _validate(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
+        accepted = parse_value(name, value)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
             raise SettingError(f"{name} is set for the whole server, not for one channel.")
         highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
@@ -275,48 +276,50 @@ class Settings:
         if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
             raise SettingError("admin_role can't be @everyone: everybody could change these settings then.")
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
-        if kind(name) in _PARTS and (strangers := [n for n in several if not exists(_PARTS[kind(name)], n)]):
+        if kind(name) in _ID_KINDS and (
+            strangers := [n for n in several if not exists(_ID_KINDS[kind(name)], n)]
+        ):
             raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
         return accepted
 
-    def _accept_preset(self, name: str, recipe: object) -> str:
+    def _validate_preset(self, name: str, recipe: object) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", name):
             raise SettingError(
                 f"“{name[:40]}” can't be a preset's name; use 2 to 31 small letters, digits and underscores."
             )
-        if name in LAYERS or name in OPTIONS or name in self.shipped or name in ("all", "none"):
+        if name in LAYERS or name in OPTIONS or name in self.shipped_presets or name in ("all", "none"):
             raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
         if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
             raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")
         try:
-            return str(Recipe.parse(recipe, self.shipped))
+            return str(Recipe.parse(recipe, self.shipped_presets))
         except RecipeError as error:
             raise SettingError(f"{name}: {error}") from None
 
-    def _accept_presets(self, presets: Mapping[str, object]) -> dict[str, str]:
+    def _validate_presets(self, presets: Mapping[str, object]) -> dict[str, str]:
         if len(presets) > MAX_PRESETS:
             raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
-        return {name: self._accept_preset(name, recipe) for name, recipe in presets.items()}
+        return {name: self._validate_preset(name, recipe) for name, recipe in presets.items()}
 
     async def _change(
         self,
         guild_id: int,
-        change: Callable[[Server], Server],
+        change: Callable[[ServerSettings], ServerSettings],
         *,
         by: int,
         action: str,
-        may_appoint: bool = True,
+        may_set_admin_role: bool = True,
     ) -> list[Change]:
-        """Store what `change` makes of a server, and who did it; or raise SettingError and store nothing."""
+        """Apply and log `change` in one transaction, then call the listeners. Raises SettingError."""
         async with self._database.session() as session, session.begin():
             before = await load(session, guild_id)
             after = change(before)
             changes = [*differences(before, after)]
-            if not may_appoint and any(name == "admin_role" for _, name, *_ in changes):
+            if not may_set_admin_role and any(name == "admin_role" for _, name, *_ in changes):
                 raise SettingError("Only members with Manage Server can choose the admin_role.")
-            known = before.faults(self.operator, self.shipped)
+            known = before.conflicts(self.operator, self.shipped_presets)
             chosen = {c.channel_id for c in changes if c.name == "recipe" and c.after is not None}
-            for fault in after.faults(self.operator, self.shipped, chosen):
+            for fault in after.conflicts(self.operator, self.shipped_presets, chosen):
                 if fault not in known:
                     raise SettingError(fault)
             for one in changes:
@@ -328,8 +331,8 @@ class Settings:
                     actor=str(by),
                     action=action,
                     subject=one.name,
-                    before=plain(one.before),
-                    after=plain(one.after),
+                    before=serialize(one.before),
+                    after=serialize(one.after),
                 )
                 session.add(entry)
         self._servers[guild_id] = after
@@ -339,11 +342,11 @@ class Settings:
         return changes
 
 
-_PARTS: Final = {
+_ID_KINDS: Final = {
     Kind.CHANNELS: Kind.CHANNEL,
     Kind.CHANNEL: Kind.CHANNEL,
     Kind.ROLES: Kind.ROLE,
     Kind.ROLE: Kind.ROLE,
     Kind.MEMBERS: Kind.MEMBERS,
 }
-"""What the ids of a setting are ids of."""
+"""The kind of object whose ids a setting of this kind contains."""

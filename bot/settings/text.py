@@ -1,4 +1,4 @@
-"""Settings as text and as JSON: read from what somebody typed, shown, and explained."""
+"""Parses, serialises, formats and describes the values of settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from config.schema import expected as range_of
 from dream.backbone.catalog import NetworkName
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
-"""Kinds of which a setting holds several."""
+"""Kinds whose values are tuples."""
 MAX_LENGTH: Final = 1000
-"""Characters that may be typed for a setting."""
+"""Characters of a setting's text, at most."""
 SOURCES: Final = ("samples", "sky", "folder")
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint)
@@ -27,21 +27,21 @@ _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
 }
 
 
-def unknown(name: str) -> SettingError:
-    """What to raise for a setting that there is not."""
+def unknown_setting(name: str) -> SettingError:
+    """The error for an unknown setting, with the nearest known one."""
     return SettingError(f"There is no setting called “{name[:40]}”; {suggestion(name, SETTINGS)}")
 
 
-def read(name: str, value: object) -> Any:
-    """Turn what somebody typed, pressed, imported or stored into the setting's value. Raises SettingError."""
+def parse_value(name: str, value: object) -> Any:
+    """Convert typed text, a component's values, or TOML or JSON to a setting's value. Raises SettingError."""
     if name not in SETTINGS:
-        raise unknown(name)
+        raise unknown_setting(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
         raise SettingError(f"{name} must be {expected(name)}.")
     if isinstance(value, str) and len(value) > MAX_LENGTH:
         raise SettingError(f"{name} must be {expected(name)}, in at most {MAX_LENGTH} characters.")
     try:
-        accepted = _TYPES[name].validate_python(_taken_apart(name, value))
+        accepted = _TYPES[name].validate_python(_prepare(name, value))
     except ScheduleError as error:
         raise SettingError(f"{name}: {error}") from None
     except ValidationError as error:
@@ -52,11 +52,11 @@ def read(name: str, value: object) -> Any:
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
 
 
-def plain(value: Any) -> Any:
-    """A setting's value as JSON and TOML hold it; `read` takes it back."""
+def serialize(value: Any) -> Any:
+    """A setting's value in the types of JSON and TOML; `parse_value` is the inverse."""
     match value:
         case tuple():
-            return [plain(one) for one in value]
+            return [serialize(one) for one in value]
         case frozenset():
             return [DAYS[day] for day in sorted(value)]
         case time():
@@ -66,7 +66,7 @@ def plain(value: Any) -> Any:
 
 
 def expected(name: str, operator: Values | None = None) -> str:
-    """What may be given for a setting, in words, under an operator's ceilings where those are given."""
+    """Describe a setting's valid values, up to the ceilings of `operator` if given."""
     match kind(name):
         case Kind.NUMBER if name == "size":
             most = operator.max_size if operator else 4096
@@ -99,8 +99,8 @@ def expected(name: str, operator: Values | None = None) -> str:
             return f"a {one} of this server, or none"
 
 
-def shown(name: str, value: Any) -> str:
-    """A setting's value as Discord shows it, mentions included."""
+def format_value(name: str, value: Any) -> str:
+    """Format a setting's value as Discord's Markdown, with mentions."""
     nothing = {"layers": "all", "channels": "all", "roles": "everybody"}.get(name, "none")
     mention = {Kind.ROLES: "<@&{}>", Kind.ROLE: "<@&{}>", Kind.MEMBERS: "<@{}>"}.get(kind(name), "<#{}>")
     match kind(name):
@@ -113,7 +113,7 @@ def shown(name: str, value: Any) -> str:
         case Kind.NETWORKS | Kind.LAYERS | Kind.SOURCES:
             return ", ".join(value) or nothing
         case Kind.TIMES:
-            return f"`{', '.join(plain(value))}`"
+            return f"`{', '.join(serialize(value))}`"
         case Kind.DAYS:
             return f"`{format_days(value)}`"
         case _ if name == "daily_recipe" and not value:
@@ -124,15 +124,15 @@ def shown(name: str, value: Any) -> str:
             return f"`{value}`"
 
 
-def _taken_apart(name: str, value: object) -> object:
-    """A value as its type is validated: typed text without spaces around it, a typed list as its words.
+def _prepare(name: str, value: object) -> object:
+    """Prepare a value for validation: text is stripped, or split into the items of a list.
 
     Raises ScheduleError.
     """
     if kind(name) in LISTS:
-        return [_id(word) for word in words(value)] if isinstance(value, str) else value
+        return [_id(word) for word in split_words(value)] if isinstance(value, str) else value
     if kind(name) in (Kind.CHANNEL, Kind.ROLE):
-        ids = [_id(word) for word in words(value)] if isinstance(value, str) else value
+        ids = [_id(word) for word in split_words(value)] if isinstance(value, str) else value
         return (ids[0] if len(ids) == 1 else ids or 0) if isinstance(ids, list) else ids
     if kind(name) in (Kind.TIMES, Kind.DAYS):
         text = " ".join(value) if _is_words(value) else value
@@ -148,12 +148,12 @@ def _is_words(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
-def words(text: str) -> list[str]:
-    """The words of a list that somebody typed, with spaces or commas between them; none for "none"."""
+def split_words(text: str) -> list[str]:
+    """Split a typed list at spaces and commas; empty for "none", "all" and "everybody"."""
     found = re.split(r"[\s,]+", text.strip())
     return [] if found in ([""], ["none"], ["all"], ["everybody"]) else found
 
 
 def _id(word: str) -> str:
-    """The id in a mention (`<#1>`, `<@&1>`, `<@1>`); any other word as it is."""
+    """The id in a mention (`<#1>`, `<@&1>`, `<@1>`); any other word unchanged."""
     return re.sub(r"^<[#@&!]+(\d+)>$", r"\1", word)

@@ -1,6 +1,6 @@
-"""The settings of a server: what each means, holds and is called.
+"""The settings of a server: their types, defaults, titles and descriptions.
 
-A new setting is a field of `Values` and a name in `GROUPS`; the panel, text commands, files and log follow.
+To add one, add a field to `Values` and its name to `GROUPS`; panel, commands, files and log use these.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from dream.backbone.catalog import LAYERS
 
 
 class SettingError(ValueError):
-    """A change that is refused. Its text is one friendly sentence that says what would be accepted."""
+    """A rejected change. The text is one friendly sentence that says what would be accepted."""
 
 
 class Kind(StrEnum):
-    """What sort of value a setting holds, and so how it is shown and asked for."""
+    """The type of a setting's value, which decides how it is formatted and edited."""
 
     RECIPE = "recipe"
     NUMBER = "number"
@@ -44,9 +44,9 @@ class Kind(StrEnum):
 
 
 FORGOTTEN: Final = 1
-"""Stands in a list of members for one who asked to be forgotten; no Discord user has this id.
+"""Replaces the id of a forgotten member in `members`; no Discord user has this id.
 
-A list of those who may ask for dreams is not emptied by it: an empty one lets everybody in.
+Removing the id instead could empty the list, which would allow everybody.
 """
 
 
@@ -134,18 +134,18 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Server": ("admin_role", "report_channel", "prefix"),
     "Daily": tuple(DailyDream.model_fields),
 }
-"""The settings by subject, in the order in which they are shown."""
+"""The settings by group, in the order in which they are shown."""
 SETTINGS: Final[Mapping[str, FieldInfo]] = {
     name: Values.model_fields[name] for names in GROUPS.values() for name in names
 }
 CHANNEL_SETTINGS: Final = frozenset(
     {"recipe", "networks", "layers", "size", "max_size", "max_steps", "previews", "spoiler"}
 )
-"""What a single channel may choose for itself; the rest is the whole server's."""
+"""The settings that a single channel may override."""
 CEILINGS: Final = ("max_size", "max_steps", "member_seconds", "server_seconds")
-"""Numbers that no server may set above the operator's."""
+"""Settings that may not exceed the operator's value."""
 
-_OF_THE_OPERATOR: Final = {"recipe": Kind.RECIPE, "networks": Kind.NETWORKS, "prefix": Kind.PREFIX}
+_OPERATOR_KINDS: Final = {"recipe": Kind.RECIPE, "networks": Kind.NETWORKS, "prefix": Kind.PREFIX}
 
 
 def _kind(name: str, setting: FieldInfo) -> Kind:
@@ -153,17 +153,17 @@ def _kind(name: str, setting: FieldInfo) -> Kind:
         if isinstance(mark, Kind):
             return mark
     plain = {bool: Kind.SWITCH, int: Kind.NUMBER}.get(setting.annotation)  # type: ignore[arg-type]
-    return plain or _OF_THE_OPERATOR[name]
+    return plain or _OPERATOR_KINDS[name]
 
 
 _KINDS: Final = {name: _kind(name, setting) for name, setting in SETTINGS.items()}
 
 
 def kind(name: str) -> Kind:
-    """What sort of value a setting holds."""
+    """The kind of a setting's value."""
     return _KINDS[name]
 
 
 def title(name: str) -> str:
-    """What people call a setting; its name where this version knows none."""
+    """A setting's title, or its name if this version does not know it."""
     return (SETTINGS[name].title if name in SETTINGS else None) or name

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base, Database, uninterrupted
+from bot.store.database import Base, Database, shielded
 
 _DISCORD_EPOCH: Final = 1420070400000
 
@@ -26,7 +26,7 @@ def snowflake(at: datetime) -> int:
     return int(at.timestamp() * 1000 - _DISCORD_EPOCH) << 22
 
 
-@uninterrupted
+@shielded
 class AnsweredRepository:
     """Reads and writes the answered messages; each method is one short transaction."""
 

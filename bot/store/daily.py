@@ -1,4 +1,4 @@
-"""The daily dream's tables: a row for each server, each post, each picture and member never to be used."""
+"""The daily dream's tables: servers, posts, and excluded pictures and members."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from bot.store.database import Base
 
 PAUSE_AFTER: Final = 3
-"""Failures in a row, of the server's making, after which its daily dream pauses."""
+"""Consecutive failures that a server's admins have to fix after which its daily dream pauses."""
 
 
 class PostState(StrEnum):
-    """Where a post stands; the first two are open, the others final."""
+    """The state of a post; the first two are open, the others final."""
 
     PLANNED = "planned"
     POSTING = "posting"
-    """It may be on Discord already: whoever takes it over searches the channel first."""
+    """Its message may have been sent: after a crash the channel is searched before it is sent again."""
     POSTED = "posted"
     MISSED = "missed"
     FAILED = "failed"
@@ -32,27 +32,27 @@ OPEN: Final = (PostState.PLANNED, PostState.POSTING)
 
 
 class DailyRow(Base):
-    """How the daily dream goes on one server; what its admins decide about it is among its settings."""
+    """The state of a server's daily dream; its configuration is among the server's settings."""
 
     __tablename__ = "daily"
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     since: Mapped[datetime]
-    """When channel or times were last set; slots before that are not made up for."""
+    """When channel or times were last set; missed slots before that are not posted late."""
     admin_id: Mapped[int | None]
-    """Who turned it on, and is told when it fails and no channel can be written to."""
+    """Who turned it on, and gets a direct message when it fails and no channel can be written to."""
     failures: Mapped[int] = mapped_column(default=0)
-    """Posts in a row that failed for want of a channel, a permission or a recipe."""
+    """Consecutive posts that failed because of a missing channel, permission or recipe."""
     reason: Mapped[str | None] = mapped_column(Text)
 
     @property
     def paused(self) -> bool:
-        """Whether it failed too often to go on by itself."""
+        """Whether it is paused after `PAUSE_AFTER` failures."""
         return self.failures >= PAUSE_AFTER
 
 
 class PostRow(Base):
-    """One slot of one server. It is unique, so that whatever runs twice posts once.
+    """The post of one slot of one server; the unique constraint keeps it from being planned twice.
 
     `owner` is the process that works on it (see `bot.store.lease`).
     """
@@ -90,7 +90,7 @@ class PostRow(Base):
 
 
 class RemovedRow(Base):
-    """A picture that a moderator removed, by its name or by its hash: never used again on the server."""
+    """A picture, by its name or hash, that a moderator removed: not used again on the server."""
 
     __tablename__ = "daily_removed"
 
@@ -99,7 +99,7 @@ class RemovedRow(Base):
 
 
 class ForgottenRow(Base):
-    """A member, by a keyed hash, whose pictures are never to be used."""
+    """A member, by their keyed hash, whose pictures are never used."""
 
     __tablename__ = "daily_forgotten"
 

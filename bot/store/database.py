@@ -1,4 +1,4 @@
-"""The bot's one database: SQLite in a file by default, PostgreSQL by URL, migrated when it is opened."""
+"""The bot's database: SQLite in a file by default, PostgreSQL by URL; migrated when it is opened."""
 
 import asyncio
 import functools
@@ -42,8 +42,8 @@ _DRIVERS: Final = {
 DURABLE: Final = {"durable": True}
 _NOT_IN_DSN: Final = {"ssl", "prepared_statement_cache_size", "prepared_statement_name_func"}
 """Options of a PostgreSQL URL that SQLAlchemy reads itself."""
-_LIBPQ_ALONE: Final = {"channel_binding", "connect_timeout", "gssencmode"}
-"""Options that hosters put in their URLs and asyncpg does not know; it does without them."""
+_LIBPQ_ONLY: Final = {"channel_binding", "connect_timeout", "gssencmode"}
+"""Options of libpq that asyncpg does not know; they are dropped."""
 _INCREMENTAL: Final = 2
 """What SQLite calls auto_vacuum = INCREMENTAL."""
 _SHRINK_STEP: Final = 1000
@@ -52,21 +52,21 @@ _MIGRATION_LOCK: Final = 0x647265616D  # "dream": PostgreSQL's advisory locks ar
 
 
 class StoreError(Exception):
-    """The database cannot be used; the sentence tells an operator which setting to look at."""
+    """The database cannot be used; the text is a sentence for operators that names the setting."""
 
 
 class StoreUnavailable(StoreError):  # noqa: N818
-    """The database cannot be used at this moment; it may be soon."""
+    """The database cannot be used at the moment; trying again may help."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: aware in Python, always; UTC in the database, whichever it is."""
+    """A point in time: an aware datetime in Python, UTC in the database."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; a moment without a time zone is refused."""
+        """Convert to UTC. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -74,23 +74,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware again: SQLite keeps no time zone."""
+        """Return an aware datetime; SQLite stores naive ones."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """Every table of the bot; whole numbers are 64 bits wide, as Discord's ids are."""
+    """The base of all tables; integers are 64 bits wide, as Discord's ids are."""
 
     type_annotation_map = {int: BigInteger, datetime: UtcDateTime}  # noqa: RUF012
 
 
-def uninterrupted(store: type[T]) -> type[T]:
-    """Class decorator: each public coroutine method goes on to its end when whoever awaits it is cancelled.
+def shielded(store: type[T]) -> type[T]:
+    """Class decorator: each public coroutine method runs to its end though its caller is cancelled.
 
     For classes whose methods are one short transaction each. A transaction that is cancelled while its
-    statement runs would leave SQLite's one connection locked until somebody collects the garbage.
+    statement runs would leave SQLite's only connection locked until it is garbage collected.
     """
 
     def whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -107,15 +107,15 @@ def uninterrupted(store: type[T]) -> type[T]:
 
 
 class Database:
-    """Opens, migrates and hands out sessions.
+    """Opens and migrates a database, and makes sessions.
 
     Use it as `async with database.session() as session, session.begin(): ...`, keep each such block short,
     and await nothing but the session inside it: SQLite has one connection and every block waits its turn for
     it, so no transaction ever fails for being "locked".
 
-    What is committed survives the death of this process. SQLite keeps it through a power cut, too, where the
-    block begins with `await session.connection(execution_options=DURABLE)`: that waits for the disk, for some
-    five milliseconds. PostgreSQL always does.
+    Commits survive a crash of this process. With SQLite they survive a power failure only where the block
+    begins with `await session.connection(execution_options=DURABLE)`, which waits some five milliseconds for
+    the disk. PostgreSQL always waits.
 
     Errors and logs never show the values of a statement: they may be members' ids.
 
@@ -139,7 +139,7 @@ class Database:
         else:
             self.url, options = _for_asyncpg(self.url)
             self.engine = _postgres_engine(self.url, options)
-        self._held: sqlite3.Connection | None = None
+        self._lock_connection: sqlite3.Connection | None = None
         self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
             self.engine, expire_on_commit=False
         )
@@ -149,7 +149,7 @@ class Database:
 
         Raises StoreError, which is a StoreUnavailable where trying again may help.
         """
-        with self._explained():
+        with self._translate_errors():
             if file := self._file:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 file.touch(mode=0o600)
@@ -165,12 +165,12 @@ class Database:
         newest = _revisions()[-1]
         if self.is_sqlite and not (self._file and self._file.exists()):
             return None, newest
-        with self._explained():
+        with self._translate_errors():
             async with self.engine.connect() as connection:
                 return await connection.run_sync(_current_revision), newest
 
-    async def scrub(self) -> None:
-        """Leave nothing of deleted rows on disk: SQLite's write-ahead log holds them until it is emptied."""
+    async def truncate_wal(self) -> None:
+        """Truncate SQLite's write-ahead log, which otherwise keeps deleted rows on disk."""
         if self.is_sqlite:
             async with self.engine.connect() as connection:
                 raw = await connection.get_raw_connection()
@@ -187,30 +187,30 @@ class Database:
         left = None
         while left != (left := await self._pragma("freelist_count")) and left:
             await self._pragma(f"incremental_vacuum({_SHRINK_STEP})")
-        await self.scrub()
+        await self.truncate_wal()
 
     def free_bytes(self) -> int | None:
         """What the disk of SQLite's file has left; None where that is not ours to know."""
         return shutil.disk_usage(self._file.parent).free if self._file else None
 
-    async def damage(self) -> str | None:
-        """What SQLite finds wrong with its file, None if it is sound. Reads all of it. Raises StoreError."""
+    async def integrity_error(self) -> str | None:
+        """The first error of SQLite's quick_check, which reads the whole file, or None. Raises StoreError."""
         if not self.is_sqlite:
             return None
-        with self._explained():
+        with self._translate_errors():
             async with self.engine.connect() as connection:
                 found: str | None = await connection.scalar(text("PRAGMA quick_check(1)"))
         return None if found == "ok" else " ".join(str(found).split())
 
     def lock(self) -> None:
-        """Keep other bot processes away from a SQLite file for as long as this one lives. Raises StoreError.
+        """Lock a SQLite file against other bot processes until this one ends. Raises StoreError.
 
-        PostgreSQL is shared by as many as like.
+        A PostgreSQL database may be shared, so it is not locked.
         """
         if not self._file:
             return
-        # A lock on a file beside it, let go by the kernel however this process ends.
-        with self._explained():
+        # A lock on a file beside it, which the kernel releases however this process ends.
+        with self._translate_errors():
             held = sqlite3.connect(f"{self._file}.held", timeout=0, check_same_thread=False)
             try:
                 held.execute("BEGIN EXCLUSIVE")
@@ -222,13 +222,13 @@ class Database:
                     f"store.url: another dreambot is using {self._file}; stop it first, or let several "
                     "share a PostgreSQL database"
                 ) from error
-        self._held = held
+        self._lock_connection = held
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections, and release the lock."""
         await self.engine.dispose()
-        if self._held:
-            self._held.close()
+        if self._lock_connection:
+            self._lock_connection.close()
 
     @property
     def _file(self) -> Path | None:
@@ -252,7 +252,7 @@ class Database:
             await self._pragma("auto_vacuum = INCREMENTAL", "VACUUM")
         except sqlite3.OperationalError as error:  # another process has it open
             log.info("%s is rewritten at the next start: %s", self._file, error)
-        await self.scrub()
+        await self.truncate_wal()
 
     async def _pragma(self, name: str, *statements: str) -> int | None:
         """Run a PRAGMA, and statements after it, outside of any transaction; the PRAGMA's value."""
@@ -265,19 +265,19 @@ class Database:
         return rows[0][0] if rows else None
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, sqlite3.Error, DBAPIError) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
             where = self.url.render_as_string(hide_password=True)
-            kind = StoreUnavailable if _may_pass(cause, is_sqlite=self.is_sqlite) else StoreError
+            kind = StoreUnavailable if _is_transient(cause, is_sqlite=self.is_sqlite) else StoreError
             reason = " ".join(str(cause).split()) or type(cause).__name__
             raise kind(f"store.url: the database {where} cannot be opened: {reason}") from error
 
 
-def _may_pass(error: BaseException | None, *, is_sqlite: bool) -> bool:
-    """Whether trying again later may help: nobody answers, or somebody who is busy, starts or stops."""
+def _is_transient(error: BaseException | None, *, is_sqlite: bool) -> bool:
+    """Whether trying again may help: the server cannot be reached, is busy, starting or stopping."""
     if is_sqlite:
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
     state = getattr(error, "sqlstate", None) or ""
@@ -285,10 +285,10 @@ def _may_pass(error: BaseException | None, *, is_sqlite: bool) -> bool:
 
 
 def _for_asyncpg(url: URL) -> tuple[URL, dict[str, Any]]:
-    """The URL, and what its options are to asyncpg: it reads libpq's (sslmode=…) from a DSN alone."""
+    """The URL without libpq's options (sslmode=…), and these as a DSN, from which asyncpg reads them."""
     options = {key: value for key, value in url.query.items() if key not in _NOT_IN_DSN}
     url = url.difference_update_query(options)
-    wanted = {key: value for key, value in options.items() if key not in _LIBPQ_ALONE}
+    wanted = {key: value for key, value in options.items() if key not in _LIBPQ_ONLY}
     return url, {"dsn": f"postgresql://?{urlencode(wanted, doseq=True)}"} if wanted else {}
 
 

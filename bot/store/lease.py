@@ -14,7 +14,7 @@ from sqlalchemy import String, delete, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.store.database import Base, Database, uninterrupted
+from bot.store.database import Base, Database, shielded
 
 DURATION: Final = timedelta(seconds=15)
 """How long a lease lasts after it was renewed."""
@@ -29,7 +29,7 @@ class Process(Base):
     alive_until: Mapped[datetime]
 
 
-@uninterrupted
+@shielded
 class Lease:
     """This process's lease. `owner` is the id that its rows carry."""
 

@@ -1,4 +1,4 @@
-"""The settings' tables: what admins decided, and who decided it when."""
+"""The tables of settings, presets, blocks, the audit log, servers and notices."""
 
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from bot.store.database import Base
 
 WHOLE_SERVER = 0
-"""Stands in `channel_id` for a setting of the whole server."""
+"""The `channel_id` of a setting of the whole server."""
 
 
 class SettingRow(Base):
-    """One setting that a server, or one of its channels, has chosen for itself."""
+    """One setting that differs from its default, for a server or one of its channels; `value` is JSON."""
 
     __tablename__ = "settings"
 
@@ -24,7 +24,7 @@ class SettingRow(Base):
 
 
 class PresetRow(Base):
-    """A recipe that a server gave a name."""
+    """A server's own preset: a recipe with a name."""
 
     __tablename__ = "server_presets"
 
@@ -36,8 +36,8 @@ class PresetRow(Base):
 class BlockRow(Base):
     """A member who may not ask for dreams on a server.
 
-    The keyed hash finds the block; the id, kept to show admins whom they blocked, goes when the member asks
-    to be forgotten.
+    The key is the member's keyed hash. The id, which is there to show admins whom they blocked, is removed
+    when the member asks to be forgotten.
     """
 
     __tablename__ = "blocks"
@@ -50,9 +50,9 @@ class BlockRow(Base):
 
 
 class AuditRow(Base):
-    """One thing that somebody decided: a changed setting, a block, a removed dream.
+    """An entry of the audit log: a changed setting, a block, a removed dream.
 
-    `actor` and `subject` are texts, so that a keyed hash can take a forgotten member's place.
+    `actor` and `subject` are strings: a member's id, or the keyed hash of a forgotten member.
     """
 
     __tablename__ = "audit"
@@ -71,18 +71,18 @@ class AuditRow(Base):
 
 
 class ServerRow(Base):
-    """What the operator, or time, decided about a server."""
+    """An operator's decision about a server, and when the bot left it."""
 
     __tablename__ = "servers"
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    verdict: Mapped[str | None] = mapped_column(String(8))
-    """None: nothing decided; "asked": the operator was asked; "allowed" or "denied"."""
+    approval: Mapped[str | None] = mapped_column("verdict", String(8))
+    """One of `bot.moderation.Approval`, or None where nothing was decided."""
     left_at: Mapped[datetime | None]
 
 
 class NoticeRow(Base):
-    """What the operator tells everybody; the row "pause" stops new dreams with its text."""
+    """An operator's notice to everybody; while the row "pause" exists, no new dreams are accepted."""
 
     __tablename__ = "notices"
 

@@ -74,7 +74,7 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
         bot = press.client
         await bot.queue.erase(row.id)
         if press.guild_id and press.user.id != row.member_id:
-            await bot.moderation.removed(press.guild_id, row.id, by=press.user.id)
+            await bot.moderation.log_removal(press.guild_id, row.id, by=press.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
             with contextlib.suppress(discord.NotFound):

@@ -1,4 +1,4 @@
-"""The base of every button and select: it works after any restart, and whatever is wrong is whispered."""
+"""Base classes of buttons and selects that keep working after a restart."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ Row = TypeVar("Row")
 
 
 class Component(discord.ui.DynamicItem[Any], template="-"):
-    """A message component whose custom id says all that a press needs. Subclasses define `press`."""
+    """A message component whose state is in its custom id. Subclasses define `press`."""
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what the component is for; an error is told to the presser alone."""
+        """Run `press`; errors are answered ephemerally."""
         try:
             await self.press(interaction)
         except Exception as error:
             await whisper(interaction, explain(error))
 
     async def press(self, press: Press) -> None:
-        """Do it. Raises Refused, or any error that `explain` knows."""
+        """Handle an interaction. Raises Refused, or any error that `explain` handles."""
         raise NotImplementedError
 
 
 class RowButton(Component, Generic[Row], template="-"):
-    """A button under a message that shows a row of the database, whose id its custom id carries.
+    """A button under a message about a database row, whose id is in the custom id.
 
-    Subclasses set the class variables and a template `key:(?P<id>...)`, and define `load` and `act`. Whether
-    the presser may is asked at each press.
+    Subclasses set the class variables and a template `key:(?P<id>...)`, and define `load` and `act`, which
+    checks permissions.
     """
 
     key: ClassVar[str]
     label: ClassVar[str | None] = None
     emoji: ClassVar[str]
     gone: ClassVar[str]
-    """What is said where the row is not kept any more."""
+    """The answer if the row no longer exists."""
 
     def __init__(self, id: str) -> None:
         self.row_id = id
@@ -54,11 +54,11 @@ class RowButton(Component, Generic[Row], template="-"):
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the button again from what Discord kept of it."""
+        """Recreate the button from its custom id."""
         return cls(match["id"])
 
     async def press(self, press: Press) -> None:
-        """Find the row and act on it; rows of other servers are as good as gone."""
+        """Load the row and act on it; a row of another server counts as missing."""
         row = await self.load(press.client)
         if row is None or getattr(row, "guild_id", None) != press.guild_id:
             await self.miss(press)
@@ -66,13 +66,13 @@ class RowButton(Component, Generic[Row], template="-"):
             await self.act(press, row)
 
     async def load(self, bot: DreamBot) -> Row | None:
-        """The row, or None if it is not kept any more."""
+        """The row, or None if it no longer exists."""
         raise NotImplementedError
 
     async def act(self, press: Press, row: Row) -> None:
-        """Do what the button is for. Raises Refused."""
+        """Perform the button's action on the row. Raises Refused."""
         raise NotImplementedError
 
     async def miss(self, press: Press) -> None:
-        """Answer a press when the row is gone. Raises Refused."""
+        """Answer if there is no row. Raises Refused."""
         raise Refused(self.gone)

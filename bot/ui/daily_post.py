@@ -24,17 +24,17 @@ from bot.visibility import can_see
 LIKE: Final = "💜"
 DISLIKE: Final = "👎"
 LONGEST: Final = 900
-"""Characters of a recipe, which a post and its picture's description have room for."""
+"""Characters of a recipe in a post and in its picture's description, at most."""
 
 
 def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
     """The message of a daily dream, as keyword arguments for `channel.send`.
 
-    The picture is an attachment and not in an embed: it is shown larger there, and hidden if it is a spoiler.
+    The picture is an attachment rather than in an embed: Discord shows it larger, and supports spoilers.
     """
     report = job.dream_report
     recipe = (report.recipe if report else job.recipe)[:LONGEST]
-    # The post's id in the file's name finds the message again after a crash.
+    # `bot.delivery.daily_posts` finds the message after a crash by the post's id in the file name.
     name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
     alt = f"The daily dream: {source_of(post)}, dreamt by a neural network with the recipe {recipe}."
     made = f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"
@@ -43,7 +43,7 @@ def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) 
         lines.append(f"-# 🪞 {report.note}")
     lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
     view = discord.ui.View(timeout=None)
-    for button in (Before, Remove, Flag)[post.kind == "sky" :]:
+    for button in (ShowBefore, Remove, Flag)[post.kind == "sky" :]:
         view.add_item(button(post.id))
     return {
         "content": "\n".join(lines),
@@ -53,7 +53,7 @@ def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) 
 
 
 def title(post: PostRow) -> str:
-    """A post's title: the local day that it is for."""
+    """A post's title, with the local date of its slot."""
     if not re.match(r"\d{4}-\d\d-\d\dT", post.slot):
         return "A dream in between"
     day = date.fromisoformat(post.slot[:10])
@@ -61,7 +61,7 @@ def title(post: PostRow) -> str:
 
 
 def source_of(post: PostRow) -> str:
-    """What a post was made from, as part of a sentence."""
+    """Describe a post's source, as part of a sentence."""
     match post.kind:
         case "members":
             return "a picture by a member of this server"
@@ -72,7 +72,7 @@ def source_of(post: PostRow) -> str:
 
 
 def credit(post: PostRow, guild: discord.Guild) -> str:
-    """What a post was made from and by whom, with links, as a sentence."""
+    """Describe a post's source and its author, with links, as a sentence."""
     if post.kind == "sky":
         return "From a sky that nobody has seen."
     if post.author_id is None:
@@ -82,7 +82,7 @@ def credit(post: PostRow, guild: discord.Guild) -> str:
 
 
 class PostButton(RowButton[PostRow], template="-"):
-    """A button that does one thing to one post."""
+    """The base of the buttons under a post."""
 
     gone = "I don't know this dream any more: it is too long ago."
 
@@ -91,13 +91,13 @@ class PostButton(RowButton[PostRow], template="-"):
         return await bot.daily.posts.get(self.row_id)
 
 
-class Before(PostButton, template=r"daily-before:(?P<id>\w+)"):
-    """Show the picture that was dreamt of, beside the dream, to the presser alone."""
+class ShowBefore(PostButton, template=r"daily-before:(?P<id>\w+)"):
+    """Show the source picture, ephemerally."""
 
     key, label, emoji = "daily-before", "Before", "🖼️"
 
     async def act(self, press: Press, row: PostRow) -> None:
-        """Send the picture as it was, to whoever sees the channel that it comes from."""
+        """Send the source picture. Raises Refused if the user cannot see the channel that it comes from."""
         await press.response.defer(ephemeral=True, thinking=True)
         assert press.guild is not None
         if row.source_channel_id is not None:
@@ -117,12 +117,12 @@ class Before(PostButton, template=r"daily-before:(?P<id>\w+)"):
 
 
 class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
-    """A moderator takes a post away and keeps its picture from ever being used again."""
+    """Let a moderator delete a post and exclude its picture from later dreams."""
 
     key, label, emoji = "daily-remove", "Remove", "🗑️"
 
     async def act(self, press: Press, row: PostRow) -> None:
-        """Delete the post, its dream and its picture; a report that this was pressed at says so."""
+        """Delete the post, its dream and its picture; edit the report if this is one. Raises Refused."""
         bot, message = press.client, press.message
         assert message is not None
         if not await is_moderator(bot, press.user, press.permissions):
@@ -138,7 +138,7 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
         await press.followup.send("🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True)
 
     async def miss(self, press: Press) -> None:
-        """Delete at least the message. Raises Refused."""
+        """Delete the message, as there is no row. Raises Refused."""
         if not await is_moderator(press.client, press.user, press.permissions):
             raise Refused(NOT_A_MODERATOR)
         assert press.message is not None
@@ -147,20 +147,20 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
 
 
 class Flag(PostButton, template=r"daily-report:(?P<id>\w+)"):
-    """Show a post to the server's moderators."""
+    """Report a post to the server's moderators."""
 
     key, emoji = "daily-report", "🚩"
 
     async def act(self, press: Press, row: PostRow) -> None:
-        """Post a link to it in the channel that the admins named."""
+        """Post a link to it in the server's `report_channel`."""
         await report(press, "a daily dream", Remove(row.id))
 
 
-DAILY_BUTTONS: Final = (Before, Remove, Flag)
+DAILY_BUTTONS: Final = (ShowBefore, Remove, Flag)
 
 
 def _file_name(post: PostRow, source: bytes) -> str:
-    """A file name that lets Discord show the picture, told from its first bytes."""
+    """A file name with the suffix of the picture's format, by its magic bytes, so that Discord shows it."""
     kinds = {b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp", b"\xff\xd8\xff": "jpg"}
     suffix = next((kind for start, kind in kinds.items() if source.startswith(start)), "bin")
     return f"before-{post.id}.{suffix}"

@@ -1,4 +1,4 @@
-"""What admins see of the daily dream: how it stands, what it is made from, and its history."""
+"""What admins see of the daily dream: its status, sources and history."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def status(
     sources: str,
     example: str,
 ) -> discord.Embed:
-    """How a server's daily dream stands.
+    """The status of a server's daily dream.
 
-    `prepared` is the next post if it is planned, `last` the one before, `obstacle` why it could not be posted
-    as things are, `example` the command that turns it on.
+    `prepared` is the next post if it is planned, `last` the latest closed one, `obstacle` a sentence on what
+    prevents posting, `example` the command that turns it on.
     """
     embed = discord.Embed(title="The daily dream", colour=COLOUR)
     if state and state.paused:
@@ -49,7 +49,7 @@ def status(
         if obstacle:
             embed.add_field(name="⚠️ In the way", value=obstacle, inline=False)
     if next_due:
-        embed.add_field(name="Next", value=moment(next_due), inline=False)
+        embed.add_field(name="Next", value=format_moment(next_due), inline=False)
     if prepared and prepared.job_id:
         will_be = f"{source_of(prepared)}, {code(prepared.recipe or '', 200)}"
         embed.add_field(name="It will be", value=will_be, inline=False)
@@ -61,14 +61,14 @@ def status(
 
 
 def history(posts: list[PostRow]) -> discord.Embed:
-    """The last posts."""
+    """The latest posts as an embed."""
     return discord.Embed(
         title="The last daily dreams", colour=COLOUR, description="\n".join(map(history_line, posts))
     )
 
 
 def history_line(post: PostRow) -> str:
-    """One post in a list: when, of what, how it was liked or why there is none."""
+    """One post in a list: its date, source, recipe and votes, or why it failed."""
     when = discord.utils.format_dt(post.due_at, "d")
     if post.state != PostState.POSTED:
         return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
@@ -80,9 +80,9 @@ def history_line(post: PostRow) -> str:
 def sources_text(
     settings: DailySettings, guild: discord.Guild, asker: discord.abc.User, pictures: int, prefix: str
 ) -> str:
-    """What a server's dreams are made from; `pictures` of members are there now.
+    """Describe a server's sources; `pictures` is how many members' pictures there are now.
 
-    Source channels that the asker does not see are counted, not named.
+    Source channels that the asker cannot see are counted, not named.
     """
     lines = [f"• **{source}**: {SOURCES[source]}" for source in SOURCES if source in settings.sources]
     if not settings.source_channels:
@@ -101,20 +101,20 @@ def sources_text(
     )
     target = guild.get_channel(settings.channel_id or 0)
     lines += [
-        f"• nothing from {channel.mention}: {less_public(channel, target)}"
+        f"• nothing from {channel.mention}: {why_less_public(channel, target)}"
         for channel in seen
         if may_be_source(channel) and not is_no_less_public(channel, target)
     ]
     return "\n".join(lines)
 
 
-def less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:
-    """Why pictures of a channel may not be shown in another."""
+def why_less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:
+    """Explain why pictures of `source` may not be shown in `target`."""
     if target is None:
         return f"not everybody on this server can see {source.mention}"
     return f"not everybody who sees {target.mention} can see {source.mention}"
 
 
-def moment(at: datetime) -> str:
-    """A moment as a date and as a countdown."""
+def format_moment(at: datetime) -> str:
+    """A time as a date and relative to now, as Discord's timestamps."""
     return f"{discord.utils.format_dt(at, 'F')} ({discord.utils.format_dt(at, 'R')})"

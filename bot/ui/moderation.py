@@ -1,4 +1,4 @@
-"""The question whether a large server may use the bot, with its two answers."""
+"""The message that asks operators whether a large server may use the bot, and its buttons."""
 
 from __future__ import annotations
 
@@ -8,53 +8,50 @@ from typing import Any, Self
 import discord
 
 from bot.checks import NOT_AN_OPERATOR, is_operator
-from bot.client import DreamBot
-from bot.moderation import Verdict
-from bot.ui.errors import whisper
+from bot.errors import Refused
+from bot.moderation import Approval
+from bot.ui.components import Component, Press
 
 
 def question(guild: discord.Guild) -> dict[str, Any]:
-    """Keyword arguments to ask an operator with."""
+    """The message to operators, as keyword arguments for `send`."""
     view = discord.ui.View(timeout=None)
-    view.add_item(Decision(Verdict.ALLOWED, guild.id))
-    view.add_item(Decision(Verdict.DENIED, guild.id))
+    view.add_item(Decision(Approval.ALLOWED, guild.id))
+    view.add_item(Decision(Approval.DENIED, guild.id))
     about = f"**{discord.utils.escape_markdown(guild.name)}** ({guild.id}) has {guild.member_count} members"
     return {"content": f"{about}, more than your `ask_above`. May it use Dreambot?", "view": view}
 
 
 class Decision(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"server:(?P<verdict>allowed|denied):(?P<guild>\d+)",
+    Component,
+    template=r"server:(?P<approval>allowed|denied):(?P<guild>\d+)",
 ):
-    """One answer; the bot leaves a server that is denied."""
+    """A button that allows or denies a server; the bot leaves a denied one."""
 
-    def __init__(self, verdict: Verdict, guild_id: int) -> None:
-        allowed = verdict is Verdict.ALLOWED
+    def __init__(self, approval: Approval, guild_id: int) -> None:
+        allowed = approval is Approval.ALLOWED
         super().__init__(
             discord.ui.Button(
                 label="Allow" if allowed else "Deny",
                 style=discord.ButtonStyle.success if allowed else discord.ButtonStyle.danger,
-                custom_id=f"server:{verdict}:{guild_id}",
+                custom_id=f"server:{approval}:{guild_id}",
             )
         )
-        self.verdict, self.guild_id = verdict, guild_id
+        self.approval, self.guild_id = approval, guild_id
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the button again from what Discord kept of it."""
-        return cls(Verdict(match["verdict"]), int(match["guild"]))
+        """Recreate the button from its custom id."""
+        return cls(Approval(match["approval"]), int(match["guild"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Write the answer down and act on it."""
-        bot: DreamBot = interaction.client
-        if not await is_operator(bot, interaction.user):
-            await whisper(interaction, NOT_AN_OPERATOR)
-            return
-        await bot.moderation.decide(self.guild_id, self.verdict, by=interaction.user.id)
-        if self.verdict is Verdict.DENIED and (guild := bot.get_guild(self.guild_id)):
+    async def press(self, press: Press) -> None:
+        """Store the decision and apply it."""
+        bot = press.client
+        if not await is_operator(bot, press.user):
+            raise Refused(NOT_AN_OPERATOR)
+        await bot.moderation.decide(self.guild_id, self.approval, by=press.user.id)
+        if self.approval is Approval.DENIED and (guild := bot.get_guild(self.guild_id)):
             await guild.leave()
-        await interaction.response.edit_message(
-            content=f"Server {self.guild_id} is {self.verdict}.", view=None
-        )
+        await press.response.edit_message(content=f"Server {self.guild_id} is {self.approval}.", view=None)

@@ -1,4 +1,4 @@
-"""The question whether everything of a member is to be deleted, and the button that confirms it."""
+"""The confirmation of `forget-me`, and its button."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DONE: Final = "🌫️ Done: your pictures, dreams and what you asked for are de
 
 
 def question(member_id: int) -> dict[str, Any]:
-    """Keyword arguments to ask a member with."""
+    """The message, as keyword arguments for `send`."""
     view = discord.ui.View(timeout=None)
     view.add_item(ForgetMe(member_id))
     return {"content": QUESTION, "view": view}
 
 
 class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
-    """Confirms that everything kept of a member is to be deleted."""
+    """A button that deletes a member's data."""
 
     def __init__(self, member_id: int) -> None:
         self.member_id = member_id
@@ -41,11 +41,11 @@ class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the button again from what Discord kept of it."""
+        """Recreate the button from its custom id."""
         return cls(int(match["member"]))
 
     async def press(self, press: Press) -> None:
-        """Delete everything of whoever asked, if they are the one who presses. Raises Refused."""
+        """Delete the member's data. Raises Refused for anybody else."""
         if press.user.id != self.member_id:
             raise Refused("Only whoever asked can confirm it; `/forget-me` is yours to use.")
         await press.response.defer()

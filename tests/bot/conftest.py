@@ -49,5 +49,5 @@ async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(app: SimApp, env: simcord.Env) -> World:
-    app.clock.move(timedelta(minutes=1))  # type: ignore[attr-defined]
+    app.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
     return World(app, env)

@@ -22,7 +22,7 @@ async def test_a_block_for_a_while(world: World) -> None:
     assert "You can't ask for dreams" in str([m.content for m in slash.followups] + [slash.response.content])
     listed = await world.say(world.mod, "!blocked")
     assert world.bob.mention in listed and "too many frogs" in listed
-    world.clock.move(timedelta(hours=2))
+    world.clock.advance(timedelta(hours=2))
     assert "Nobody is blocked" in await world.say(world.mod, "!blocked")
     await world.dream(world.bob)
 
@@ -92,7 +92,7 @@ async def test_a_moderator_removes_a_dream_and_its_source_at_one_press(world: Wo
     await world.mod.click(post, custom_id=f"delete:{job.id}")
     assert post.id not in {m.id for m in world.dreams.history()}
     assert await world.app.queue.get(job.id) is None
-    assert [e.action for e in await world.app.settings.log(world.guild.id, 5)] == ["remove"]
+    assert [e.action for e in await world.app.settings.audit_log(world.guild.id, 5)] == ["remove"]
 
 
 async def test_a_moderator_removes_the_message_of_a_dream_that_is_not_kept_any_more(world: World) -> None:

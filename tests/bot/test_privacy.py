@@ -75,7 +75,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
             )
         )
         await app.queue.finished(daily.id)
-        await app.daily.posts.take(
+        await app.daily.posts.plan(
             world.guild.id, "2026-05-01 09:00", NOON, state="posted", job_id=daily.id, author_id=alice.id
         )
         await world.say(
@@ -127,10 +127,10 @@ async def test_a_server_that_was_left_is_deleted_after_its_grace(tmp_path: Path,
             await world.dream(world.alice)
         env.backend.remove_guild(goes.guild.id)
         await env.settle()
-        goes.clock.move(timedelta(days=13))
+        goes.clock.advance(timedelta(days=13))
         await app.privacy.purge()
         assert "settings.guild_id" in await rows_with(app, goes.guild.id)
-        goes.clock.move(timedelta(days=1, minutes=1))
+        goes.clock.advance(timedelta(days=1, minutes=1))
         await app.privacy.purge()
         assert await rows_with(app, goes.guild.id) == []
         kept = await rows_with(app, stays.guild.id)
@@ -148,9 +148,9 @@ async def test_a_server_left_while_the_bot_was_away_is_noticed_and_one_joined_ag
     async with simcord.run(app.bot, shard_count=1, settle_timeout=20, check_errors=False) as env:
         world = World(app, env)
         await world.say(world.admin, "!settings set size 300")
-        await app.privacy.left(world.guild.id)
-        await app.privacy.joined(world.guild.id)
-        app.clock.move(timedelta(days=15))  # type: ignore[attr-defined]
+        await app.privacy.mark_left(world.guild.id)
+        await app.privacy.mark_joined(world.guild.id)
+        app.clock.advance(timedelta(days=15))  # type: ignore[attr-defined]
         await app.privacy.purge()
         assert await rows_with(app, 404) == []
         assert (await app.settings.effective(world.guild.id)).size == 300
@@ -166,7 +166,7 @@ async def test_privacy_is_told_in_plain_words(tmp_path: Path, farm: Farm) -> Non
         assert "3 days" in said and "5 days" in said and "https://example.org/terms" in said
         assert "Privacy policy" not in said and "/forget-me" in said
         job = await world.dream(world.alice)
-        app.clock.move(timedelta(days=3, minutes=1))  # type: ignore[attr-defined]
+        app.clock.advance(timedelta(days=3, minutes=1))  # type: ignore[attr-defined]
         await app.privacy.purge()
         assert await rows_with(app, b"dreamt of a sky") == [] and await app.queue.get(job.id) is None
     await app.stop()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.support import pretended_dreams
 from bot.app import RECONCILE_SECONDS, App
-from bot.clock import MovedClock
-from bot.gateway import point_at
+from bot.clock import ManualClock
+from bot.gateway import set_api_base
 from bot.periodic import Periodic
 from config.schema import Config, Store
 from dream.farm import Farm
@@ -23,8 +23,8 @@ WAIT = 20
 
 
 async def main(api: str, database: str, folder: str) -> None:
-    point_at(api)
-    clock = MovedClock(datetime(2026, 3, 1, tzinfo=UTC))
+    set_api_base(api)
+    clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
     app = App(Config(data=Path(folder), store=Store(url=database)), clock, farm)
     await app.open_store()

@@ -68,14 +68,18 @@ class Talk:
         self, who: simcord.MemberActor, message: discord.Message, name: str
     ) -> simcord.InteractionResult:
         """Press the button whose custom id begins with `name`."""
-        rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-        buttons = [item for row in rows for item in row.children if isinstance(item, discord.Button)]
-        (wanted,) = [item for item in buttons if item.custom_id.startswith(name)]
+        (wanted,) = [button for button in buttons(message) if button.custom_id.startswith(name)]
         return await who.click(message, custom_id=wanted.custom_id)
 
     async def in_line(self) -> list[str]:
         """The recipes that wait on this server."""
         return [job.recipe for job in await self.queue.of_guild(self.guild.id)]
+
+
+def buttons(message: discord.Message) -> list[discord.Button]:
+    """The buttons under a message."""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return [item for row in rows for item in row.children if isinstance(item, discord.Button)]
 
 
 def whispered(result: simcord.InteractionResult) -> str:

@@ -45,7 +45,7 @@ async def main(folder: str, members: int, size: int) -> None:
     await farm.start()
     queue = Queue(database, farm, Clock(), config)
     await queue.open()
-    recipe, before = Recipe.parse("block8 steps=1"), peak()
+    recipe, before = Recipe.parse("block8 steps=100"), peak()
     upload = Upload(54 + pixels, fetch)
     asks = [queue.submit(DreamRequest(recipe=recipe, source=upload, member_id=1 + n)) for n in range(members)]
     await asyncio.gather(*asks)

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 import dream
 from bot.app import App
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.store.jobs import Job
-from config.schema import Config
+from config.schema import Config, Discord
 from dream.farm import Farm
 
 PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
@@ -57,8 +57,8 @@ class World:
         )
 
     @property
-    def clock(self) -> MovedClock:
-        assert isinstance(self.app.clock, MovedClock)
+    def clock(self) -> ManualClock:
+        assert isinstance(self.app.clock, ManualClock)
         return self.app.clock
 
     async def say(
@@ -99,6 +99,7 @@ class World:
 
 async def opened(folder: Path, farm: Farm, **sections: object) -> SimApp:
     """The app on a data folder, with some sections of its configuration given."""
-    app = SimApp(Config(data=folder, **sections), MovedClock(NOON), farm)  # type: ignore[arg-type]
+    sections = {"discord": Discord(commands_in_ten_seconds=0)} | sections  # time stands still
+    app = SimApp(Config(data=folder, **sections), ManualClock(NOON), farm)  # type: ignore[arg-type]
     await app.open()
     return app

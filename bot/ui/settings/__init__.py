@@ -1,1 +1,1 @@
-"""The settings as admins see them: the panel and its forms, files, names and texts."""
+"""The user interface of settings: panel, forms, files, and parsing of names."""

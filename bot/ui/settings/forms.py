@@ -1,4 +1,4 @@
-"""The panel's forms: a setting's value in words, and a file to import."""
+"""The panel's modals: one for a setting's value as text, one for a file to import."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from weakref import WeakKeyDictionary
 import discord
 
 from bot.client import DreamBot
-from bot.settings.text import expected, plain
+from bot.settings.text import expected, serialize
 from bot.settings.values import title
 from bot.ui.components import Press
 from bot.ui.errors import explain, whisper
 
-_RUNS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
-"""What tells the forms that a bot opened from those of an earlier run, which nobody waits for any more."""
+_RUN_IDS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
+"""A random id of each bot's run, part of its forms' custom ids: forms of an earlier run have no handler."""
 
 
 class Form(discord.ui.Modal):
-    """A form of the panel; one that was opened before a restart is answered by `answer_old_form`."""
+    """A modal of the panel; one opened before a restart is answered by `answer_old_form`."""
 
     def __init__(self, bot: discord.Client, title: str) -> None:
-        super().__init__(title=title[:45], custom_id=f"{_forms_of(bot)}:{secrets.token_hex(4)}")
+        super().__init__(title=title[:45], custom_id=f"{_custom_id_prefix(bot)}:{secrets.token_hex(4)}")
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]
-        """Tell whoever filled it in, and nobody else."""
+        """Answer with the error, ephemerally."""
         await whisper(interaction, explain(error))
 
 
 class ValueForm(Form):
-    """Asks for a setting's value in words and hands it to `save`."""
+    """Asks for a setting's value as text and calls `save` with it."""
 
     def __init__(
         self, bot: DreamBot, name: str, value: Any, save: Callable[[Press, str], Awaitable[None]]
     ) -> None:
         super().__init__(bot, f"Change {title(name)}")
         self.save = save
-        held = plain(value)
+        held = serialize(value)
         text = ", ".join(held) if isinstance(held, list) else str(held)
         self.value: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="value", default=text[:300], max_length=300, required=False
@@ -52,7 +52,7 @@ class ValueForm(Form):
 
 
 class ImportForm(Form):
-    """Asks for a settings file and hands it to `load`."""
+    """Asks for a settings file and calls `load` with it."""
 
     def __init__(self, bot: DreamBot, load: Callable[[Press, discord.Attachment], Awaitable[None]]) -> None:
         super().__init__(bot, "Import settings")
@@ -72,12 +72,14 @@ class ImportForm(Form):
 
 
 async def answer_old_form(interaction: Press) -> None:
-    """Say kindly that a form from before a restart has expired, where nobody else would answer."""
+    """Answer a submitted form of an earlier run, which has no handler, that it has expired."""
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id"))
-    if custom_id.startswith("settings-form:") and not custom_id.startswith(_forms_of(interaction.client)):
+    if custom_id.startswith("settings-form:") and not custom_id.startswith(
+        _custom_id_prefix(interaction.client)
+    ):
         await whisper(interaction, "I was restarted while that form was open; please open it again.")
 
 
-def _forms_of(bot: discord.Client) -> str:
-    return f"settings-form:{_RUNS.setdefault(bot, secrets.token_hex(4))}"
+def _custom_id_prefix(bot: discord.Client) -> str:
+    return f"settings-form:{_RUN_IDS.setdefault(bot, secrets.token_hex(4))}"

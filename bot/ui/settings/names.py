@@ -1,18 +1,16 @@
-"""Channels, roles and members as admins write them: by mention, by id or by name."""
+"""Replaces names of channels, roles and members in a setting's text by their ids."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import discord
 from discord.ext import commands
 
-from bot.errors import Refused
 from bot.settings.service import Exists
-from bot.settings.text import LISTS, expected, words
+from bot.settings.text import LISTS, expected, split_words
 from bot.settings.values import SETTINGS, Kind, SettingError, kind
+from bot.ui.channels import Named, find_by_name, parse_id
 from bot.visibility import visible_channels
 from dream.suggestions import did_you_mean
 
@@ -20,17 +18,10 @@ CHANNELS: Final = (Kind.CHANNEL, Kind.CHANNELS)
 ROLES: Final = (Kind.ROLE, Kind.ROLES)
 
 
-class Named(Protocol):
-    """A channel or a role."""
+def existence_check(guild: discord.Guild, asker: discord.abc.User) -> Exists:
+    """A function that checks whether a server has a role, or a channel that the asker can see.
 
-    id: int
-    name: str
-
-
-def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
-    """Whether a server has a channel that the asker sees, or a role.
-
-    Members, whom it need not have in memory, are believed.
+    Members, who may not be cached, are not checked.
     """
 
     def exists(kind: Kind, number: int) -> bool:
@@ -45,31 +36,12 @@ def known_to(guild: discord.Guild, asker: discord.abc.User) -> Exists:
     return exists
 
 
-def find_channel(asker: discord.abc.User, typed: str) -> int:
-    """The id of the channel that is meant by `#name`, `name`, a mention or an id.
+async def names_to_ids(context: commands.Context[Any], name: str, typed: str) -> str:
+    """Replace names by ids in the text of a setting of channels, roles or members.
 
-    Raises Refused, which suggests no channel that the asker does not see.
+    Names with spaces are separated by commas. Raises SettingError, which suggests the nearest name.
     """
-    if number := _number(typed):
-        return number
-    seen = visible_channels(asker)
-    if found := _named(typed, seen):
-        return found.id
-    hint = did_you_mean(
-        typed.removeprefix("#"), [channel.name for channel in seen], most=1, quoted="#{}".format
-    )
-    raise Refused(
-        f"I see no channel “{typed[:40]}” on this server; {hint or 'choose one from the list that # opens.'}"
-    )
-
-
-async def with_ids(context: commands.Context[Any], name: str, typed: str) -> str:
-    """What somebody typed for a setting, with ids in the place of names where it holds channels, roles or
-    members.
-
-    Commas part names that hold spaces. Raises SettingError, which suggests the nearest name.
-    """
-    if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not words(typed):
+    if name not in SETTINGS or kind(name) not in (*CHANNELS, *ROLES, Kind.MEMBERS) or not split_words(typed):
         return typed
     ids: list[str] = []
     for part in map(str.strip, typed.split(",")):
@@ -81,16 +53,16 @@ async def with_ids(context: commands.Context[Any], name: str, typed: str) -> str
 
 
 async def _find(context: commands.Context[Any], name: str, typed: str) -> str | None:
-    """The id of what one name, mention or id stands for."""
+    """The id of a name, mention or id; None if nothing has that name."""
     assert context.guild is not None
-    if number := _number(typed):
+    if number := parse_id(typed):
         return str(number)
     if kind(name) is Kind.MEMBERS:
         try:
             return str((await commands.MemberConverter().convert(context, typed.removeprefix("@"))).id)
         except commands.MemberNotFound:
             return None
-    found = _named(typed, _choices(context, name))
+    found = find_by_name(typed, _choices(context, name))
     return str(found.id) if found else None
 
 
@@ -99,17 +71,6 @@ def _choices(context: commands.Context[Any], name: str) -> list[Named]:
     if kind(name) in ROLES:
         return [*context.guild.roles]
     return [*visible_channels(context.author)]
-
-
-def _named(typed: str, known: Iterable[Named]) -> Named | None:
-    wanted = typed.strip('"').lstrip("#@").lower()
-    return next((one for one in known if one.name.lstrip("@").lower() == wanted), None)
-
-
-def _number(typed: str) -> int | None:
-    """The id in a mention, or a bare one."""
-    found = re.fullmatch(r"<[#@&!]+(\d+)>|(\d{15,20})", typed)
-    return int((found[1] or found[2])[:20]) if found else None
 
 
 def _hint(context: commands.Context[Any], name: str, typed: str) -> str:

@@ -1,8 +1,7 @@
-"""The settings panel: one subject at a time, every change at a press.
+"""The settings panel: shows one group at a time; every change is saved at once.
 
-Each control's id says all that a press needs (what to do, for which channel, to which setting), so a panel
-works for as long as Discord shows it, whatever was restarted meanwhile. Whether the presser may is asked at
-every press.
+Each control's custom id contains its action, channel and setting, so panels work across restarts. Permission
+is checked at each interaction.
 """
 
 from __future__ import annotations
@@ -16,20 +15,19 @@ from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.schedule import DAYS
-from bot.settings.text import SOURCES, expected, plain
+from bot.settings.text import SOURCES, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Press
-from bot.ui.settings.files import exported, imported
+from bot.ui.fitting import FIELD
+from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
-from bot.ui.settings.names import known_to
-from bot.ui.settings.text import LEGEND, LOG_LINES, lines_of, log_embed, told
+from bot.ui.settings.names import existence_check
+from bot.ui.settings.text import LEGEND, LOG_LINES, format_changes, format_settings, log_embed
 from dream.backbone.catalog import NetworkName
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
-FIELD: Final = 1024
-"""Characters of an embed's field, at most."""
 
 
 async def panel(
@@ -41,11 +39,10 @@ async def panel(
     saved: str = "",
     refused: str = "",
 ) -> dict[str, Any]:
-    """What the panel looks like: keyword arguments to send, or to edit it with.
+    """The panel as keyword arguments for sending or editing a message.
 
-    It shows the settings of one group (`subject` names it, or one of its settings, which is then opened to be
-    changed) for the whole server or for one channel. What a press did, or why it could not, stands right
-    above the controls.
+    It shows one group of settings of the whole server or of one channel. `subject` is a group, or a setting,
+    for which an editor is added. `saved` and `refused` report the last action above the controls.
     """
     groups = _groups(channel_id)
     group = subject if subject in groups else next((g for g in groups if subject in groups[g]), "Dreams")
@@ -53,7 +50,7 @@ async def panel(
     server = await bot.settings.server(guild.id)
     here = server.effective(bot.settings.operator, channel_id)
     where = f"#{guild.get_channel(channel_id) or channel_id}" if channel_id else guild.name
-    embed = discord.Embed(title=f"Settings of {where}", description=lines_of(here, groups[group]))
+    embed = discord.Embed(title=f"Settings of {where}", description=format_settings(here, groups[group]))
     embed.set_footer(text=LEGEND)
     view = discord.ui.View(timeout=None)
     scope: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
@@ -90,7 +87,7 @@ async def panel(
 
 
 def opener() -> discord.ui.View:
-    """A button that opens the panel for whoever presses it."""
+    """A view with a button that opens the panel ephemerally."""
     view = discord.ui.View(timeout=None)
     _add_button(view, "open", WHOLE_SERVER, "", "Change settings", row=0)
     return view
@@ -111,11 +108,11 @@ class Control(
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the control again from what Discord kept of it."""
+        """Recreate the control from its custom id."""
         return cls(item, match["action"], int(match["channel"]), match["subject"])
 
     async def press(self, press: Press) -> None:
-        """Do what was pressed, if the presser may. Raises Refused."""
+        """Perform the control's action. Raises Refused for users who may not."""
         await _check(press)
         if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
             raise Refused("This panel is of an earlier version of me; please open a new one.")
@@ -144,31 +141,31 @@ class Control(
                     self.subject,
                     by=press.user.id,
                     channel_id=self.channel_id,
-                    may_appoint=has_manage_server(press.user),
+                    may_set_admin_role=has_manage_server(press.user),
                 )
-                await self._redraw(press, saved=told(changes, FIELD))
+                await self._redraw(press, saved=format_changes(changes, FIELD))
             case "export":
-                await press.response.send_message(file=await exported(bot, guild.id), ephemeral=True)
+                await press.response.send_message(file=await export_file(bot, guild.id), ephemeral=True)
             case "import":
                 await press.response.send_modal(ImportForm(bot, self._import))
             case "log":
-                entries = await bot.settings.log(guild.id, LOG_LINES)
+                entries = await bot.settings.audit_log(guild.id, LOG_LINES)
                 await press.response.send_message(embed=log_embed(entries), ephemeral=True)
 
     async def _submit(self, press: Press, value: str) -> None:
-        """Save what a form says, if whoever filled it in still may."""
+        """Save a form's value. Raises Refused for users who may not."""
         await _check(press)
         await self._choose(press, value)
 
     async def _import(self, press: Press, file: discord.Attachment) -> None:
-        """Load a form's file, if whoever filled it in still may."""
+        """Import a form's file. Raises Refused for users who may not."""
         await _check(press)
         assert press.guild is not None
-        changes = await imported(press.client, press.guild, file, press.user)
-        await self._redraw(press, saved=told(changes, FIELD))
+        changes = await import_file(press.client, press.guild, file, press.user)
+        await self._redraw(press, saved=format_changes(changes, FIELD))
 
     async def _choose(self, press: Press, value: object) -> None:
-        """Save the setting's value at once; a refusal is shown where the change would be."""
+        """Set the setting and redraw the panel with the change, or with the error."""
         assert press.guild is not None
         try:
             changes = await press.client.settings.choose(
@@ -177,13 +174,13 @@ class Control(
                 value,
                 by=press.user.id,
                 channel_id=self.channel_id,
-                exists=known_to(press.guild, press.user),
-                may_appoint=has_manage_server(press.user),
+                exists=existence_check(press.guild, press.user),
+                may_set_admin_role=has_manage_server(press.user),
             )
         except SettingError as error:
             await self._redraw(press, refused=str(error))
         else:
-            await self._redraw(press, saved=told(changes, FIELD))
+            await self._redraw(press, saved=format_changes(changes, FIELD))
 
     async def _redraw(self, press: Press, *, subject: str = "", saved: str = "", refused: str = "") -> None:
         assert press.guild is not None
@@ -204,7 +201,7 @@ async def _check(press: Press) -> None:
 
 
 def _groups(channel_id: int) -> dict[str, list[str]]:
-    """The groups and settings that the whole server, or one channel, decides about."""
+    """The groups and settings that can be set for the whole server, or for one channel."""
     groups = {
         group: [name for name in names if channel_id == WHOLE_SERVER or name in CHANNEL_SETTINGS]
         for group, names in GROUPS.items()
@@ -213,7 +210,7 @@ def _groups(channel_id: int) -> dict[str, list[str]]:
 
 
 def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -> None:
-    """Add what changes a setting of this kind: buttons, a select, or a button to a form."""
+    """Add the editor for a setting's kind: buttons, a select, or a button that opens a form."""
     chosen = value if isinstance(value, tuple) else (value,) if value else ()
     objects = [discord.Object(number) for number in chosen if isinstance(number, int) and number != FORGOTTEN]
     several = 25 if kind(name) in (Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS) else 1
@@ -227,7 +224,7 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
         case Kind.SOURCES | Kind.DAYS:
-            held = plain(value)
+            held = serialize(value)
             offered = DAYS if kind(name) is Kind.DAYS else SOURCES
             options = [discord.SelectOption(label=one, default=one in held) for one in offered]
             least = int(kind(name) is Kind.DAYS)

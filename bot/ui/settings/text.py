@@ -1,4 +1,4 @@
-"""Settings, changes and the audit as Discord shows them."""
+"""Settings, changes and the audit log as Discord messages and embeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import discord
 
 from bot.settings.rows import Change
 from bot.settings.scopes import Effective, Scope
-from bot.settings.text import read, shown
+from bot.settings.text import format_value, parse_value
 from bot.settings.values import GROUPS, SETTINGS, SettingError, title
 from bot.store.settings import AuditRow
 
@@ -17,11 +17,11 @@ MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVE
 LEGEND: Final = " · ".join(f"{mark} {scope}" for scope, mark in MARKS.items())
 LOG_LINES: Final = 15
 LONGEST: Final = 1900
-"""Characters of a list of changes, which has to fit into a message."""
+"""Characters of a list of changes, at most; a message has 2000."""
 
 
-def overview(here: Effective, where: str) -> discord.Embed:
-    """Every setting's value and the scope that it came from."""
+def overview_embed(here: Effective, where: str) -> discord.Embed:
+    """All settings with their values and scopes."""
     lines = [
         line
         for group, names in GROUPS.items()
@@ -31,13 +31,13 @@ def overview(here: Effective, where: str) -> discord.Embed:
     return embed.set_footer(text=LEGEND)
 
 
-def lines_of(here: Effective, names: Iterable[str]) -> str:
-    """Some settings' values and the scopes that they came from, a line each."""
+def format_settings(here: Effective, names: Iterable[str]) -> str:
+    """The values and scopes of some settings, one per line."""
     return "\n".join(_line(here, name) for name in names)[:4000]
 
 
-def told(changes: Sequence[Change], longest: int = LONGEST) -> str:
-    """Say what was changed, in at most so many characters."""
+def format_changes(changes: Sequence[Change], longest: int = LONGEST) -> str:
+    """Describe changes in at most `longest` characters."""
     text = ""
     for number, (channel_id, name, before, after) in enumerate(changes):
         where = f" in <#{channel_id}>" if channel_id > 0 else ""
@@ -49,13 +49,13 @@ def told(changes: Sequence[Change], longest: int = LONGEST) -> str:
 
 
 def log_embed(entries: Sequence[AuditRow]) -> discord.Embed:
-    """The audit, newest first."""
+    """The audit log as an embed."""
     text = "\n".join(_entry(entry) for entry in entries)[:4000]
     return discord.Embed(title="Latest changes", description=text or "Nothing has been changed yet.")
 
 
 def _line(here: Effective, name: str, also: str = "") -> str:
-    return f"{MARKS[here.origins[name]]} **{title(name)}**{also} {shown(name, getattr(here, name))}"
+    return f"{MARKS[here.origins[name]]} **{title(name)}**{also} {format_value(name, getattr(here, name))}"
 
 
 def _entry(entry: AuditRow) -> str:
@@ -69,11 +69,11 @@ def _entry(entry: AuditRow) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    """A value of a setting or of something else that the audit names, as it was stored."""
+    """Format a stored value of an audit entry, of a setting or anything else."""
     if value is None:
         return "not set"
     try:
-        return shown(name, read(name, value))
+        return format_value(name, parse_value(name, value))
     except SettingError:  # a preset's recipe, or a value that an earlier version knew
         parts = value if isinstance(value, list) else [value]
         return ", ".join(part if str(part).startswith("<") else f"`{part}`" for part in parts) or "none"

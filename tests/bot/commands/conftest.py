@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.sandbox import SAMPLES, Sandbox, opened
-from config.schema import Config
+from bot.sandbox import SAMPLES, Sandbox, open_sandbox
+from config.schema import Config, Discord
 from tests.support.talk import Talk
 
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with opened(Config()) as sandbox:
+    async with open_sandbox(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
         yield sandbox
 
 

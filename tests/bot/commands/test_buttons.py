@@ -6,7 +6,7 @@ import asyncio
 
 import discord
 
-from tests.support.talk import Talk, whispered
+from tests.support.talk import Talk, buttons, whispered
 
 QUICK = "block3 steps=2 octaves=1"
 LONG = "block3 steps=100 octaves=3 size=1024"
@@ -68,7 +68,7 @@ async def test_a_dream_and_its_pictures_are_deleted_by_asker_or_moderator(talk: 
 
 
 async def test_a_report_reaches_the_moderators_who_remove_it_there(talk: Talk) -> None:
-    assert "🚩" not in str([row.to_dict() for row in (await dreamt(talk)).components])
+    assert "🚩" not in [button.emoji.name for button in buttons(await dreamt(talk))]
     admins = talk.guild.channels["admins"]
     await talk.says(talk.admin, f"!settings set report_channel {admins.mention}")
     dream = await dreamt(talk)

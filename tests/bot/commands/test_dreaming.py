@@ -18,6 +18,7 @@ from tests.support.talk import Talk, whispered
 
 QUICK = "block3 steps=2 octaves=1"
 SLOW = "block8 steps=100 octaves=3"
+Overwrites = dict[Any, discord.PermissionOverwrite]
 
 
 async def opened(attachment: discord.Attachment) -> Image.Image:
@@ -115,10 +116,7 @@ async def test_a_typo_is_told_before_the_missing_picture(talk: Talk) -> None:
 
 async def test_the_past_is_no_source_for_whoever_may_not_read_it(talk: Talk) -> None:
     reads, reads_not = (discord.PermissionOverwrite(read_message_history=may) for may in (True, False))
-    overwrites: dict[Any, discord.PermissionOverwrite] = {
-        talk.guild.default_role: reads_not,
-        talk.guild.me: reads,
-    }
+    overwrites: Overwrites = {talk.guild.default_role: reads_not, talk.guild.me: reads}
     channel = talk.guild.create_text_channel("no-past", overwrites=overwrites)
     await talk.admin.send(channel, "look", attachments=[talk.photo])
     assert "I see no picture here" in whispered(await talk.alice.slash(channel, "dream", recipe=QUICK))
@@ -277,10 +275,7 @@ async def test_the_line_is_seen_and_left(talk: Talk) -> None:
 
 async def test_the_line_tells_nothing_of_channels_that_the_asker_cannot_see(talk: Talk) -> None:
     hidden, shown = (discord.PermissionOverwrite(view_channel=may) for may in (False, True))
-    overwrites: dict[Any, discord.PermissionOverwrite] = {
-        talk.guild.default_role: hidden,
-        talk.guild.me: shown,
-    }
+    overwrites: Overwrites = {talk.guild.default_role: hidden, talk.guild.me: shown}
     secret = talk.guild.create_text_channel("secret", overwrites=overwrites)
     asked = await talk.admin.send(
         secret, "!dream block7 steps=100 octaves=3 size=2048", attachments=[talk.photo]

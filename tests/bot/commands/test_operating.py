@@ -10,7 +10,7 @@ import pytest_asyncio
 import simcord
 
 from bot.checks import NOT_AN_OPERATOR
-from bot.moderation import Verdict
+from bot.moderation import Approval
 from config.schema import Discord, Moderation
 from dream.farm import Farm
 from tests.support.world import SimApp, World, opened
@@ -31,7 +31,7 @@ class Operated:
         self.app = await opened(
             self.folder,
             self.app.farm,
-            discord=Discord(operators=(self.operator.id,)),
+            discord=Discord(operators=(self.operator.id,), commands_in_ten_seconds=0),
             moderation=Moderation(ask_above=7, deny_servers=(4 << 30,)),
         )
         await self.env.restart_bot(self.app.bot)
@@ -93,11 +93,11 @@ async def test_the_operator_denies_a_server_and_the_bot_leaves(operated: Operate
     world = await grown(operated)
     await operated.operator.click(operated.operator.dm_channel.last_message, label="Deny")
     assert operated.app.bot.get_guild(world.guild.id) is None
-    assert await operated.app.moderation.verdict(world.guild.id) is Verdict.DENIED
+    assert await operated.app.moderation.approval(world.guild.id) is Approval.DENIED
     elsewhere = World(operated.app, operated.env)
     operator = elsewhere.guild.add_member(operated.operator)
     assert "✅" in await elsewhere.say(operator, f"!operator allow {world.guild.id}")
-    assert await operated.app.moderation.verdict(world.guild.id) is Verdict.ALLOWED
+    assert await operated.app.moderation.approval(world.guild.id) is Approval.ALLOWED
 
 
 async def test_a_server_on_the_operators_list_is_left_at_once(operated: Operated) -> None:

@@ -9,14 +9,14 @@ import pytest
 import pytest_asyncio
 import simcord
 
-from config.schema import Config
+from config.schema import Config, Discord
 from dream.farm import Farm
 from tests.support.daily_world import SimApp, SimClock, World
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def app(tmp_path: Path, farm: Farm) -> AsyncIterator[SimApp]:
-    app = SimApp(Config(data=tmp_path), SimClock(), farm)
+    app = SimApp(Config(data=tmp_path, discord=Discord(commands_in_ten_seconds=0)), SimClock(), farm)
     await app.open()
     yield app
     await app.stop()

@@ -165,7 +165,7 @@ async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
 async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None:
     await world.on()
     daily, guild = world.app.daily, world.guild.id
-    asked = [daily.now(guild, "one"), daily.now(guild, "two"), daily.preview(guild, ())]
+    asked = [daily.post_now(guild, "one"), daily.post_now(guild, "two"), daily.preview(guild, ())]
     ended = await asyncio.gather(*asked, return_exceptions=True)
     refused = [str(one) for one in ended if isinstance(one, BaseException)]
     assert refused == ["One is being dreamt already; please wait until it is there."] * 2

@@ -40,6 +40,7 @@ CHANGES = [
 TIMES = (time(0, 0), time(1, 45), time(2, 15), time(16, 15))
 
 
+@pytest.mark.slow
 async def test_one_post_a_day_over_every_daylight_saving_change(app: SimApp, env: simcord.Env) -> None:
     life = Life(env, app, app.again, random.Random(2026))
     posts = 0
@@ -166,6 +167,7 @@ class Process:
         await self.running.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_two_processes_on_one_postgresql_post_once(database_url: str, tmp_path: Path) -> None:
     servers = 5

@@ -22,7 +22,7 @@ async def repository(database: Database) -> tuple[Lease, PostRepository]:
 
 
 async def planned(posts: PostRepository, guild_id: int = 1) -> PostRow:
-    post = await posts.take(guild_id, "2026-06-01T09:00", NINE)
+    post = await posts.plan(guild_id, "2026-06-01T09:00", NINE)
     assert post is not None
     return post
 
@@ -30,7 +30,7 @@ async def planned(posts: PostRepository, guild_id: int = 1) -> PostRow:
 async def test_a_slot_is_taken_once(database: Database) -> None:
     _, posts = await repository(database)
     await planned(posts)
-    assert await posts.take(1, "2026-06-01T09:00", NINE) is None
+    assert await posts.plan(1, "2026-06-01T09:00", NINE) is None
     assert len(await posts.due(NINE)) == 1
 
 
@@ -63,7 +63,7 @@ async def test_what_is_withdrawn_while_it_is_claimed_cannot_be_released(database
     post = await planned(posts)
     async with posts.claim(post) as claimed:
         assert claimed
-        await posts.withdraw(1)
+        await posts.delete_planned(1)
         assert not await posts.release(post, job_id="a dream")
     assert not await posts.due(NINE)
 
@@ -72,7 +72,7 @@ async def test_what_is_being_posted_is_not_withdrawn(database: Database) -> None
     _, posts = await repository(database)
     post = await planned(posts)
     async with posts.claim(post, PostState.POSTING):
-        await posts.withdraw(1)
+        await posts.delete_planned(1)
         assert await posts.release(post, state=PostState.POSTED)
 
 

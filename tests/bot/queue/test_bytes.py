@@ -24,7 +24,7 @@ from config.schema import Queue as QueueSettings
 from dream.farm import Farm
 from dream.recipe import Recipe
 
-CAT = (Path(__file__).parents[2] / "dream/samples/chelsea.jpg").read_bytes()
+CAT = (Path(__file__).parents[3] / "dream/samples/chelsea.jpg").read_bytes()
 SLOW = Recipe.parse("block8 steps=100")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -150,7 +150,7 @@ async def test_many_large_uploads_at_once_leave_the_process_small(tmp_path: Path
     """On the code before, each of them was in memory at once."""
     program = [sys.executable, "-m", "tests.support.uploads_process", str(tmp_path), "16", "24000000"]
     printed = await asyncio.to_thread(
-        subprocess.run, program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+        subprocess.run, program, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
     before, peak = map(int, printed.stdout.split())
     assert peak < 300, f"{before} MB grew to {peak} MB"

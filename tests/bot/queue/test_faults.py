@@ -9,6 +9,8 @@ import pytest
 
 from bench.support.postgres import PostgresServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -13,6 +14,7 @@ from bot.store.jobs import State
 PAGE = Path(__file__).parents[3] / "docs/lifecycle.md"
 
 
+@pytest.mark.slow
 def test_whatever_fails_in_whatever_order_everything_comes_right() -> None:
     run_state_machine_as_test(
         Lifecycle,

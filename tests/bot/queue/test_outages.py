@@ -12,7 +12,7 @@ import simcord
 
 from bench.support import pretended_dreams
 from bot.store.jobs import State
-from config.schema import Config
+from config.schema import Config, Discord
 from dream.farm import Farm
 from tests.support.daily_world import SimApp, SimClock, World
 from tests.support.outage import outage
@@ -30,7 +30,7 @@ async def farm() -> AsyncIterator[Farm]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(tmp_path: Path, farm: Farm) -> AsyncIterator[World]:
-    app = SimApp(Config(data=tmp_path), SimClock(), farm)
+    app = SimApp(Config(data=tmp_path, discord=Discord(commands_in_ten_seconds=0)), SimClock(), farm)
     await app.open()
     env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
     await env.start()

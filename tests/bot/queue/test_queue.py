@@ -16,7 +16,7 @@ from discord.ext import commands
 
 from bench.support import pretended_dreams
 from bot.catch_up import CatchUp
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.delivery.job_messages import JobMessages
 from bot.delivery.messages import MESSAGE_GONE
 from bot.delivery.rate_limit import RateLimit
@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, farm: Farm, config: Config, env: simcord.Env) -> None:
         self.farm, self.config, self.env = farm, config, env
-        self.clock = MovedClock(env.now())
+        self.clock = ManualClock(env.now())
         self.server = env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
         self.alice = self.server.add_member(env.create_user("alice"))
@@ -162,7 +162,7 @@ async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(w
     await world.dreaming(early)
     assert (await world.queue.get(early.id)).state is State.DREAMING
 
-    world.clock.move(timedelta(hours=2, minutes=50))
+    world.clock.advance(timedelta(hours=2, minutes=50))
     second = await world.ask()
     assert (await world.ended(early)).state is State.DONE
     assert (await world.ended(second)).started_at >= (await world.queue.get(early.id)).finished_at

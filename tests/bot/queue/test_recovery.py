@@ -13,7 +13,7 @@ import bot.backoff
 import bot.queue.dispatcher
 from bench.support.queue_process import Process
 from bench.support.scripted_farm import ScriptedFarm
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.errors import Refused
 from bot.queue.request import DreamRequest
 from bot.store.jobs import CostFit, Job, State
@@ -34,7 +34,7 @@ class World:
 
     def new_process(self) -> Process:
         url = f"sqlite:///{self.folder}/dreambot.db"
-        return Process(url, self.folder, self.farm, MovedClock(self.env.now()))
+        return Process(url, self.folder, self.farm, ManualClock(self.env.now()))
 
     async def ask(self) -> Job:
         asked = await self.alice.send(self.channel, "!dream")

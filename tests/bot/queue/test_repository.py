@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from bot.clock import Clock, MovedClock
+from bot.clock import Clock, ManualClock
 from bot.errors import Refused
 from bot.queue.repository import JobRepository, MessageRef
 from bot.queue.request import DreamRequest, KeptPicture
@@ -23,12 +23,12 @@ DREAM = Rendered(b"a dream", "dream.png", REPORT)
 
 
 @pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock(datetime(2026, 5, 1, tzinfo=UTC))
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @pytest.fixture
-def jobs(database: Database, clock: MovedClock) -> JobRepository:
+def jobs(database: Database, clock: ManualClock) -> JobRepository:
     return JobRepository(database, Lease(database), clock)
 
 
@@ -94,7 +94,7 @@ async def test_each_transition_is_made_once(jobs: JobRepository) -> None:
     assert (await jobs.get(job.id)).state is State.CANCELLED
 
 
-async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database, clock: MovedClock) -> None:
+async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database, clock: ManualClock) -> None:
     """On the code before, PostgreSQL let a finished dream overwrite a cancel that had been confirmed."""
     mine, other = (JobRepository(database, Lease(database), clock) for _ in range(2))
     for _ in range(20):
@@ -110,7 +110,7 @@ async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database,
 
 
 async def test_only_the_owner_ends_a_job_and_anybody_cancels_it(
-    database: Database, clock: MovedClock
+    database: Database, clock: ManualClock
 ) -> None:
     mine, other = (JobRepository(database, Lease(database), clock) for _ in range(2))
     job = await added(mine)
@@ -179,10 +179,10 @@ async def test_a_message_that_never_can_be_shown_ends_the_job(jobs: JobRepositor
     assert await jobs.unshown() == []
 
 
-async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: MovedClock) -> None:
+async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: ManualClock) -> None:
     old, unfinished, unshown = await shown(jobs), await added(jobs), await done(jobs, channel_id=5)
     ahead = await done(jobs, kind=Kind.DAILY, due_at=clock.now() + timedelta(days=5))
-    clock.move(timedelta(days=3))
+    clock.advance(timedelta(days=3))
     new = await done(jobs)
     assert await jobs.purge(clock.now() - timedelta(days=1), 0) == 1
     left = [job.id for job in (old, unfinished, unshown, ahead, new) if await jobs.get(job.id)]
@@ -191,12 +191,12 @@ async def test_what_is_kept_too_long_is_deleted(jobs: JobRepository, clock: Move
 
 
 async def test_a_server_keeps_no_more_than_its_bytes_and_the_oldest_go_first(
-    jobs: JobRepository, clock: MovedClock
+    jobs: JobRepository, clock: ManualClock
 ) -> None:
     kept = []
     for number in range(4):
         kept.append(await done(jobs, guild_id=1, source=bytes([number]) * 1000))
-        clock.move(timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
     other = await done(jobs, guild_id=2, source=b"x" * 1000)
     long_ago = clock.now() - timedelta(days=9)
     assert await jobs.purge(long_ago, 2500) == 2
@@ -205,14 +205,14 @@ async def test_a_server_keeps_no_more_than_its_bytes_and_the_oldest_go_first(
 
 
 async def test_direct_messages_and_all_together_keep_no_more_than_their_bytes(
-    jobs: JobRepository, clock: MovedClock
+    jobs: JobRepository, clock: ManualClock
 ) -> None:
     """On the code before, direct messages had no limit, and neither had all servers together."""
     kept = []
     for number in range(6):
         place = {"guild_id": 1} if number >= 4 else {"member_id": 5 + number % 2}
         kept.append(await done(jobs, source=bytes([number]) * 1000, **place))
-        clock.move(timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
     long_ago = clock.now() - timedelta(days=9)
 
     async def left() -> list[int]:
@@ -268,6 +268,7 @@ async def test_a_picture_erased_while_others_begin_with_it_stays_theirs(
             added(other, source=KeptPicture(first.id, "source", 1000, 64, 48)),
             return_exceptions=True,
         )
+        assert isinstance(begun, Job) and isinstance(kept, Job | Refused)
         assert await mine.picture(begun.id, "source") == photo
         assert isinstance(kept, Refused) or await mine.picture(kept.id, "source") == photo
 

@@ -20,7 +20,7 @@ from bot.store.database import Database
 Broken = Callable[[Path, pytest.FixtureRequest], dict[str, str]]
 """Breaks something below a folder; returns the environment that leads there."""
 
-IMPATIENT = "import bot.run; bot.run.DATABASE_PATIENCE = 0.1; from bot.cli import main; main()"
+IMPATIENT = "import bot.run; bot.run.DATABASE_TIMEOUT = 0.1; from bot.cli import main; main()"
 
 
 async def refusal(folder: Path, **environment: str) -> tuple[int, str]:

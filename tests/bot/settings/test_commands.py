@@ -25,7 +25,7 @@ async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> 
     await world.say(world.admin, f"!settings set {world.art.mention} recipe puppyslug")
     assert (await world.dream(world.alice)).recipe.startswith("block3*0.5 steps=7")
     assert (await world.dream(world.alice, channel=world.art)).recipe.startswith(
-        world.app.settings.shipped["puppyslug"].split(" ")[0]
+        world.app.settings.shipped_presets["puppyslug"].split(" ")[0]
     )
     assert (await world.dream(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
     await world.say(world.admin, "!settings reset recipe")
@@ -236,7 +236,7 @@ async def test_a_preset_is_no_longer_than_a_message(world: World) -> None:
 async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_anew(world: World) -> None:
     daily, guild_id = world.app.daily, world.guild.id
     await world.say(world.admin, "!daily on #dreams 13:00 UTC")
-    await daily.posts.take(guild_id, "2026-05-02T13:00", world.clock.now(), channel_id=world.dreams.id)
+    await daily.posts.plan(guild_id, "2026-05-02T13:00", world.clock.now(), channel_id=world.dreams.id)
     await daily.states.count_failure(guild_id, "no permission")
     assert await daily.posts.next_open(guild_id)
     await world.say(world.admin, "!settings set daily_times 14:30")
@@ -247,6 +247,6 @@ async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_ane
     assert due and (due.hour, due.minute) == (14, 30)
     log = await world.say(world.admin, "!settings log")
     assert "**Daily times**: `13:00` → `14:30`" in log and "**Daily channel**: not set → <#" in log
-    assert "daily_times" in await world.app.settings.export(guild_id)
+    assert "daily_times" in await world.app.settings.export_toml(guild_id)
     await world.say(world.admin, "!settings reset daily_enabled")
     assert await daily.next_due(await daily.settings.get(guild_id)) is None

@@ -64,7 +64,7 @@ async def test_every_setting_by_press(world: World) -> None:
     for name in SETTINGS:
         await chosen(world, panel, name)
         await world.admin.click(panel, custom_id=control("reset", name))
-    assert len(await world.app.settings.log(world.guild.id, 100)) >= 2 * len(SETTINGS) - 2
+    assert len(await world.app.settings.audit_log(world.guild.id, 100)) >= 2 * len(SETTINGS) - 2
 
 
 async def test_every_setting_of_a_channel_by_press(world: World) -> None:
@@ -218,7 +218,7 @@ async def test_a_list_of_members_stays_closed_when_the_last_is_forgotten(world: 
     assert "only some members" in await world.say(world.bob, "!sky")
     panel = await opened_panel(world)
     await chosen(world, panel, "members")  # which Discord draws without whoever is gone
-    exported = await world.app.settings.export(world.guild.id)
+    exported = await world.app.settings.export_toml(world.guild.id)
     await world.app.settings.reset(world.guild.id, by=world.admin.id)
-    await world.app.settings.load(world.guild.id, exported, by=world.admin.id)
+    await world.app.settings.import_toml(world.guild.id, exported, by=world.admin.id)
     assert "only some members" in await world.say(world.bob, "!sky")

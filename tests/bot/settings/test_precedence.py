@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.settings.scopes import Scope, Server, effective
-from bot.settings.text import expected, plain, read, shown
+from bot.settings.scopes import Scope, ServerSettings, effective
+from bot.settings.text import expected, format_value, parse_value, serialize
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, SettingError, Values, title
 from dream.recipe import Recipe, RecipeError
 from tests.support.setting_values import BAD, CHANGES, CHANNELS, GOOD, PRESETS
@@ -44,10 +44,10 @@ def rule(name: str, operator: Values, server: dict[str, Any], channel: dict[str,
 def test_any_sequence_of_changes_gives_what_the_precedence_says(
     operator: Values, changes: list[tuple[str, Any, int]]
 ) -> None:
-    server = Server()
+    server = ServerSettings()
     chosen: dict[int, dict[str, Any]] = {channel: {} for channel in CHANNELS}
     for name, value, channel_id in changes:
-        server = server.choosing(name, value, channel_id)
+        server = server.with_choice(name, value, channel_id)
         chosen[channel_id].pop(name, None)
         if value is not None:
             chosen[channel_id][name] = value
@@ -72,18 +72,18 @@ def test_any_sequence_of_changes_gives_what_the_precedence_says(
 def test_a_valid_value_is_read_from_itself_and_from_the_text_that_shows_it(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(SETTINGS)))
     value = data.draw(GOOD[name])
-    assert read(name, value) == value
-    assert read(name, list(value) if isinstance(value, tuple) else value) == value
-    assert read(name, json.loads(json.dumps(plain(value)))) == value, "as it is stored"
+    assert parse_value(name, value) == value
+    assert parse_value(name, list(value) if isinstance(value, tuple) else value) == value
+    assert parse_value(name, json.loads(json.dumps(serialize(value)))) == value, "as it is stored"
     if (name, value) not in (("size", 0), ("daily_recipe", "")):
-        assert read(name, shown(name, value).strip("`")) == value
+        assert parse_value(name, format_value(name, value).strip("`")) == value
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
     for bad in BAD[name]:
         with pytest.raises(SettingError) as caught:
-            read(name, bad)
+            parse_value(name, bad)
         assert name in str(caught.value)
         helps = (
             expected(name),
@@ -100,45 +100,45 @@ def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
 def test_no_more_is_read_than_anybody_types(name: str) -> None:
     """Some ways of reading take more than linear time, so that a text has a length."""
     with pytest.raises(SettingError, match="at most 1000 characters"):
-        read(name, "1" + " " * 60_000 + "1")
+        parse_value(name, "1" + " " * 60_000 + "1")
 
 
 def test_an_unknown_setting_is_answered_with_the_nearest() -> None:
     with pytest.raises(SettingError, match=r"did you mean max_size\?"):
-        read("maxsize", 5)
+        parse_value("maxsize", 5)
 
 
 def test_what_is_typed_goes_before_every_default_but_not_over_a_limit() -> None:
     operator = Values(max_steps=50)
     here = effective(operator, {"recipe": "block3 steps=9", "size": 300, "max_size": 600}, {"spoiler": True})
-    assert str(here.read("", PRESETS)) == "block3 steps=9 size=300"
-    assert str(here.read("steps=4", PRESETS)) == "block3 steps=4 size=300"
-    assert str(here.read("fire7 size=200", PRESETS)) == "fire7 size=200"
+    assert str(here.parse_recipe("", PRESETS)) == "block3 steps=9 size=300"
+    assert str(here.parse_recipe("steps=4", PRESETS)) == "block3 steps=4 size=300"
+    assert str(here.parse_recipe("fire7 size=200", PRESETS)) == "fire7 size=200"
     with pytest.raises(RecipeError, match="size=600"):
-        here.read("size=601", PRESETS)
+        here.parse_recipe("size=601", PRESETS)
     with pytest.raises(RecipeError, match="steps=50"):
-        here.read("steps=51", PRESETS)
+        here.parse_recipe("steps=51", PRESETS)
 
 
 def test_only_allowed_networks_and_layers_dream() -> None:
     here = effective(
         Values(), {"networks": ("squeezenet",), "recipe": "fire7"}, {"layers": ("fire7", "fire8")}
     )
-    assert here.read("fire8", PRESETS).layers == ("fire8",)
+    assert here.parse_recipe("fire8", PRESETS).layers == ("fire8",)
     with pytest.raises(RecipeError, match="fire7, fire8"):
-        here.read("fire9", PRESETS)
+        here.parse_recipe("fire9", PRESETS)
     with pytest.raises(RecipeError, match="efficientnet_lite0, which may not dream here"):
-        here.read("block8", PRESETS)
+        here.parse_recipe("block8", PRESETS)
 
 
 def test_a_recipes_own_thoroughness_keeps_to_the_steps_allowed() -> None:
     here = effective(Values(max_steps=6), {}, {})
-    assert here.read("block8 quality=rich", PRESETS).steps == 6
+    assert here.parse_recipe("block8 quality=rich", PRESETS).steps == 6
 
 
 def test_a_small_largest_size_holds_for_recipes_that_name_none() -> None:
-    assert effective(Values(max_size=256), {}, {}).read("block8", PRESETS).size == 256
-    assert effective(Values(), {}, {}).read("block8", PRESETS).size is None
+    assert effective(Values(max_size=256), {}, {}).parse_recipe("block8", PRESETS).size == 256
+    assert effective(Values(), {}, {}).parse_recipe("block8", PRESETS).size is None
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_who_may_ask_where(server: dict[str, Any], asking: tuple[int, int, list[
 
 
 def test_recipes_that_cannot_work_are_found_wherever_they_hold() -> None:
-    server = Server({0: {"recipe": "fire7"}, 11: {"networks": ("efficientnet_lite0",)}})
-    (fault,) = server.faults(Values(), PRESETS)
+    server = ServerSettings({0: {"recipe": "fire7"}, 11: {"networks": ("efficientnet_lite0",)}})
+    (fault,) = server.conflicts(Values(), PRESETS)
     assert "<#11>" in fault and "fire7" in fault
     assert isinstance(Recipe.parse(Values().recipe), Recipe)
 

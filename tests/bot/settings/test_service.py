@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.clock import MovedClock
-from bot.moderation import Moderation, Verdict
+from bot.clock import ManualClock
+from bot.moderation import Approval, Moderation
 from bot.settings.scopes import Scope
 from bot.settings.service import Settings
 from bot.settings.values import CHANNEL_SETTINGS, SETTINGS, Kind, SettingError
@@ -28,7 +28,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def service(database: Database, folder: Path, **sections: Any) -> Settings:
-    return Settings(database, Config(data=folder, **sections), MovedClock(NOON), load_presets())
+    return Settings(database, Config(data=folder, **sections), ManualClock(NOON), load_presets())
 
 
 async def test_a_choice_is_stored_and_holds_after_a_restart(database: Database, tmp_path: Path) -> None:
@@ -54,7 +54,9 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
     await service_.choose(SERVER, "size", 512, by=ADMIN)  # no change, no line
     await service_.choose(SERVER, "size", 600, by=ADMIN + 1)
     await service_.reset(SERVER, by=ADMIN)
-    log = [(e.action, e.actor, e.subject, e.before, e.after, e.at) for e in await service_.log(SERVER, 10)]
+    log = [
+        (e.action, e.actor, e.subject, e.before, e.after, e.at) for e in await service_.audit_log(SERVER, 10)
+    ]
     assert log == [
         ("reset", str(ADMIN), "size", 600, None, NOON),
         ("set", str(ADMIN + 1), "size", 512, 600, NOON),
@@ -92,7 +94,7 @@ async def test_what_cannot_work_is_refused(
         server = service(database, tmp_path, dream=allowed)
         with pytest.raises(SettingError, match=said):
             await server.choose(SERVER, name, value, by=ADMIN, channel_id=channel)
-        assert await server.log(SERVER, 1) == []
+        assert await server.audit_log(SERVER, 1) == []
         assert (await server.server(SERVER)).choices == {}
 
 
@@ -162,13 +164,13 @@ async def test_export_reset_and_import_give_the_same(database: Database, tmp_pat
             await server.choose(SERVER, name, EXAMPLES[name], by=ADMIN, channel_id=11)
     await server.save_preset(SERVER, "fog", "block8*0.5+block9 steps=7", by=ADMIN)
     chosen = await server.server(SERVER)
-    exported = await server.export(SERVER)
+    exported = await server.export_toml(SERVER)
     await server.reset(SERVER, by=ADMIN)
     assert (await server.server(SERVER)).choices == {}
-    await server.load(SERVER, exported, by=ADMIN)
+    await server.import_toml(SERVER, exported, by=ADMIN)
     assert await server.server(SERVER) == chosen
     assert await service(database, tmp_path).server(SERVER) == chosen
-    assert await server.load(SERVER, exported, by=ADMIN) == []
+    assert await server.import_toml(SERVER, exported, by=ADMIN) == []
 
 
 EXAMPLES: dict[str, Any] = {
@@ -228,12 +230,12 @@ async def test_an_import_with_one_bad_value_changes_nothing_and_names_it(
     async with opened(tmp_path) as database:
         server = service(database, tmp_path)
         await server.choose(SERVER, "size", 300, by=ADMIN)
-        before = await server.export(SERVER)
+        before = await server.export_toml(SERVER)
         exists: Callable[[Kind, int], bool] = lambda kind, number: number != 99  # noqa: E731
         with pytest.raises(SettingError, match=said):
-            await server.load(SERVER, text, by=ADMIN, exists=exists)
-        assert await server.export(SERVER) == before
-        assert len(await server.log(SERVER, 10)) == 1
+            await server.import_toml(SERVER, text, by=ADMIN, exists=exists)
+        assert await server.export_toml(SERVER) == before
+        assert len(await server.audit_log(SERVER, 10)) == 1
 
 
 async def test_presets_of_a_server_are_its_own(database: Database, tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ async def test_presets_of_a_server_are_its_own(database: Database, tmp_path: Pat
     assert presets["fog"] == "block3*0.5 size=300" and "puppyslug" in presets
     assert "fog" not in await server.presets(SERVER + 1)
     here = await server.effective(SERVER)
-    assert str(here.read("fog steps=5", presets)) == "block3*0.5 steps=5 size=300"
+    assert str(here.parse_recipe("fog steps=5", presets)) == "block3*0.5 steps=5 size=300"
     for name, recipe in [
         ("puppyslug", "block3"),
         ("block3", "block4"),
@@ -272,7 +274,7 @@ async def test_a_lowered_ceiling_holds_for_what_was_stored_before(database: Data
 
 
 async def test_a_block_ends_with_its_time_or_by_hand(database: Database, tmp_path: Path) -> None:
-    clock = MovedClock(NOON)
+    clock = ManualClock(NOON)
     server = service(database, tmp_path)
     blocks = Moderation(database, Config(data=tmp_path), clock, server.pseudonym)
     await blocks.block(SERVER, 5, until=NOON + timedelta(hours=2), reason="spam", by=ADMIN)
@@ -280,18 +282,18 @@ async def test_a_block_ends_with_its_time_or_by_hand(database: Database, tmp_pat
     assert "until <t:" in (await blocks.refusal(SERVER, 10, 5) or "")
     assert await blocks.refusal(SERVER + 1, 10, 5) is None
     assert {block.member_id for block in await blocks.blocks(SERVER)} == {5, 6}
-    clock.move(timedelta(hours=2))
+    clock.advance(timedelta(hours=2))
     assert await blocks.refusal(SERVER, 10, 5) is None
     assert await blocks.unblock(SERVER, 6, by=ADMIN)
     assert not await blocks.unblock(SERVER, 6, by=ADMIN)
     assert await blocks.refusal(SERVER, 10, 6) is None
     await blocks.purge()
     assert await blocks.blocks(SERVER) == []
-    assert [e.action for e in await server.log(SERVER, 9)] == ["unblock", "block", "block"]
+    assert [e.action for e in await server.audit_log(SERVER, 9)] == ["unblock", "block", "block"]
 
 
 async def test_the_operator_pauses_and_resumes(database: Database, tmp_path: Path) -> None:
-    moderation = Moderation(database, Config(data=tmp_path), MovedClock(NOON), str)
+    moderation = Moderation(database, Config(data=tmp_path), ManualClock(NOON), str)
     await moderation.pause("back at six", by=1)
     assert "back at six" in (await moderation.refusal(None, 0, 5) or "")
     assert await moderation.resume(by=1) and not await moderation.resume(by=1)
@@ -300,15 +302,15 @@ async def test_the_operator_pauses_and_resumes(database: Database, tmp_path: Pat
 
 async def test_servers_are_let_in_denied_or_asked_about(database: Database, tmp_path: Path) -> None:
     section = ModerationSection(deny_servers=(3,), ask_above=100)
-    moderation = Moderation(database, Config(data=tmp_path, moderation=section), MovedClock(NOON), str)
-    assert moderation.standing(1, 100, None) is Verdict.ALLOWED
-    assert moderation.standing(1, 101, None) is Verdict.ASKED
-    assert moderation.standing(3, 5, Verdict.ALLOWED) is Verdict.DENIED
-    assert await moderation.verdict(1) is None
-    await moderation.decide(1, Verdict.ALLOWED, by=1)
-    assert moderation.standing(1, 101, await moderation.verdict(1)) is Verdict.ALLOWED
-    await moderation.decide(1, Verdict.DENIED, by=1)
-    assert moderation.standing(1, 5, (await moderation.verdicts())[1]) is Verdict.DENIED
+    moderation = Moderation(database, Config(data=tmp_path, moderation=section), ManualClock(NOON), str)
+    assert moderation.resolve_approval(1, 100, None) is Approval.ALLOWED
+    assert moderation.resolve_approval(1, 101, None) is Approval.PENDING
+    assert moderation.resolve_approval(3, 5, Approval.ALLOWED) is Approval.DENIED
+    assert await moderation.approval(1) is None
+    await moderation.decide(1, Approval.ALLOWED, by=1)
+    assert moderation.resolve_approval(1, 101, await moderation.approval(1)) is Approval.ALLOWED
+    await moderation.decide(1, Approval.DENIED, by=1)
+    assert moderation.resolve_approval(1, 5, (await moderation.approvals())[1]) is Approval.DENIED
     closed = ModerationSection(allow_servers=(7,))
-    moderation = Moderation(database, Config(data=tmp_path, moderation=closed), MovedClock(NOON), str)
-    assert [moderation.standing(n, 5, None) for n in (7, 8)] == [Verdict.ALLOWED, Verdict.DENIED]
+    moderation = Moderation(database, Config(data=tmp_path, moderation=closed), ManualClock(NOON), str)
+    assert [moderation.resolve_approval(n, 5, None) for n in (7, 8)] == [Approval.ALLOWED, Approval.DENIED]

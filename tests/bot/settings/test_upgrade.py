@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, text
 
-from bot.clock import MovedClock
+from bot.clock import ManualClock
 from bot.daily.server_states import ServerStates
 from bot.daily.settings import DailySettingsRepository
 from bot.moderation import Moderation
@@ -47,7 +47,7 @@ def made_by(revision: str) -> object:
 async def test_settings_of_the_first_release_hold_after_upgrading(database_url: str, tmp_path: Path) -> None:
     config = Config(data=tmp_path)
     database = Database(database_url)
-    settings = Settings(database, config, MovedClock(datetime(2026, 5, 1, tzinfo=UTC)), load_presets())
+    settings = Settings(database, config, ManualClock(datetime(2026, 5, 1, tzinfo=UTC)), load_presets())
     async with database.engine.begin() as connection:
         await connection.run_sync(made_by("0002"))  # type: ignore[arg-type]
         for statement in ROWS.format(hash=settings.pseudonym(5)).strip().split(";\n"):
@@ -56,19 +56,19 @@ async def test_settings_of_the_first_release_hold_after_upgrading(database_url: 
 
     database = Database(database_url)
     await database.open()
-    settings = Settings(database, config, MovedClock(datetime(2026, 5, 1, tzinfo=UTC)), load_presets())
+    settings = Settings(database, config, ManualClock(datetime(2026, 5, 1, tzinfo=UTC)), load_presets())
     assert (await settings.server(700)).choices == {
         0: {"size": 512, "channels": (11, 12)},
         11: {"recipe": "fog steps=5", "spoiler": True},
     }
     here = await settings.effective(700, 11)
-    assert str(here.read("", await settings.presets(700))) == "block3*0.5 steps=5 size=512"
-    blocks = Moderation(database, config, MovedClock(), settings.pseudonym)
+    assert str(here.parse_recipe("", await settings.presets(700))) == "block3*0.5 steps=5 size=512"
+    blocks = Moderation(database, config, ManualClock(), settings.pseudonym)
     assert (await blocks.block_of(700, 5)).reason == "frogs"
-    (entry,) = await settings.log(700, 5)
+    (entry,) = await settings.audit_log(700, 5)
     assert (entry.at, entry.after) == (datetime(2026, 1, 1, 12, tzinfo=UTC), 512)
     await settings.choose(700, "size", 600, by=900)
-    assert len(await settings.log(700, 5)) == 2
+    assert len(await settings.audit_log(700, 5)) == 2
     await database.close()
 
 
@@ -94,7 +94,7 @@ async def test_what_was_decided_about_the_daily_dream_is_among_the_settings_afte
 
     database = Database(database_url)
     await database.open()
-    settings = Settings(database, Config(data=tmp_path), MovedClock(), load_presets())
+    settings = Settings(database, Config(data=tmp_path), ManualClock(), load_presets())
     assert (await settings.server(700)).choices[0] == {
         "daily_enabled": True,
         "daily_channel": 11,

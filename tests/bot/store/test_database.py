@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import jobs, lease
@@ -100,14 +101,52 @@ async def test_damaged_pages_are_found(tmp_path: Path) -> None:
     file = tmp_path / "dreambot.db"
     database = Database(f"sqlite:///{file}")
     await database.open()
-    assert await database.damage() is None
+    assert await database.integrity_error() is None
     await database.close()
     with file.open("r+b") as pages:
         pages.seek(3 * 4096)
         pages.write(os.urandom(6 * 4096))
     database = Database(f"sqlite:///{file}")
-    assert "Page 4" in str(await database.damage())
+    assert "Page 4" in str(await database.integrity_error())
     await database.close()
+
+
+async def filled_and_emptied(database: Database) -> None:
+    async with database.session() as session, session.begin():
+        session.add_all(jobs.Blob(digest=str(n), size=10**6, data=os.urandom(10**6)) for n in range(30))
+    async with database.session() as session, session.begin():
+        await session.execute(delete(jobs.Blob))
+
+
+async def test_the_file_gives_back_the_room_of_what_is_deleted_while_others_use_it(tmp_path: Path) -> None:
+    file = tmp_path / "dreambot.db"
+    database = Database(f"sqlite:///{file}")
+    await database.open()
+    await filled_and_emptied(database)
+    shrinking = asyncio.create_task(database.shrink())
+    reads = 0
+    while not shrinking.done():
+        async with database.session() as session, session.begin():
+            await session.execute(select(jobs.Job))
+        reads += 1
+    await shrinking
+    assert reads > 5
+    assert file.stat().st_size < 10**6
+    await database.close()
+
+
+async def test_a_file_of_an_earlier_version_learns_to_shrink(tmp_path: Path) -> None:
+    file = tmp_path / "dreambot.db"
+    made = sqlite3.connect(file)
+    made.executescript("PRAGMA journal_mode = WAL; CREATE TABLE earlier (id INTEGER)")
+    made.close()
+    for _ in range(2):
+        database = Database(f"sqlite:///{file}")
+        await database.open()
+        await filled_and_emptied(database)
+        await database.shrink()
+        await database.close()
+        assert file.stat().st_size < 10**6
 
 
 async def test_nobody_else_can_read_it(tmp_path: Path) -> None:

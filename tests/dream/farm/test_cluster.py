@@ -20,7 +20,7 @@ from tests.support import farm_dreams
 SCHEDULER = """
 import sys
 from dream.cluster import run_scheduler
-sys.exit(run_scheduler(port={port}, absence={absence}))
+sys.exit(run_scheduler(port={port}, client_timeout={client_timeout}))
 """
 WORKERS = """
 import sys
@@ -59,8 +59,8 @@ class Cluster:
         self._folder = folder
         self._processes: list[psutil.Popen] = []
 
-    def scheduler(self, *, absence: float = 60, before: str = "") -> psutil.Popen:
-        process = self._start("-c", before + SCHEDULER.format(port=self.port, absence=absence))
+    def scheduler(self, *, client_timeout: float = 60, before: str = "") -> psutil.Popen:
+        process = self._start("-c", before + SCHEDULER.format(port=self.port, client_timeout=client_timeout))
         assert "scheduler at" in process.stdout.readline()
         return process
 
@@ -159,7 +159,7 @@ async def test_a_restarted_bot_takes_over_what_runs_and_what_waits(cluster: Clus
 
 async def test_a_dream_stops_when_its_bot_is_gone_for_good(cluster: Cluster, tmp_path: Path) -> None:
     note = tmp_path / "attempts"
-    cluster.scheduler(absence=0.5)
+    cluster.scheduler(client_timeout=0.5)
     cluster.workers()
     bot = cluster.bot(f"note={note} sleep=60")
     await until(note.exists)
@@ -255,11 +255,11 @@ async def test_a_scheduler_is_reached_from_this_machine_alone_unless_told(cluste
 async def test_workers_that_are_waited_for_in_vain_are_mentioned(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dream.farm.WITHOUT_WORKERS", 0.2)
+    monkeypatch.setattr("dream.farm.NO_WORKER_ALERT_SECONDS", 0.2)
     monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.1)
     cluster.scheduler()
     async with cluster.farm() as farm:
-        await until(lambda: farm.trouble)
+        await until(lambda: farm.warning)
         assert f"dreambot worker {cluster.address}" in str((await farm.status()).warnings)
         cluster.workers()
-        await until(lambda: not farm.trouble)
+        await until(lambda: not farm.warning)

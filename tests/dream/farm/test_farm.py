@@ -33,7 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def farm() -> AsyncIterator[Farm]:
     async with Farm(
-        memory_limit="600MB", patience=0.5, render=farm_dreams.render, warm=farm_dreams.warm
+        memory_limit="600MB", cancel_timeout=0.5, render=farm_dreams.render, warm=farm_dreams.warm
     ) as farm:
         yield farm
 
@@ -262,11 +262,11 @@ async def test_workers_inherit_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_workers_that_never_live_are_mentioned(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("dream.farm.WITHOUT_WORKERS", 0.5)
+    monkeypatch.setattr("dream.farm.NO_WORKER_ALERT_SECONDS", 0.5)
     monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.1)
     async with Farm(memory_limit="30MB", render=farm_dreams.render, warm=farm_dreams.warm) as farm:
-        await until(lambda: farm.trouble and "memory" in farm.trouble)
-        assert farm.trouble in (await farm.status()).warnings
+        await until(lambda: farm.warning and "memory" in farm.warning)
+        assert farm.warning in (await farm.status()).warnings
     pauses = [line.split()[-2] for line in caplog.messages if line.startswith("A worker ended")]
     assert pauses == [f"{0.1 * 2**number:g}" for number in range(len(pauses))]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import discord
 
-if TYPE_CHECKING:
-    from .conftest import Talk
+from tests.support.talk import Talk
 
 
 async def test_a_message_of_the_history_is_read_with_its_authors_roles(talk: Talk) -> None:
@@ -38,7 +37,7 @@ async def test_a_message_that_the_bot_replied_to_is_answered_though_nobody_recor
 
 
 async def test_a_dream_whose_message_was_deleted_while_the_bot_was_away_is_cancelled(talk: Talk) -> None:
-    events = talk.bot.get_cog("Events")
+    events: Any = talk.bot.get_cog("Events")
     asked = await talk.alice.send(talk.channel, "!sky size=1024 steps=100")
     job = await talk.job()
     talk.bot.remove_listener(events.on_raw_message_delete)  # as if the bot were not connected
