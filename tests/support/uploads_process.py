@@ -1,4 +1,5 @@
-"""A process of its own, so that its memory can be measured: members ask at once for dreams of large pictures.
+"""A process of its own, so that its memory can be measured: members ask at once for dreams of large pictures,
+which wait: none is begun.
 
     python -m tests.support.uploads_process FOLDER MEMBERS BYTES
 
@@ -13,10 +14,10 @@ import sys
 from pathlib import Path
 
 from bench.support import pretended_dreams
-from bot.app import App  # so that all that the bot needs is in memory
 from bot.clock import Clock
 from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest, Upload
+from bot.run import return_freed_memory  # and with it all that the bot needs is in memory
 from bot.store.database import Database
 from config.schema import Config
 from dream.farm import Farm
@@ -38,13 +39,12 @@ async def main(folder: str, members: int, size: int) -> None:
         return data
 
     config = Config(data=Path(folder))
-    assert App is not None
+    return_freed_memory()
     database = Database(config.database_url)
     await database.open()
     farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
     queue = Queue(database, farm, Clock(), config)
-    await queue.open()
     recipe, before = Recipe.parse("block8 steps=100"), peak()
     upload = Upload(54 + pixels, fetch)
     asks = [queue.submit(DreamRequest(recipe=recipe, source=upload, member_id=1 + n)) for n in range(members)]
