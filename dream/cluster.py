@@ -191,7 +191,7 @@ class DreamNanny(Nanny):  # type: ignore[misc]
 
     def __init__(self, *args: Any, report: Callable[[str], None], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._tell = report
+        self._report = report
         self._up_since: float | None = None
         self._pause = 0.0
 
