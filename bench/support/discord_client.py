@@ -35,6 +35,7 @@ class Wire:
         return {
             "DISCORD_TOKEN": "wire",
             "DREAMBOT_DISCORD__API": self.api,
+            "DREAMBOT_DISCORD__COMMANDS_IN_TEN_SECONDS": "0",
             "DREAMBOT_WEIGHTS__FETCH": "false",
         }
 

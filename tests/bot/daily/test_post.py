@@ -378,10 +378,10 @@ async def test_dreams_that_come_to_nothing_are_tried_anew_then_given_up(world: W
         if [post.state for post in await world.posts()] == ["failed"]:
             break
     [post] = await world.posts()
-    assert (post.state, post.reason) == ("failed", "This dream was not to be.")
+    assert (post.state, post.reason) == ("failed", "That file is no picture; please attach a JPEG or PNG.")
     await world.admin.send(world.dreams, "!daily status")
     status = world.last().embeds[0].to_dict()
-    assert "not to be" in str(status["fields"])
+    assert "no picture" in str(status["fields"])
 
 
 async def test_no_permission_is_told_once_and_pauses_after_three(world: World) -> None:
