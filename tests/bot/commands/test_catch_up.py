@@ -14,7 +14,9 @@ async def test_a_message_of_the_history_is_read_with_its_authors_roles(talk: Tal
     await talk.says(talk.admin, "good morning")
     guild = talk.bot.get_guild(talk.guild.id)
     assert guild
-    guild._members.clear()  # the bot's intents cache nobody; the simulated Discord's events do
+    guild._members.pop(
+        talk.admin.id, None
+    )  # the bot's intents cache nobody; the simulated Discord's events do
     channel = talk.bot.get_channel(talk.channel.id)
     assert isinstance(channel, discord.TextChannel)
     [newest] = [message async for message in channel.history(limit=1)]
