@@ -68,9 +68,10 @@ async def test_who_asks_meanwhile_is_told_to_ask_again(world: World) -> None:
 
 
 async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> None:
+    await world.alice.send(world.dreams, "!sky steps=100")  # the farm is busy for a while
     asked = await world.alice.send(world.dreams, "!sky steps=100")
-    await answers(world, 1)
-    [job] = await world.app.queue.jobs.unfinished()
+    await answers(world, 2)
+    first, job = await world.app.queue.jobs.unfinished()
     with outage(world.app.database):
         deleting = asyncio.create_task(world.alice.delete(asked))
         await asyncio.sleep(0.2)
@@ -78,3 +79,4 @@ async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> Non
     ended = await world.app.queue.finished(job.id)
     assert ended is not None
     assert ended.state is State.CANCELLED
+    await world.app.queue.cancel(first.id)
