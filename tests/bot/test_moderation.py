@@ -108,8 +108,10 @@ async def test_a_moderator_removes_the_message_of_a_dream_that_is_not_kept_any_m
 
 
 async def test_a_report_goes_to_the_channel_that_the_admins_named(world: World) -> None:
+    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    await world.say(world.admin, "!settings reset report_channel")
     assert "named no channel" in (await world.bob.click(post, custom_id=f"report:{job.id}")).response.content
     await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     assert (

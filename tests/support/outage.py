@@ -13,12 +13,14 @@ from bot.store.database import Database
 @contextmanager
 def outage(database: Database) -> Iterator[None]:
     """Let every transaction fail as it begins, while the block runs."""
+    is_away = True
 
     def fail(connection: Connection) -> None:
-        raise OperationalError("BEGIN", {}, sqlite3.OperationalError("the disk is full"))
+        if is_away:
+            raise OperationalError("BEGIN", {}, sqlite3.OperationalError("the disk is full"))
 
-    event.listen(database.engine.sync_engine, "begin", fail)
+    event.listen(database.engine.sync_engine, "begin", fail)  # never removed: it may just be called
     try:
         yield
     finally:
-        event.remove(database.engine.sync_engine, "begin", fail)
+        is_away = False

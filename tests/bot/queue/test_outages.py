@@ -71,7 +71,8 @@ async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> Non
     await world.alice.send(world.dreams, "!sky steps=100")  # the farm is busy for a while
     asked = await world.alice.send(world.dreams, "!sky steps=100")
     await answers(world, 2)
-    first, job = await world.app.queue.jobs.unfinished()
+    job = await world.app.queue.jobs.of_message(asked.id)
+    assert job is not None
     with outage(world.app.database):
         deleting = asyncio.create_task(world.alice.delete(asked))
         await asyncio.sleep(0.2)
@@ -79,4 +80,5 @@ async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> Non
     ended = await world.app.queue.finished(job.id)
     assert ended is not None
     assert ended.state is State.CANCELLED
-    await world.app.queue.cancel(first.id)
+    for other in await world.app.queue.jobs.unfinished():
+        await world.app.queue.cancel(other.id)
