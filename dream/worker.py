@@ -112,7 +112,7 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
         return refusal
 
 
-_probes = asyncio.Semaphore(2)
+_probes = asyncio.Semaphore(4)
 
 
 async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
