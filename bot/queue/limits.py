@@ -24,7 +24,6 @@ class Excess:
     """A limit that one more job would exceed: whose it is, by how much, and what is reserved."""
 
     whose: str
-    limit: float
     over: float
     reserved: float
 
@@ -70,7 +69,7 @@ class Limits:
         ]
         for whose, limit, reserved in scopes if job.guild_id else (scopes[0], scopes[2]):
             if reserved > 0 and reserved + job.amount > limit:
-                return Excess(whose, limit, reserved + job.amount - limit, reserved)
+                return Excess(whose, reserved + job.amount - limit, reserved)
         return None
 
     def _add(self, job: Reservation, sign: int) -> None:

@@ -72,10 +72,6 @@ class Settings:
         server = await self.server(guild_id) if guild_id else ServerSettings()
         return server.effective(self.operator, channel_id)
 
-    async def prefix(self, guild_id: int | None) -> str:
-        """The prefix of text commands on a server, or in direct messages."""
-        return (await self.effective(guild_id)).prefix
-
     async def presets(self, guild_id: int | None) -> dict[str, str]:
         """The recipes by name of the shipped presets and the server's own."""
         return {**self.shipped_presets, **((await self.server(guild_id)).presets if guild_id else {})}
