@@ -6,6 +6,7 @@ The bot has one `Farm`, and neither renders nor decodes pictures itself. Dask is
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import pickle
 import random
@@ -13,10 +14,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
 from dream.picture import Limits, Probe
+from dream.picture_folder import PictureFolder
 from dream.render import Progress, Rendered, Work, render, warm
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ class Farm:
         self._render = render
         self._dreams: dict[str, _Dream] = {}
         self._client: Client
+        self._pictures: PictureFolder | None = None
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
@@ -120,6 +124,9 @@ class Farm:
         else:
             local_cluster = cluster.local_cluster(**self._local)
             address, security, self.capacity = await self._parts.enter_async_context(local_cluster)
+            self._pictures = PictureFolder()
+            self._pictures.open()
+            self._parts.callback(self._pictures.close)
         # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
         client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8, security=security)
         self._client = await self._parts.enter_async_context(client)
@@ -144,12 +151,21 @@ class Farm:
 
         Raises PictureError, or FarmError where two workers in turn end before they answer.
         """
+        picture = await self._pictures.put(data) if self._pictures else data
+        del data
+        try:
+            return await self._probe(picture, limits)
+        finally:
+            if self._pictures:
+                self._pictures.remove(picture)
+
+    async def _probe(self, picture: bytes | Path, limits: Limits) -> Probe:
         from dream import worker
 
         for _ in range(2):
             address = await self._pick_worker()
             try:
-                found = await self._run_on_worker(address, worker.probe, data, limits)
+                found = await self._run_on_worker(address, worker.probe, picture, limits)
             except OSError as error:
                 log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
                 continue
@@ -167,6 +183,16 @@ class Farm:
         Cancelling this call stops the dream. Raises PictureError, RecipeError, Cancelled, or FarmError with a
         sentence for the member.
         """
+        if not (self._pictures and isinstance(work.source, bytes)):
+            return await self._dream(key, work, on_progress)
+        picture = await self._pictures.put(work.source)
+        work = dataclasses.replace(work, source=picture)
+        try:
+            return await self._dream(key, work, on_progress)
+        finally:
+            self._pictures.remove(picture)
+
+    async def _dream(self, key: str, work: Work, on_progress: Callable[[Progress], None]) -> Rendered:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 

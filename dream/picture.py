@@ -30,8 +30,9 @@ PictureFile = bytes | str | os.PathLike[str] | BinaryIO
 """A picture file: its contents, its path, or a file object opened for reading bytes."""
 
 
-def probe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Probe:
-    """Make sure that `data` is a whole picture within `limits`. Raises PictureError."""
+def probe(picture: PictureFile, limits: Limits = DEFAULT_LIMITS) -> Probe:
+    """Make sure that `picture` is a whole one within `limits`. Raises PictureError."""
+    data = contents(picture)
     _check_length(data, limits)
     with Quarantined(data, limits) as file:
         file.verify()

@@ -23,12 +23,13 @@ PREVIEW_SECONDS = 1.0
 class Work:
     """One dream to be rendered.
 
-    `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
-    to appear. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
-    pixels (0: none). The result is at most `max_bytes` large.
+    `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
+    from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
+    weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
+    `max_bytes` large.
     """
 
-    source: bytes | None
+    source: bytes | Path | None
     recipe: Recipe
     guide: bytes | None = None
     limits: Limits = DEFAULT_LIMITS

@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from distributed import Worker, WorkerPlugin, get_worker
 
@@ -115,10 +116,10 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
 _probes = asyncio.Semaphore(4)
 
 
-async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
+async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
     """The task of probing one picture, which may run beside a dream."""
     async with _probes:
         try:
-            return await asyncio.to_thread(probe_picture, data, limits)
+            return await asyncio.to_thread(probe_picture, picture, limits)
         except REFUSALS as refusal:
             return refusal

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dream.dreamer import Cancelled, Report
-from dream.picture import PictureError
+from dream.picture import PictureError, contents
 from dream.render import Progress, Rendered, Work
 
 STEP: Final = 0.05
@@ -48,4 +48,5 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         0.0,
         1.0,
     )
-    return Rendered(b"dreamt " + (work.source or b"of a sky"), "dream.png", report)
+    source = b"of a sky" if work.source is None else contents(work.source)
+    return Rendered(b"dreamt " + source, "dream.png", report)

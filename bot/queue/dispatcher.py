@@ -182,9 +182,11 @@ class Dispatcher:
         rendered: Rendered | None = None
         try:
             self._owner.progressed(run.job, None)
-            rendered = await self._farm.dream(
+            dreaming = self._farm.dream(
                 id, self._owner.work_for(run.job, pictures), lambda progress: self._progressed(run, progress)
             )
+            pictures.clear()  # the farm need not keep them in memory
+            rendered = await dreaming
         except (PictureError, RecipeError, FarmError) as error:
             reason = str(error)
             await self._end(run, lambda: self._jobs.fail(id, reason))
