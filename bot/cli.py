@@ -99,8 +99,9 @@ def dream(
 ) -> None:
     """Dream one picture, without Discord or a database.
 
-    A recipe is a layer (`block8`), several (`block8+block11`, `mixed3*0.5+mixed5`), some channels
-    (`block8:12,40`) or a preset (`puppyslug`), with options such as `steps=20 octaves=4 size=1024 seed=7`.
+    A recipe is a layer (`block8`), several (`block8+fire7*0.5`), some channels (`block8:12,40`), one of a
+    thousand things (`ostrich`, `great white shark`) or a preset (`puppyslug`), with options such as `steps=20
+    octaves=4 size=1024 seed=7`.
 
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
     """
