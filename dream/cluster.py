@@ -22,6 +22,7 @@ from distributed.worker_memory import parse_memory_limit
 
 from dream.backbone.fetching import fetched_in_background
 from dream.environment import forget_secrets
+from dream.log import LogSettings, configure
 from dream.render import warm
 from dream.wire import WIRE_FORMAT
 from dream.worker import DreamWorkerPlugin
@@ -225,6 +226,7 @@ async def supervise_worker(
     warm: Callable[[], None],
     memory_limit: int,
     cancel_timeout: float,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
     host: str | None = None,
     report: Callable[[str], None] = log.warning,
 ) -> None:
@@ -246,7 +248,7 @@ async def supervise_worker(
                 security=security,
                 silence_logs=logging.CRITICAL,
                 dashboard=False,
-                plugins=(DreamWorkerPlugin(warm, cancel_timeout),),
+                plugins=(DreamWorkerPlugin(warm, cancel_timeout, log_settings),),
                 report=report,
             )
         except OSError as error:
@@ -325,6 +327,13 @@ async def local_cluster(**options: Any) -> AsyncIterator[tuple[str, Security, in
         yield scheduler.address, security, len(tasks)
 
 
+def worker_memory(dask_scheduler: Scheduler) -> dict[str, int]:
+    """The workers of the scheduler in which this function is run, and the bytes of memory of each."""
+    return {
+        address: int(worker.metrics.get("memory", 0)) for address, worker in dask_scheduler.workers.items()
+    }
+
+
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
     """Sentences on what is wrong with the scheduler in which this function is run."""
     if isinstance(dask_scheduler, DreamScheduler):
@@ -346,12 +355,14 @@ def run_scheduler(
     *,
     insecure: bool = False,
     client_timeout: float = CLIENT_TIMEOUT,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
     Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption; without
     TLS it serves other machines only if `insecure`.
     """
+    configure(log_settings)
     security = Security()
     if not (security.require_encryption or insecure or is_loopback(host)):
         print(
@@ -379,12 +390,15 @@ def run_workers(
     memory_limit: str = "auto",
     fetch: bool = True,
     warm: Callable[[], None] = warm,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Keep this machine's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
     With `fetch`, missing weights of InceptionV3 are downloaded in the background.
     """
+    configure(log_settings)
     options: dict[str, Any] = {
+        "log_settings": log_settings,
         "threads": threads,
         "memory_limit": memory_limit,
         "cancel_timeout": CANCEL_TIMEOUT,

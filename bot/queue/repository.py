@@ -95,6 +95,12 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             return (await session.scalars(query)).one()
 
+    async def oldest(self) -> datetime | None:
+        """When the oldest unfinished job of all processes was asked for; daily dreams wait for their hour."""
+        query = select(func.min(Job.created_at)).where(Job.state.in_(UNFINISHED), Job.kind != Kind.DAILY)
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(query)
+
     async def owned(self) -> dict[str, State]:
         """The states of this process's unfinished jobs, oldest first."""
         query = select(Job.id, Job.state).where(Job.state.in_(UNFINISHED), Job.owner == self._lease.owner)
