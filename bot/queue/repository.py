@@ -16,7 +16,18 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.queue.lifecycle import CANCEL, COMPLETE, ERASE, FAIL, REFUSE, REQUEUE, START, TAKE_OVER, Actor, Transition
+from bot.queue.lifecycle import (
+    CANCEL,
+    COMPLETE,
+    ERASE,
+    FAIL,
+    REFUSE,
+    REQUEUE,
+    START,
+    TAKE_OVER,
+    Actor,
+    Transition,
+)
 from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.store.database import DURABLE, Database, shielded
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
