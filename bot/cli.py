@@ -81,7 +81,12 @@ Words = Annotated[
 ]
 Guide = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Dream of what this shows; with only=picture, where it is bright.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")]
 

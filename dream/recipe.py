@@ -239,6 +239,11 @@ class Recipe:
         """The same, classes by name: such as "block8" and "class:ostrich"."""
         return tuple(dict.fromkeys(term.label if term.is_classes else term.layer for term in self.terms))
 
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether any of it is of classes, whose shapes take more and finer steps than textures do."""
+        return any(term.is_classes for term in self.terms)
+
     def on(self, network: NetworkName) -> tuple[Term, ...]:
         """The terms that `network` computes, classes as the channels of its classifier."""
         return tuple(own for term in self.terms if (own := term.on(network)))
@@ -259,7 +264,8 @@ class Recipe:
         `size` and `seed` stay as they are: the picture decides the one, chance the other. So does `keep`, and
         in a still all of a video's options, which are off when not asked for.
         """
-        defaults = _DEFAULTS | _BY_QUALITY[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
+        by_quality = _OF_CLASSES if self.is_of_classes else _BY_QUALITY
+        defaults = _DEFAULTS | by_quality[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
         given = {name: getattr(self, name) for name in defaults}
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing)
@@ -281,6 +287,12 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
     "quick": {"steps": 4, "octaves": 4, "scale": 1.35, "strength": 0.022},
     "normal": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014},
     "rich": {"steps": 10, "octaves": 5, "scale": 1.4, "strength": 0.015, "smooth": 1.3},
+}
+
+_OF_CLASSES: dict[str, dict[str, Any]] = {
+    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014, "smooth": 1.2},
+    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.01, "smooth": 1.4},
+    "rich": {"steps": 16, "octaves": 6, "scale": 1.3, "strength": 0.01, "smooth": 1.6},
 }
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
