@@ -183,9 +183,9 @@ async def test_text_commands_work_where_slash_commands_are_refused(tmp_path: Pat
 
 async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
     url = make_url(postgres_url)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    late = url.set(port=port).render_as_string(hide_password=False)
+    late = socket.socket()
+    late.bind(("127.0.0.1", 0))  # connections are refused until somebody listens
+    late_url = url.set(port=late.getsockname()[1]).render_as_string(hide_password=False)
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -196,9 +196,9 @@ async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres
         there = await asyncio.open_connection(url.host, url.port)
         await asyncio.gather(forward(reader, there[1]), forward(there[0], writer))
 
-    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late) as bot:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late_url) as bot:
         assert len(await lines(bot, "opening the database failed")) == 1
-        server = await asyncio.start_server(serve, "127.0.0.1", port)
+        server = await asyncio.start_server(serve, sock=late)
         await connected(wire)
         await answered(wire)
         server.close()
