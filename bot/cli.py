@@ -99,8 +99,9 @@ def dream(
 ) -> None:
     """Dream one picture, without Discord or a database.
 
-    A recipe is a layer (`block8`), several (`block8+block11`, `mixed3*0.5+mixed5`), some channels
-    (`block8:12,40`) or a preset (`puppyslug`), with options such as `steps=20 octaves=4 size=1024 seed=7`.
+    A recipe is a layer (`block8`), several (`block8+fire7*0.5`), some channels (`block8:12,40`), one of a
+    thousand things (`ostrich`, `great white shark`) or a preset (`puppyslug`), with options such as `steps=20
+    octaves=4 size=1024 seed=7`.
 
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
     """
@@ -252,6 +253,7 @@ def scheduler(
         bool,
         typer.Option("--insecure", help="Serve other machines without TLS: whoever reaches it rules it."),
     ] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Start a cluster's Dask scheduler, with the settings that dreams need.
 
@@ -261,7 +263,8 @@ def scheduler(
     """
     from dream.cluster import run_scheduler
 
-    raise typer.Exit(run_scheduler(host, port, insecure=insecure))
+    log_settings = read_config(config).log.settings
+    raise typer.Exit(run_scheduler(host, port, insecure=insecure, log_settings=log_settings))
 
 
 @app.command()
@@ -274,6 +277,7 @@ def worker(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Join another machine without TLS: whoever is near rules it.")
     ] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Join this box to a cluster: one dream worker per GPU, or one on a box without.
 
@@ -284,15 +288,49 @@ def worker(
         stop(f"{address} is no scheduler's address; write it as tls://HOST:8786.", 2)
     from dream.cluster import run_workers
 
-    status = run_workers(
-        address,
-        workers=workers,
-        threads=threads,
-        memory_limit=memory_limit,
-        fetch=fetch,
-        insecure=insecure,
+    raise typer.Exit(
+        run_workers(
+            address,
+            workers=workers,
+            threads=threads,
+            memory_limit=memory_limit,
+            fetch=fetch,
+            insecure=insecure,
+            log_settings=read_config(config).log.settings,
+        )
     )
-    raise typer.Exit(status)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one object.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say how this machine's bot stands; exit status 0 if it serves members, 1 if not, 2 if there is none.
+
+    It asks the bot at `monitoring.host` and `monitoring.port`.
+    """
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    where = read_config(config).monitoring
+    if not where.port:
+        stop(
+            "monitoring.port is 0, so the bot tells nothing; set it to a free port and restart the bot.",
+            2,
+        )
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
+    try:
+        with urlopen(f"http://{host}:{where.port}/status", timeout=10) as answer:
+            page = json.load(answer)
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        stop(f"No bot answers at {host}:{where.port} (monitoring.host, monitoring.port): {reason}", 2)
+    from bot.health import Health
+
+    health = Health(**page)
+    typer.echo(json.dumps(page, ensure_ascii=False) if as_json else "\n".join(health.in_words()))
+    raise typer.Exit(0 if health.is_ready else 1)
 
 
 @app.command()

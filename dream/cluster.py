@@ -24,6 +24,7 @@ from distributed.worker_memory import parse_memory_limit
 from dream.backbone.fetching import fetched_in_background
 from dream.certificates import make_certificate
 from dream.environment import forget_secrets
+from dream.log import LogSettings, configure
 from dream.render import warm
 from dream.wire import WIRE_FORMAT
 from dream.worker import DreamWorkerPlugin
@@ -227,6 +228,7 @@ async def supervise_worker(
     warm: Callable[[], None],
     memory_limit: int,
     cancel_timeout: float,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
     host: str | None = None,
     report: Callable[[str], None] = log.warning,
 ) -> None:
@@ -248,7 +250,7 @@ async def supervise_worker(
                 security=security,
                 silence_logs=logging.CRITICAL,
                 dashboard=False,
-                plugins=(DreamWorkerPlugin(warm, cancel_timeout),),
+                plugins=(DreamWorkerPlugin(warm, cancel_timeout, log_settings),),
                 report=report,
             )
         except OSError as error:
@@ -338,6 +340,13 @@ def _own_keys() -> Security:
     return Security(require_encryption=True, tls_ca_file=certificate, **pair)
 
 
+def worker_memory(dask_scheduler: Scheduler) -> dict[str, int]:
+    """The workers of the scheduler in which this function is run, and the bytes of memory of each."""
+    return {
+        address: int(worker.metrics.get("memory", 0)) for address, worker in dask_scheduler.workers.items()
+    }
+
+
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
     """Sentences on what is wrong with the scheduler in which this function is run."""
     if isinstance(dask_scheduler, DreamScheduler):
@@ -359,12 +368,14 @@ def run_scheduler(
     *,
     insecure: bool = False,
     client_timeout: float = CLIENT_TIMEOUT,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
     Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption; without
     TLS it serves other machines only if `insecure`.
     """
+    configure(log_settings)
     security = Security()
     if not (security.require_encryption or insecure or is_loopback(host)):
         return _refuse_without_tls(f"{host}:{port}")
@@ -388,6 +399,7 @@ def run_workers(
     fetch: bool = True,
     insecure: bool = False,
     warm: Callable[[], None] = warm,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Keep this machine's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
@@ -398,7 +410,9 @@ def run_workers(
     is_local = is_loopback(there.hostname or "")
     if there.scheme in ("tcp", "ws") and not (insecure or is_local):
         return _refuse_without_tls(f"this machine or {there.netloc}")
+    configure(log_settings)
     options: dict[str, Any] = {
+        "log_settings": log_settings,
         "threads": threads,
         "memory_limit": memory_limit,
         "cancel_timeout": CANCEL_TIMEOUT,

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dream.backbone import runtime
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import STAND_INS
 from dream.clouds import sky
+from dream.objective import Objective
 from dream.octaves import final_size, octaves
 from dream.picture import (
     DEFAULT_LIMITS,
@@ -65,14 +66,16 @@ class Progress:
 class Report:
     """How a dream was computed.
 
-    `recipe` is the full text, seed included. `weights` is "imagenet" (Keras' own), "bundled" or the path of
-    the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for and substituted.
+    `recipe` is the full text, seed included. `model` is the network, or several joined by +. `layers` has
+    each term without its weight: a layer, or "class:ostrich". `weights` is "imagenet" (Keras' own), "bundled"
+    or the path of the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for
+    and substituted.
     `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
     size.
     """
 
     recipe: str
-    model: NetworkName
+    model: str
     layers: tuple[str, ...]
     weights: str
     fallback: str | None
@@ -88,9 +91,10 @@ class Report:
         """A sentence for people if another network was used than the one asked for."""
         if self.fallback is None:
             return None
+        stood_in = "+".join(STAND_INS[layer] for layer in self.fallback.split("+"))
         return (
-            f"InceptionV3's weights aren't here yet, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt "
-            f"in place of {self.fallback}."
+            f"InceptionV3's weights aren't here yet, so {stood_in} of EfficientNet-Lite0 dreamt in place of "
+            f"{self.fallback}."
         )
 
 
@@ -104,7 +108,7 @@ class Dream:
 
 def dream(
     picture: Picture,
-    recipe: Recipe | str,
+    recipe: Recipe | Objective | str,
     *,
     guide: Picture = None,
     inception_v3: Path | str | None = None,
@@ -114,6 +118,7 @@ def dream(
 ) -> Dream:
     """Dream of `recipe` on `picture`: a file (path, contents or file object), pixels, or None for a sky.
 
+    An objective is dreamt with the usual options; `Recipe(objective.terms, steps=20)` has others.
     `guide` is a second picture whose features are to appear. `inception_v3` names a weights file for that
     network instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before
     every gradient. The same picture, recipe, seed and weights give the same pixels on the same machine.
@@ -137,7 +142,7 @@ class Dreamer:
     def __init__(
         self,
         picture: Picture,
-        recipe: Recipe | str,
+        recipe: Recipe | Objective | str,
         *,
         guide: Picture = None,
         inception_v3: Path | str | None = None,
@@ -148,14 +153,18 @@ class Dreamer:
         runtime.start()
         from dream.ascent import Ascent, color_transform
         from dream.backbone.loading import load
-        from dream.objective import objective
+        from dream.seeing import with_seen_classes
+        from dream.statistics import network_objectives
 
+        if isinstance(recipe, Objective):
+            recipe = Recipe(recipe.terms)
         recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         if recipe.seed is None:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-        backbone, actual, fallback = load(recipe, Path(inception_v3) if inception_v3 else None)
-        self.recipe = actual.settled()
+        self._loaded = load(recipe, Path(inception_v3) if inception_v3 else None)
+        self.recipe = self._loaded.recipe.settled()
         self.source, given = _source(picture, self.recipe, limits)
+        self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
         self.size = final_size(self.recipe, *given)
         self.plan = octaves(self.recipe, *given)
         self.steps = sum(octave.steps for octave in self.plan)
@@ -170,13 +179,12 @@ class Dreamer:
                 _checked(guide) if isinstance(guide, np.ndarray) else decode(contents(guide), limits)
             )
         self.ascent = Ascent(
-            backbone,
-            objective(self.recipe, backbone, self.source, guide_pixels),
+            network_objectives(self.recipe, self._loaded.backbones, self.source, guide_pixels),
             colors=color_transform(self.source),
             smooth=self.recipe.smooth or 0,
             before_tile=stop_if_cancelled,
         )
-        self.asked, self._backbone, self._fallback = recipe, backbone, fallback
+        self.asked = recipe
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
         """Run gradient ascent over all octaves. Raises Cancelled."""
@@ -216,10 +224,10 @@ class Dreamer:
         seconds = round(time.perf_counter() - self._started, 3)
         return Report(
             recipe=str(self.asked),
-            model=self._backbone.name,
-            layers=self.recipe.layers,
-            weights=self._backbone.weights,
-            fallback=self._fallback,
+            model="+".join(self._loaded.backbones),
+            layers=self.recipe.things,
+            weights=self._loaded.weights,
+            fallback=self._loaded.fallback,
             width=width,
             height=height,
             steps=steps,

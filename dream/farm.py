@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
+from dream.log import LogSettings
 from dream.picture import Limits, Probe
 from dream.picture_folder import PictureFolder
 from dream.render import Progress, Rendered, Work, render, warm
@@ -76,17 +77,21 @@ class Farm:
         threads: int = 0,
         memory_limit: str = "auto",
         cancel_timeout: float = 15,
+        log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
         render: Render = render,
         warm: Callable[[], None] = warm,
     ) -> None:
         self.capacity = 0
         """How many dreams the farm runs at once."""
+        self.workers: dict[str, int] = {}
+        """The addresses of the workers that are up, and the bytes of memory of each."""
         self._cluster = scheduler
         self._local = {
             "workers": workers,
             "threads": threads,
             "memory_limit": memory_limit,
             "cancel_timeout": cancel_timeout,
+            "log_settings": log_settings,
             "warm": warm,
             "report": self._worker_ended,
         }
@@ -279,18 +284,26 @@ class Farm:
         return sum((await self._client.nthreads()).values())
 
     async def _watch(self) -> None:
-        """Poll the number of workers; log when there have been none for `NO_WORKER_ALERT_SECONDS`."""
+        """Poll the workers; log which come and go, and when none was up for `NO_WORKER_ALERT_SECONDS`."""
+        from dream import cluster
+
         absent = -NO_WORKER_ALERT_SECONDS  # the first ones take their time to load a network
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            before = self.workers
             try:
-                workers = await self._count()
+                self.workers = await self._client.run_on_scheduler(cluster.worker_memory)
+                threads = await self._count()
             except OSError:
-                workers = 0
+                self.workers, threads = {}, 0
+            for address in self.workers.keys() - before.keys():
+                log.info("a worker is up", extra={"worker": address})
+            for address in before.keys() - self.workers.keys():
+                log.warning("a worker is gone", extra={"worker": address})
             if self._cluster:
-                self.capacity = workers
+                self.capacity = threads
             # One that is up for a moment between two deaths counts little.
-            absent = max(0.0, absent - NO_WORKER_ALERT_SECONDS / 2) if workers else absent + WATCH_SECONDS
+            absent = max(0.0, absent - NO_WORKER_ALERT_SECONDS / 2) if threads else absent + WATCH_SECONDS
             if absent >= NO_WORKER_ALERT_SECONDS and not self._alerted:
                 self._alerted = True
                 log.error("%s", self.warning)

@@ -36,7 +36,17 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         time.sleep(STEP)
         on_progress(Progress(step + 1, steps, 1, 1, 0.0))
     report = Report(
-        str(recipe), recipe.network, recipe.layers, "bundled", None, 64, 64, steps, steps * STEP, 0.0, 1.0
+        str(recipe),
+        "+".join(recipe.networks),
+        recipe.layers,
+        "bundled",
+        None,
+        64,
+        64,
+        steps,
+        steps * STEP,
+        0.0,
+        1.0,
     )
     source = b"of a sky" if work.source is None else contents(work.source)
     return Rendered(b"dreamt " + source, "dream.png", report)

@@ -2,6 +2,7 @@
 
 COGS = (
     "bot.commands.events",
+    "bot.commands.connection",
     "bot.commands.dreaming",
     "bot.commands.daily",
     "bot.commands.presets",

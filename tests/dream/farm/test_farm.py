@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import signal
 import subprocess
@@ -289,7 +290,8 @@ async def test_a_worker_that_cannot_start_is_tried_ever_more_seldom_with_a_line_
         await until(lambda: caplog.text.count("trying again") == 2)
     assert [line.split()[-2] for line in caplog.messages if "did not start" in line] == ["1", "2"]
     said = capfd.readouterr().err
-    assert said.splitlines() == ["A worker cannot get ready: ValueError: no such weights"] * 2
+    heard = [json.loads(line)["event"] for line in said.splitlines()]
+    assert heard == ["A worker cannot get ready: ValueError: no such weights"] * 2
 
 
 def workers() -> set[psutil.Process]:
