@@ -257,8 +257,9 @@ def scheduler(
 ) -> None:
     """Start a cluster's Dask scheduler, with the settings that dreams need.
 
-    Point the bot at it with `farm.scheduler = "tcp://HOST:8786"` and join boxes with `dreambot worker`. Any
-    host but loopback needs TLS (see docs/scale.md), or `--insecure` in a network of your own.
+    Point the bot at it with `farm.scheduler = "tls://HOST:8786"` and join boxes with `dreambot worker`. Any
+    host but loopback needs TLS (`dreambot certificates` makes the keys), or `--insecure` in a network of
+    your own.
     """
     from dream.cluster import run_scheduler
 
@@ -268,16 +269,23 @@ def scheduler(
 
 @app.command()
 def worker(
-    address: Annotated[str, typer.Argument(metavar="SCHEDULER", help="Such as tcp://10.0.0.5:8786.")],
+    address: Annotated[str, typer.Argument(metavar="SCHEDULER", help="Such as tls://10.0.0.5:8786.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of each; 0: an even share.")] = 0,
     memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="Its memory, at most.")] = "auto",
     fetch: Annotated[bool, typer.Option(help="Fetch InceptionV3's weights if they are not here.")] = True,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Join another machine without TLS: whoever is near rules it.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Join this box to a cluster: one dream worker per GPU, or one on a box without."""
+    """Join this box to a cluster: one dream worker per GPU, or one on a box without.
+
+    A scheduler on another machine needs TLS (`dreambot certificates` makes the keys), or `--insecure` in a
+    network of your own.
+    """
     if not re.fullmatch(r"((tcp|tls|wss?)://)?[^/\s]+:\d+", address):
-        stop(f"{address} is no scheduler's address; write it as tcp://HOST:8786.", 2)
+        stop(f"{address} is no scheduler's address; write it as tls://HOST:8786.", 2)
     from dream.cluster import run_workers
 
     raise typer.Exit(
@@ -287,6 +295,7 @@ def worker(
             threads=threads,
             memory_limit=memory_limit,
             fetch=fetch,
+            insecure=insecure,
             log_settings=read_config(config).log.settings,
         )
     )
@@ -322,6 +331,33 @@ def status(
     health = Health(**page)
     typer.echo(json.dumps(page, ensure_ascii=False) if as_json else "\n".join(health.in_words()))
     raise typer.Exit(0 if health.is_ready else 1)
+
+
+@app.command()
+def certificates(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where they go.")],
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="For how long they are valid.")] = 825,
+) -> None:
+    """Make the keys of a cluster's TLS, and Dask's settings that name them.
+
+    Copy the folder to each of its machines, to the same place, and set `DASK_CONFIG` to it for
+    `dreambot scheduler`, `dreambot worker` and `dreambot run`. Whoever has them rules the cluster.
+    """
+    from datetime import timedelta
+
+    from dream.certificates import write_certificates
+
+    try:
+        write_certificates(folder, timedelta(days=days))
+    except FileExistsError as error:
+        stop(f"{error.filename} is there already; name another folder, or delete the old keys first.")
+    except OSError as error:
+        stop(f"{folder} can't be written: {(error.strerror or str(error)).lower()}.")
+    typer.echo(
+        f"Keys for {days} days are in {folder}. Copy it to each machine, and there:\n"
+        f"    export DASK_CONFIG={folder.resolve()}\n"
+        'Addresses then begin with tls://, such as farm.scheduler = "tls://HOST:8786".'
+    )
 
 
 @app.command()

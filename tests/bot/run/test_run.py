@@ -17,6 +17,21 @@ from bench.support.discord_client import ROOT, Wire
 from tests.support.running import PHOTO, PRETENDING, connected, is_dream, running
 
 
+def seen(pid: int, file: str) -> bytes:
+    """What this user sees of a process in /proc, which may be nothing."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except PermissionError:
+        return b""
+
+
+def open_files(process: psutil.Process) -> list[str]:
+    try:
+        return [file.path for file in process.open_files()]
+    except psutil.AccessDenied:
+        return []
+
+
 async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
     async with Wire() as wire, running(wire, tmp_path) as bot:
         assert bot.stdout
@@ -33,12 +48,14 @@ async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
         await wire.slash("dream", recipe="block3 steps=1", picture=PHOTO)
         await wire.until(lambda answers: len(answers) == 2 and all(map(is_dream, answers)))
 
-        libraries = Path(f"/proc/{bot.pid}/maps").read_text()  # noqa: ASYNC240
-        assert "tensorflow" not in libraries
+        assert b"tensorflow" not in seen(bot.pid, "maps")
         assert psutil.Process(bot.pid).memory_info().rss < 170e6
 
         workers = psutil.Process(bot.pid).children(recursive=True)
         assert workers
+        for process in (bot.pid, *(worker.pid for worker in workers)):
+            assert b"DISCORD_TOKEN" not in seen(process, "environ").replace(b"DISCORD_TOKEN=\0", b"")
+        assert not [file for worker in workers for file in open_files(worker) if str(tmp_path) in file]
         bot.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(bot.wait(), 30) == 0
         assert not psutil.wait_procs(workers, timeout=5)[1]
