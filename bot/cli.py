@@ -81,7 +81,12 @@ Words = Annotated[
 ]
 Guide = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Dream of what this shows; with only=picture, where it is bright.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")]
 
@@ -148,6 +153,40 @@ def zoom(
 
         done = zoom(picture, wanted, out, **options)
     tell(done, out, as_json=report)
+
+
+@app.command()
+def see(
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO", exists=True, dir_okay=False, help="A picture file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png that shows where."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=20, help="How many things to name.")] = 5,
+) -> None:
+    """Say what the networks see in a picture, and with `--out` where.
+
+    `dreambot dream photo.jpg auto` dreams of the first three.
+    """
+    if out:
+        check_out(out, ".png")
+    from dream.backbone import runtime
+    from dream.picture import PictureError, decode, encode
+
+    runtime.start()
+    from dream.seeing import see, sheet
+
+    try:
+        pixels = decode(read_picture(photo))
+        found = see(pixels, most)
+    except PictureError as error:
+        stop(str(error), 2)
+    for thing in found:
+        typer.echo(f"{thing.share:4.0%}  {thing.title:<28} dreambot dream {photo} {thing.name}")
+    if out:
+        out.write_bytes(encode(sheet(pixels, found))[0])
 
 
 @app.command()

@@ -67,8 +67,10 @@ class Ascent:
     """Gradient ascent of an objective, a part of which each network computes, on pictures of any size.
 
     `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
-    the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before a network is run on a tile
-    and may raise to stop.
+    the blur of the gradient: 1 is normal, 0 none. `wrap` says whether rows and columns of pictures go on at
+    the other side. `plain` leaves out what the original loop has not: jitter, the terms' own magnitudes, and
+    the limit of a pixel's change. `before_tile` is called before a network is run on a tile and may raise to
+    stop.
     """
 
     def __init__(
@@ -77,11 +79,15 @@ class Ascent:
         *,
         colors: NDArray[np.float32] = IDENTITY,
         smooth: float = 1.0,
+        wrap: tuple[bool, bool] = (False, False),
+        plain: bool = False,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
         self.tile = largest_tile(runtime.free_gpu_memory())
         self._colors = tf.constant(colors)
         self._smooth = smooth
+        self._wrap = wrap
+        self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
         self._parts = [_Part(objective) for objective in objectives]
 
@@ -89,13 +95,19 @@ class Ascent:
         """The objective on all of `picture`."""
         return sum(part.objective.value(self._evaluate(part, picture)[0]) for part in self._parts)
 
-    def step(self, picture: Pixels, step_size: float, random: np.random.Generator) -> float:
+    def step(
+        self,
+        picture: Pixels,
+        step_size: float,
+        random: np.random.Generator,
+        mask: NDArray[np.float32] | None = None,
+    ) -> float:
         """Take one step of gradient ascent on `picture`, in place; returns the objective before it.
 
         `step_size` is the standard deviation of the change, in units of the pixels' range. `random` decides
-        the jitter.
+        the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel.
         """
-        down, right = random.integers(GRID, size=2).tolist()
+        down, right = (0, 0) if self._plain else self._jitter(picture, random)
         objective, total = 0.0, None
         for part in self._parts:
             if part.magnitudes is None:
@@ -111,8 +123,17 @@ class Ascent:
             else:
                 total += gradient
         assert total is not None
-        _add_clipped(picture, total, step_size / _deviation(total), CLIP * step_size)
+        masked = 1.0
+        if mask is not None:
+            total *= mask
+            masked = math.sqrt(np.vdot(mask, mask) / mask.size)
+        _add_clipped(picture, total, step_size * masked / _deviation(total), self._clip * step_size)
         return objective
+
+    def _jitter(self, picture: Pixels, random: np.random.Generator) -> tuple[int, int]:
+        """A random offset of rows and columns: within the networks' stride, or any if it wraps."""
+        down, right = random.integers(picture.shape[:2] if any(self._wrap) else GRID, size=2).tolist()
+        return down, right
 
     def _evaluate(self, part: "_Part", picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return self._within_memory(lambda: self._evaluate_terms(part, picture), picture)
@@ -152,7 +173,7 @@ class Ascent:
             self._before_tile()
             tile_values, tile_magnitudes, tile_gradient = part.differentiate_tile(
                 tf.constant(cut(picture, rows, columns, shift)[None]),
-                objective.weights / tf.constant(part.magnitudes),
+                objective.weights if self._plain else objective.weights / tf.constant(part.magnitudes),
                 objective.masks,
                 objective.guides,
                 self._colors,
@@ -183,7 +204,7 @@ class Ascent:
     def _tiles(self, picture: Pixels) -> Iterator[tuple[Span, Span, float]]:
         """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
         height, width = picture.shape[:2]
-        for rows, columns in tiles(height, width, self.tile**2):
+        for rows, columns in tiles(height, width, self.tile**2, self._wrap):
             yield rows, columns, rows.length * columns.length / (height * width)
 
 

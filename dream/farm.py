@@ -21,7 +21,7 @@ from dream.dreamer import Cancelled
 from dream.log import LogSettings
 from dream.picture import Limits, Probe
 from dream.picture_folder import PictureFolder
-from dream.render import Progress, Rendered, Work, render, warm
+from dream.render import Progress, Rendered, Sights, Work, render, warm
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -156,28 +156,42 @@ class Farm:
 
         Raises PictureError, or FarmError where two workers in turn end before they answer.
         """
+        from dream import worker
+
+        examining = self._examine(worker.probe, data, limits)
+        del data  # a large picture waits as a file
+        found = await examining
+        assert isinstance(found, Probe)
+        return found
+
+    async def see(self, data: bytes, most: int, limits: Limits) -> Sights:
+        """What the networks see in a picture, looked at in a worker as `probe` does; raises the same."""
+        from dream import worker
+
+        examining = self._examine(worker.see, data, most, limits)
+        del data
+        found = await examining
+        assert isinstance(found, Sights)
+        return found
+
+    async def _examine(self, task: Callable[..., object], data: bytes, *arguments: object) -> object:
+        """The result of a worker's task on a picture. Raises what it returns, or FarmError."""
         picture = await self._pictures.put(data) if self._pictures else data
         del data
         try:
-            return await self._probe(picture, limits)
+            for _ in range(2):
+                address = await self._pick_worker()
+                try:
+                    found = await self._run_on_worker(address, task, picture, *arguments)
+                except OSError as error:
+                    log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
+                    continue
+                if isinstance(found, Exception):
+                    raise found
+                return found
         finally:
             if self._pictures:
                 self._pictures.remove(picture)
-
-    async def _probe(self, picture: bytes | Path, limits: Limits) -> Probe:
-        from dream import worker
-
-        for _ in range(2):
-            address = await self._pick_worker()
-            try:
-                found = await self._run_on_worker(address, worker.probe, picture, limits)
-            except OSError as error:
-                log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
-                continue
-            if isinstance(found, Exception):
-                raise found
-            assert isinstance(found, Probe)
-            return found
         raise FarmError("The workers ended while they looked at this picture; please try again in a minute.")
 
     async def dream(
@@ -188,14 +202,22 @@ class Farm:
         Cancelling this call stops the dream. Raises PictureError, RecipeError, Cancelled, or FarmError with a
         sentence for the member.
         """
-        if not (self._pictures and isinstance(work.source, bytes)):
+        if self._pictures is None:
             return await self._dream(key, work, on_progress)
-        picture = await self._pictures.put(work.source)
-        work = dataclasses.replace(work, source=picture)
+        files: list[bytes | Path] = []
+
+        async def put(picture: bytes | Path | None) -> bytes | Path | None:
+            if not isinstance(picture, bytes) or self._pictures is None:
+                return picture
+            files.append(await self._pictures.put(picture))
+            return files[-1]
+
         try:
+            work = dataclasses.replace(work, source=await put(work.source), guide=await put(work.guide))
             return await self._dream(key, work, on_progress)
         finally:
-            self._pictures.remove(picture)
+            for file in files:
+                self._pictures.remove(file)
 
     async def _dream(self, key: str, work: Work, on_progress: Callable[[Progress], None]) -> Rendered:
         from distributed.client import FutureCancelledError

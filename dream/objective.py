@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from dream.backbone import classes as imagenet
-from dream.backbone.catalog import CLASS, CLASSIFIERS, LAYERS, NETWORKS, Network, NetworkName
+from dream.backbone.catalog import CLASS, CLASS_WEIGHTS, CLASSIFIERS, LAYERS, NETWORKS, Network, NetworkName
 from dream.suggestions import did_you_mean, either, nearest
 
 MAX_TERMS = 8
@@ -95,7 +95,7 @@ class Term:
     def on(self, network: NetworkName) -> "Term | None":
         """This term as that network computes it, or None where it is no term of that network."""
         if self.layer == CLASS and network in CLASSIFIERS:
-            return replace(self, layer=CLASSIFIERS[network])
+            return replace(self, layer=CLASSIFIERS[network], weight=self.weight * CLASS_WEIGHTS[network])
         return self if network in (one.name for one in self.networks) else None
 
     def __str__(self) -> str:

@@ -76,7 +76,7 @@ class Quarantined:
     def pixels(self, within: tuple[int, int] | None) -> tuple[BinaryIO, tuple[int, int], str]:
         """A file of the pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
 
-        They are three bytes each where the mode is "RGB", and otherwise one float32.
+        They are a byte for each letter of the modes "RGB" and "RGBA", and otherwise one float32.
         """
         answer = self._ask("decode", within)
         width, height = answer["size"]

@@ -16,6 +16,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, Self
 
 from dream.backbone import classes as imagenet
@@ -42,11 +43,22 @@ MAX_LENGTH = 2000
 QUALITIES = ("quick", "normal", "rich")
 OBJECTIVES = ("square", "mean")
 KEEPS = ("color",)
+ASCENTS = ("usual", "plain")
+TILES = ("both", "across", "down")
+
+AUTO, AUTO_CLASSES = "auto", 3
+"""What asks for the classes that the networks see most in the picture itself, and how many these are."""
+
+SECOND_PICTURE = "picture"
+"""What names a second picture as a place: its bright parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One `name=value` word of a recipe: a number from `low` to `high`, or one of `choices`."""
+    """One `name=value` word of a recipe: a number from `low` to `high`, one of `choices`, or a place.
+
+    A place is where in the picture to dream: names of classes, joined by commas, or "picture".
+    """
 
     name: str
     meaning: str
@@ -54,10 +66,18 @@ class Option:
     high: float = 0
     whole: bool = False
     choices: tuple[str, ...] = ()
+    is_place: bool = False
+
+    @property
+    def field(self) -> str:
+        """The field of a recipe that holds it: its name, unless Python keeps that for itself."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
     @property
     def expected(self) -> str:
         """What may be written after the equals sign, in words."""
+        if self.is_place:
+            return f"a thing, such as tabby, or {SECOND_PICTURE}, for the bright parts of a second one"
         if self.choices:
             return either(self.choices)
         low, high = number_text(self.low), number_text(self.high)
@@ -65,6 +85,8 @@ class Option:
 
     def read(self, value: object) -> Any:
         """`value`, text or not, as this option's value. Raises RecipeError."""
+        if self.is_place:
+            return value if value == SECOND_PICTURE else ",".join(_class_names(str(value)))
         if self.choices:
             if value in self.choices:
                 return value
@@ -81,11 +103,11 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option("steps", "gradient steps on each octave, on average", 1, 200, whole=True),
+        Option("steps", "gradient steps on each octave, on average", 1, 5000, whole=True),
         Option("octaves", "how many sizes the dream grows through", 1, 12, whole=True),
         Option("scale", "how much larger each octave is than the one before", 1.1, 2),
         Option(
-            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.001, 0.1
+            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.0001, 0.1
         ),
         Option("size", "the result's longer side in pixels", 16, 4096, whole=True),
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
@@ -96,6 +118,14 @@ OPTIONS: Mapping[str, Option] = {
             "objective",
             "what grows: square, what is strongest in the picture; mean, all that the layers see",
             choices=OBJECTIVES,
+        ),
+        Option("only", "dream only where this is", is_place=True),
+        Option("except", "dream everywhere but where this is", is_place=True),
+        Option("tile", "a wallpaper: the dream goes on at the other side without a seam", choices=TILES),
+        Option(
+            "ascent",
+            "usual, steps with all that makes them quick and clean; plain, the bare gradient's",
+            choices=ASCENTS,
         ),
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
@@ -120,6 +150,10 @@ class Recipe:
     blend: float | None = None
     smooth: float | None = None
     objective: str | None = None
+    only: str | None = None
+    except_: str | None = None
+    tile: str | None = None
+    ascent: str | None = None
     quality: str | None = None
     zoom: float | None = None
     rotate: float | None = None
@@ -133,9 +167,11 @@ class Recipe:
         if len(self.terms) > MAX_TERMS:
             raise RecipeError(f"A dream can be of at most {MAX_TERMS} layers at once.")
         for option in OPTIONS.values():
-            value = getattr(self, option.name)
+            value = getattr(self, option.field)
             if value is not None:
-                object.__setattr__(self, option.name, option.read(value))
+                object.__setattr__(self, option.field, option.read(value))
+        if self.is_video and (self.only or self.except_ or self.tile):
+            raise RecipeError("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
 
     @classmethod
     def parse(cls, text: str, presets: Mapping[str, str] | None = None, default: str = "") -> Self:
@@ -162,9 +198,11 @@ class Recipe:
                 option = OPTIONS.get(name)
                 if option is None:
                     raise RecipeError(unknown(name, OPTIONS, "option"))
-                if name in options:
+                if option.field in options:
                     raise RecipeError(f"{name} is given twice; give it once.")
-                options[name] = option.read({"colour": "color"}.get(value, value))
+                options[option.field] = option.read({"colour": "color"}.get(value, value))
+            elif word == AUTO and word not in presets:
+                terms.append(Term(CLASS, top=AUTO_CLASSES))
             elif word in presets:
                 if named:
                     raise RecipeError(f"{named} and {word} are both presets; name one of them.")
@@ -178,7 +216,7 @@ class Recipe:
         return cls(tuple(terms), **options)
 
     def __str__(self) -> str:
-        given = ((name, getattr(self, name)) for name in OPTIONS)
+        given = ((name, getattr(self, option.field)) for name, option in OPTIONS.items())
         return " ".join(
             [
                 str(Objective(self.terms)),
@@ -201,9 +239,19 @@ class Recipe:
         """The same, classes by name: such as "block8" and "class:ostrich"."""
         return tuple(dict.fromkeys(term.label if term.is_classes else term.layer for term in self.terms))
 
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether any of it is of classes, whose shapes take more and finer steps than textures do."""
+        return any(term.is_classes for term in self.terms)
+
     def on(self, network: NetworkName) -> tuple[Term, ...]:
         """The terms that `network` computes, classes as the channels of its classifier."""
         return tuple(own for term in self.terms if (own := term.on(network)))
+
+    @property
+    def wraps(self) -> tuple[bool, bool]:
+        """Whether the dream's rows and columns go on at the other side."""
+        return self.tile in ("both", "down"), self.tile in ("both", "across")
 
     @property
     def is_video(self) -> bool:
@@ -216,7 +264,8 @@ class Recipe:
         `size` and `seed` stay as they are: the picture decides the one, chance the other. So does `keep`, and
         in a still all of a video's options, which are off when not asked for.
         """
-        defaults = _DEFAULTS | _BY_QUALITY[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
+        by_quality = _OF_CLASSES if self.is_of_classes else _BY_QUALITY
+        defaults = _DEFAULTS | by_quality[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
         given = {name: getattr(self, name) for name in defaults}
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing)
@@ -240,8 +289,15 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
     "rich": {"steps": 10, "octaves": 5, "scale": 1.4, "strength": 0.015, "smooth": 1.3},
 }
 
+_OF_CLASSES: dict[str, dict[str, Any]] = {
+    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014, "smooth": 1.2},
+    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.01, "smooth": 1.4},
+    "rich": {"steps": 16, "octaves": 6, "scale": 1.3, "strength": 0.01, "smooth": 1.6},
+}
+
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
+_PLACES = tuple(f"{option.name}=" for option in OPTIONS.values() if option.is_place)
 _ATOMS = re.compile(r"[a-z0-9'’]++|.")
 _ARTICLES = ("a", "an", "of", "some", "the")
 _JOINTS = (" ", "_", "-", ".")
@@ -253,7 +309,7 @@ def with_classes(text: str, presets: Iterable[str]) -> str:
     The longest name counts. Layers, presets, options and their values stay as they are, also where they name
     a class. Raises RecipeError for a name that may mean several classes.
     """
-    kept = {*LAYERS, *presets, *OPTIONS, CLASS}
+    kept = {*LAYERS, *presets, *OPTIONS, CLASS, AUTO}
     known = imagenet.meanings()
     atoms = _ATOMS.findall(re.sub(r"(?<=[a-z])\. ", " ", text))
     written: list[str] = []
@@ -268,22 +324,29 @@ def with_classes(text: str, presets: Iterable[str]) -> str:
             if phrase in known:
                 found = end
         before = next((atom for atom in reversed(written[-2:]) if atom != " "), "")
-        if not found or before == "=":
+        is_place = before == "=" and "".join(written[-3:]).replace(" ", "").endswith(_PLACES)
+        if not found or (before == "=" and not is_place):
             written.append(atoms[i])
             i += 1
             continue
         numbers = class_numbers(" ".join(atoms[i:found]))
         names = ",".join(imagenet.names()[number] for number in numbers)
-        written.append(names if before in (":", ",") else f"{CLASS}:{names}")
+        written.append(names if before in (":", ",", "=") else f"{CLASS}:{names}")
         i = found
-    words = [word for word in "".join(written).split() if word not in _ARTICLES or word in kept]
-    return re.sub(r"(?<=\S) and (?=\S)", "+", " ".join(words))
+    plain = [word for word in "".join(written).split() if word not in _ARTICLES or word in kept]
+    return re.sub(r"(?<=\S) and (?=\S)", "+", " ".join(plain))
+
+
+def _class_names(text: str) -> list[str]:
+    """The canonical names of the classes in "tabby,tiger_cat". Raises RecipeError."""
+    numbers = dict.fromkeys(number for name in text.split(",") for number in class_numbers(name))
+    return [imagenet.names()[number] for number in sorted(numbers)]
 
 
 def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
     """Refuse words that only a description has, such as "a red dragon". Raises RecipeError."""
     presets = list(presets)
-    plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS)]
+    plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO)]
     for word in plain[:MAX_TERMS]:
         if option := OPTIONS.get(word):
             raise RecipeError(f"{word} needs a value: write {word}= and {option.expected}, without a space.")

@@ -53,9 +53,13 @@ def guided(activation: tf.Tensor, mask: tf.Tensor, guide: tf.Tensor) -> Measured
 
 
 def evidence(activation: tf.Tensor, mask: tf.Tensor, guide: tf.Tensor) -> Measured:
-    """The mean evidence for classes at all locations; its magnitude is the deviation of all classes'."""
-    value, _ = _mean(activation, mask)
-    return value, tf.math.reduce_std(activation)
+    """How much more evidence there is for some classes than for all on average; the mean over all locations.
+
+    Its magnitude is the standard deviation of all classes' evidence.
+    """
+    beyond = activation - tf.reduce_mean(activation, axis=-1, keepdims=True)
+    value, _ = _mean(beyond, mask)
+    return value, tf.math.reduce_std(beyond)
 
 
 STATISTICS: Mapping[str, Statistic] = {

@@ -17,7 +17,8 @@ from dream.log import LogSettings, configure
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
+from dream.render import see as see_picture
 
 log = logging.getLogger(__name__)
 
@@ -137,5 +138,14 @@ async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
     async with _probes:
         try:
             return await asyncio.to_thread(probe_picture, picture, limits)
+        except REFUSALS as refusal:
+            return refusal
+
+
+async def see(picture: bytes | Path, most: int, limits: Limits) -> Sights | ValueError:
+    """The task of saying what is in one picture, which may run beside a dream."""
+    async with _probes:
+        try:
+            return await asyncio.to_thread(see_picture, picture, most, limits)
         except REFUSALS as refusal:
             return refusal

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, find_picture, newest_picture, picture_in, read_recipe, upload
+from bot.asking import Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, Kind, State
@@ -49,25 +49,28 @@ class Dreaming(commands.Cog, name="Dreams"):
     @commands.hybrid_command(usage="[recipe]", aliases=["deepdream"])
     @app_commands.describe(
         picture="The picture to dream on; without one, the newest picture in this channel",
+        guide="A second picture, whose features are to appear",
         recipe="A thing, a preset, or layers and options: ostrich, serpents, block8+block11 steps=20",
     )
     async def dream(
         self,
         context: commands.Context[DreamBot],
         picture: discord.Attachment | None = None,
+        guide: discord.Attachment | None = None,
         *,
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         if context.interaction:
-            given = picture and Found(picture, context.author.id)
+            given = Found(picture, context.author.id) if picture else None
             found = given or await newest_picture(context)
+            guiding = Found(guide, context.author.id) if guide else None
         else:
-            found = await find_picture(context)
+            found, guiding = await find_pictures(context)
         if found is None:
             await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
             raise Refused(self._no_picture(context))
-        await self._ask(context, recipe, found)
+        await self._ask(context, recipe, found, guiding)
 
     @commands.hybrid_command(usage="[recipe]")
     @app_commands.describe(
@@ -117,15 +120,23 @@ class Dreaming(commands.Cog, name="Dreams"):
                 sentence = f"Cancelled {len(cancelled)} of your dreams."
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
-    async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
+    async def _ask(
+        self,
+        context: commands.Context[DreamBot],
+        recipe: str,
+        found: Found | None,
+        guiding: Found | None = None,
+    ) -> None:
         """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
         source = found and upload(found.picture, self.bot.config.picture.max_bytes)
+        guide = guiding and upload(guiding.picture, self.bot.config.picture.max_bytes)
         job = await ask(
             self.bot,
             context.author,
             context.channel,
             recipe,
             source,
+            guide=guide,
             message=None if context.interaction else context.message,
             interaction=context.interaction,
             parent=found and found.parent,

@@ -178,16 +178,17 @@ class JobRepository:
             owner=self._lease.owner,
             erased=False,
         )
-        files = {"source": source if isinstance(source, bytes) else None, "guide": request.guide}
-        pictures = {role: await _blob(data) for role, data in files.items() if data is not None}
+        files = {"source": source, "guide": request.guide}
+        pictures = {role: await _blob(data) for role, data in files.items() if isinstance(data, bytes)}
         try:
             async with self._database.session() as session, session.begin():
                 await session.connection(execution_options=DURABLE)
                 session.add(job)
                 await session.flush()
                 await self._add_pictures(session, id, pictures)
-                if isinstance(source, KeptPicture):
-                    await self._share_picture(session, id, source)
+                for role, kept in files.items():
+                    if isinstance(kept, KeptPicture):
+                        await self._share_picture(session, id, role, kept)
         except IntegrityError:
             message_id = request.request_message_id
             earlier = await self.of_message(message_id) if message_id else None
@@ -362,9 +363,9 @@ class JobRepository:
         for statement, values in ((once, [*blobs.values()]), (insert(Picture), rows)):
             await connection.execute(statement, values if len(values) > 1 else values[0])
 
-    async def _share_picture(self, session: AsyncSession, id: str, kept: KeptPicture) -> None:
-        """Make another job's picture a job's source, too. Raises Refused if it is not kept any more."""
-        query = select(literal(id), literal("source"), Picture.digest).where(
+    async def _share_picture(self, session: AsyncSession, id: str, role: str, kept: KeptPicture) -> None:
+        """Make another job's picture a job's, too, in that role. Raises Refused if it is not kept."""
+        query = select(literal(id), literal(role), Picture.digest).where(
             Picture.job_id == kept.job_id, Picture.role == kept.role
         )
         columns = ["job_id", "role", "digest"]

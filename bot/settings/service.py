@@ -25,7 +25,7 @@ from config.problems import suggestion
 from config.schema import Config
 from dream.backbone.catalog import CLASS, LAYERS
 from dream.backbone.inception_v3 import imagenet_file
-from dream.recipe import OPTIONS, Recipe, RecipeError
+from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
@@ -285,7 +285,7 @@ class Settings:
             )
         if (
             name in LAYERS
-            or name == CLASS
+            or name in (CLASS, AUTO)
             or name in OPTIONS
             or name in self.shipped_presets
             or name in ("all", "none")

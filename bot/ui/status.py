@@ -159,7 +159,7 @@ def preset_title(recipe: str) -> str | None:
         return None
     found: dict[str, int] = {}
     for title, preset in _presets().items():
-        given = {name: value for name in OPTIONS if (value := getattr(preset, name)) is not None}
+        given = {o.field: value for o in OPTIONS.values() if (value := getattr(preset, o.field)) is not None}
         if preset.terms == wanted.terms and all(
             getattr(wanted, name) == value for name, value in given.items()
         ):

@@ -70,6 +70,11 @@ CLASSIFIERS: MappingProxyType[NetworkName, str] = MappingProxyType(
 )
 """The networks that know the ImageNet classes, and their layer whose channels these are."""
 
+CLASS_WEIGHTS: MappingProxyType[NetworkName, float] = MappingProxyType(
+    {"efficientnet_lite0": 0.7, "squeezenet": 1.0}
+)
+"""What a term of `class` weighs in each network: less where gradients are mostly texture, chosen by eye."""
+
 LAYERS: MappingProxyType[str, Network] = MappingProxyType(
     {layer: network for network in _NETWORKS for layer in (*network.layers, network.classifier) if layer}
 )

@@ -173,7 +173,9 @@ def meanings() -> Mapping[str, tuple[tuple[int, ...], ...]]:
     for number, listed in enumerate(_lines()):
         for name in listed:
             synonyms.setdefault(normal(name), set()).add(number)
-    found = {phrase: tuple((number,) for number in sorted(several)) for phrase, several in synonyms.items()}
+    found: dict[str, tuple[tuple[int, ...], ...]] = {
+        phrase: tuple((number,) for number in sorted(several)) for phrase, several in synonyms.items()
+    }
     found |= {normal(phrase): (several,) for phrase, several in _EVERYDAY.items()}
     found |= {phrase: tuple((number,) for number in several) for phrase, several in _first_names().items()}
     found |= {name: ((number,),) for name, number in numbers().items()}

@@ -110,3 +110,20 @@ def test_a_damaged_weights_file_is_named(tmp_path, monkeypatch):
     for name in ("efficientnet_lite0_classes", "squeezenet1_1"):
         with pytest.raises(WeightsError, match=name):
             shipped.read(name)
+
+
+def test_plain_ascent_is_the_bare_loop(cat):
+    """Each step adds the gradient of the summed means, scaled to unit deviation, and nothing else."""
+    backbone = load(Recipe.parse("block4")).backbones["efficientnet_lite0"]
+    picture = tf.constant(cat[None])
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            outputs = backbone.model(backbone.preprocess(picture))
+            value = tf.reduce_mean(outputs["block4"]) + tf.reduce_mean(outputs["block2"])
+        gradient = tape.gradient(value, picture)
+        picture = tf.clip_by_value(picture + 0.0005 * gradient / tf.math.reduce_std(gradient), 0, 1)
+    recipe = "block4+block2 objective=mean ascent=plain octaves=1 steps=2 strength=0.0005"
+    ours, theirs = dream(cat, recipe).pixels - cat, picture[0].numpy() - cat
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9
+    assert np.abs(ours).std() == pytest.approx(np.abs(theirs).std(), rel=0.1)

@@ -61,6 +61,7 @@ def test_any_text_is_read_or_refused_with_a_sentence(text):
         ("class:top3+block8", "class:top3+block8"),
         ("puppyslug of a tabby", "class:tabby steps=10 octaves=3"),
         ("coffee mug", "class:coffee_mug"),
+        ("auto steps=3", "class:top3 steps=3"),
     ],
 )
 def test_what_people_type_has_one_canonical_form(typed, canonical):
@@ -72,7 +73,7 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
     [
         ("mixde5", "mixed5"),
         ("pupyslug", "puppyslug"),
-        ("block8 steps=0", "steps must be a whole number from 1 to 200"),
+        ("block8 steps=0", "steps must be a whole number from 1 to 5000"),
         ("block8 steps=2.5", "whole number"),
         ("block8 strength=nan", "strength must be"),
         ("block8 octave=3", "did you mean octaves"),

@@ -23,10 +23,14 @@ def recipes(draw):
     chosen = draw(st.lists(terms(), min_size=1, max_size=8))
     options = {}
     for option in OPTIONS.values():
-        if option.choices:
+        if option.is_place:
+            options[option.field] = draw(st.none() | st.sampled_from(("tabby", "ostrich,tabby", "picture")))
+        elif option.choices:
             options[option.name] = draw(st.none() | st.sampled_from(option.choices))
         elif option.whole:
             options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
         else:
             options[option.name] = draw(st.none() | st.floats(option.low, option.high))
+    if options["only"] or options["except_"] or options["tile"]:
+        options |= {"zoom": None, "rotate": None, "seconds": None}
     return Recipe(tuple(chosen), **options)
