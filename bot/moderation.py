@@ -180,11 +180,6 @@ class Moderation:
                 row.member_id = None
                 row.reason = ""
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's blocks."""
-        async with self._database.session() as session, session.begin():
-            await session.execute(delete(BlockRow).where(BlockRow.guild_id == guild_id))
-
     async def purge(self) -> None:
         """Delete expired blocks."""
         async with self._database.session() as session, session.begin():
