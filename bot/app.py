@@ -69,7 +69,7 @@ class App:
         self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
         self.daily.on_ready = self.daily_posts.post_due
         stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
-        self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, stores)
+        self.privacy = Privacy(self.database, config, self.clock, self.queue, self.settings, stores)
         self.health = HealthMonitor(
             self.database,
             self.queue,

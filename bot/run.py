@@ -27,7 +27,7 @@ from config.schema import Config
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
-from dream.environment import forget_secrets
+from dream.environment import forget_secrets, hide_memory
 from dream.farm import Farm, FarmError
 from dream.log import configure
 
@@ -88,6 +88,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
 async def _run(config: Config, farm: Farm | None) -> None:
     token = read_token(config)
     forget_secrets()
+    hide_memory()
     set_api_base(config.discord.api)
     patch_discord()
     app = App(config, farm=farm)

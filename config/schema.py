@@ -180,7 +180,7 @@ class Dream(Section):
     1024."""
     max_size: Annotated[int, Field(title="Largest size", ge=64, le=4096)] = 2048
     """The longest side, in pixels, that anyone may ask for."""
-    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=200)] = 100
+    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=5000)] = 100
     """The most steps an octave may have."""
     previews: Annotated[bool, Field(title="Previews")] = True
     """Whether a small picture shows a dream on its way."""

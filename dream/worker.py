@@ -6,16 +6,19 @@ import os
 import pickle
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from distributed import Worker, WorkerPlugin, get_worker
 from structlog.contextvars import bound_contextvars
 
 from dream import quarantine
+from dream.environment import hide_memory
 from dream.log import LogSettings, configure
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
+from dream.render import see as see_picture
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
         except Exception as error:
             log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
             raise
+        hide_memory()  # it has the keys of the farm
 
     def _warm_at_low_priority(self) -> None:
         lower_priority()
@@ -129,10 +133,19 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
 _probes = asyncio.Semaphore(4)
 
 
-async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
+async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
     """The task of probing one picture, which may run beside a dream."""
     async with _probes:
         try:
-            return await asyncio.to_thread(probe_picture, data, limits)
+            return await asyncio.to_thread(probe_picture, picture, limits)
+        except REFUSALS as refusal:
+            return refusal
+
+
+async def see(picture: bytes | Path, most: int, limits: Limits) -> Sights | ValueError:
+    """The task of saying what is in one picture, which may run beside a dream."""
+    async with _probes:
+        try:
+            return await asyncio.to_thread(see_picture, picture, most, limits)
         except REFUSALS as refusal:
             return refusal

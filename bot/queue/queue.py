@@ -31,7 +31,7 @@ from dream.octaves import DEFAULT_SIZE, share_done
 from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
 from dream.recipe import Recipe
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Queue:
         self._submitting.add(id)
         self._reserve(id, request, self.byte_limits, size)
         try:
-            async with self._uploads.hold(request.source.size if isinstance(request.source, Upload) else 0):
+            async with self._uploads.hold(request.upload_bytes):
                 job, is_new = await self._store(id, request)
             if is_new:
                 self.statistics.asked(job)
@@ -177,10 +177,13 @@ class Queue:
         return job, is_new
 
     async def _store(self, id: str, request: DreamRequest) -> tuple[Job, bool]:
-        """Fetch and probe a request's picture, and commit its job as `JobRepository.add` does."""
+        """Fetch and probe a request's pictures, and commit its job as `JobRepository.add` does."""
         if isinstance(request.source, Upload):
             request = dataclasses.replace(request, source=await request.source.fetch())
-        size = await self._probe(request)
+        if isinstance(request.guide, Upload):
+            request = dataclasses.replace(request, guide=await request.guide.fetch())
+        size = await self._probe(request.source)
+        await self._probe(request.guide)
         cost = self.cost_model.seconds(request.recipe, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
         self._check_seconds(request, cost)
         self._reserve(id, request, self.limits, cost)
@@ -192,6 +195,14 @@ class Queue:
             if is_outage(error):
                 raise Refused(DATABASE_AWAY) from error
             raise
+
+    async def see(self, upload: Upload, most: int) -> Sights:
+        """What the networks see in a picture, which is fetched once there is room for it and not kept.
+
+        Raises Refused, PictureError or FarmError.
+        """
+        async with self._uploads.hold(upload.size):
+            return await self.farm.see(await upload.fetch(), most, self.picture_limits)
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
@@ -408,15 +419,14 @@ class Queue:
 
     # What a request must pass
 
-    async def _probe(self, request: DreamRequest) -> tuple[int, int] | None:
+    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> tuple[int, int] | None:
         """A picture's width and height; None where there is none, or they cannot be told."""
-        source = request.source
-        if isinstance(source, KeptPicture):
-            return (source.width, source.height) if source.width and source.height else None
-        if not isinstance(source, bytes):
+        if isinstance(picture, KeptPicture):
+            return (picture.width, picture.height) if picture.width and picture.height else None
+        if not isinstance(picture, bytes):
             return None
         try:
-            probe = await asyncio.wait_for(self.farm.probe(source, self.picture_limits), PROBE_TIMEOUT)
+            probe = await asyncio.wait_for(self.farm.probe(picture, self.picture_limits), PROBE_TIMEOUT)
         except PictureError:
             raise
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell

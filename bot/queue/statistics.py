@@ -142,6 +142,6 @@ def _seconds(begin: datetime | None, end: datetime | None) -> float:
 
 def _network(job: Job) -> str:
     try:
-        return Recipe.parse(job.recipe).network
+        return "+".join(Recipe.parse(job.recipe).networks)
     except RecipeError:  # another version's
         return "unknown"

@@ -184,13 +184,14 @@ class Database:
         """
         if not self.is_sqlite:
             return
-        left = None
-        while left != (left := await self._pragma("freelist_count")) and left:
+        before, free = None, await self._pragma("freelist_count")
+        while free and free != before:
             await self._pragma(f"incremental_vacuum({_SHRINK_STEP})")
+            before, free = free, await self._pragma("freelist_count")
         await self.truncate_wal()
 
     def free_bytes(self) -> int | None:
-        """What the disk of SQLite's file has left; None where that is not ours to know."""
+        """What the disk of SQLite's file has left; None for PostgreSQL and for a database in memory."""
         return shutil.disk_usage(self.file.parent).free if self.file else None
 
     async def size_bytes(self) -> int:

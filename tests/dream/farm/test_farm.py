@@ -67,6 +67,17 @@ async def test_a_dream_tells_its_progress_and_comes_back(farm: Farm) -> None:
     assert 3 <= len(heard) <= 6, "progress is thinned out, whatever the speed of the steps"
 
 
+async def test_a_large_picture_reaches_every_worker_that_needs_it_and_nothing_is_left_of_it(
+    farm: Farm, tmp_path: Path
+) -> None:
+    with pytest.raises(FarmError, match="stopped its worker three times"):
+        await farm.dream("large", work(f"note={tmp_path}/large die".ljust(2_000_000)))
+    assert attempts(tmp_path / "large") == 3
+    with pytest.raises(PictureError):
+        await farm.probe(b"no picture" * 200_000)
+    assert farm._pictures and not [*farm._pictures.path.iterdir()]
+
+
 async def test_pictures_are_looked_at_beside_a_dream(farm: Farm, tmp_path: Path) -> None:
     dreaming = asyncio.create_task(farm.dream("busy", work(f"note={tmp_path}/on sleep=60")))
     await started(tmp_path / "on")
