@@ -38,6 +38,7 @@ async def ask(
     words: str | Recipe,
     source: Upload | KeptPicture | None,
     *,
+    guide: Upload | KeptPicture | None = None,
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
     parent: str | None = None,
@@ -46,6 +47,7 @@ async def ask(
 ) -> Job:
     """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
 
+    `guide` is a second picture, whose features are to appear, or which says where if the recipe says so.
     Nothing is fetched for whoever may not ask. `author_id` posted the source. `message` asks for it, and the
     dream's message replies to it; or `interaction` does. `parent` is the job that it grew from. Raises
     Refused, RecipeError or PictureError: each one sentence for whoever asked.
@@ -60,6 +62,7 @@ async def ask(
             kind=Kind.ZOOM if recipe.is_video else Kind.DREAM,
             recipe=recipe,
             source=source,
+            guide=guide,
             guild_id=guild.id if guild else None,
             channel_id=channel.id,
             member_id=who.id,
@@ -119,27 +122,46 @@ def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
 
 
 class Found(NamedTuple):
-    """A picture, who posted it, and the job of the dream that it is, if it is one."""
+    """A picture, who posted it, the job of the dream that it is, if it is one, and the message it is in."""
 
     picture: discord.Attachment
     author_id: int | None
     parent: str | None = None
+    message_id: int | None = None
 
 
-async def find_picture(context: commands.Context[DreamBot]) -> Found | None:
-    """Return the picture that a command means: its own, the one that it replies to, or the newest nearby."""
+async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | None, Found | None]:
+    """Return the picture that a command means, and the one that guides its dream, if any does.
+
+    It means the one that it replies to, else its own, else the newest nearby. Its own picture guides the
+    dream of the one replied to, and its second picture that of its first.
+    """
     message = context.message
+    own = [
+        Found(attachment, message.author.id, message_id=message.id)
+        for attachment in message.attachments
+        if is_picture(attachment.filename, attachment.content_type)
+    ]
+    replied = await _replied(context) if message.reference and message.reference.message_id else None
+    if replied and (own or not message.attachments):
+        return replied, own[0] if own else None
     if message.attachments:
-        return first_picture(message) or Found(message.attachments[0], message.author.id)
-    if message.reference and message.reference.message_id:
-        replied = message.reference.resolved
-        if not isinstance(replied, discord.Message):
-            try:
-                replied = await message.channel.fetch_message(message.reference.message_id)
-            except discord.HTTPException:
-                return None
-        return await picture_in(replied, context.bot)
-    return await newest_picture(context)
+        own = own or [Found(message.attachments[0], message.author.id)]  # it will be refused by name
+        return own[0], own[1] if len(own) > 1 else None
+    return (None if message.reference else await newest_picture(context)), None
+
+
+async def _replied(context: commands.Context[DreamBot]) -> Found | None:
+    """Return the picture in the message that a command replies to."""
+    reference = context.message.reference
+    assert reference and reference.message_id
+    replied = reference.resolved
+    if not isinstance(replied, discord.Message):
+        try:
+            replied = await context.channel.fetch_message(reference.message_id)
+        except discord.HTTPException:
+            return None
+    return await picture_in(replied, context.bot)
 
 
 async def newest_picture(context: commands.Context[DreamBot]) -> Found | None:
@@ -171,7 +193,7 @@ async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
     if found and bot.user and message.author.id == bot.user.id:
         job = await bot.queue.jobs.of_message(message.id)
         if job and job.state is State.DONE:
-            return Found(found.picture, job.author_id, job.id)
+            return Found(found.picture, job.author_id, job.id, message.id)
     return found
 
 
@@ -179,7 +201,7 @@ def first_picture(message: discord.Message) -> Found | None:
     """Return the first picture in a message. What it really is, a worker finds out."""
     for attachment in message.attachments:
         if is_picture(attachment.filename, attachment.content_type):
-            return Found(attachment, message.author.id)
+            return Found(attachment, message.author.id, message_id=message.id)
     return None
 
 

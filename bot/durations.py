@@ -1,4 +1,4 @@
-"""Parses durations as people write them: 90s, 2h, 1d12h, 2 weeks."""
+"""Durations as people write them: 90s, 2h, 1d12h, 2 weeks."""
 
 import re
 from datetime import timedelta
@@ -26,3 +26,13 @@ def parse_duration(text: str) -> timedelta:
     if position < len(text) or not timedelta() < total <= LONGEST:
         raise ValueError(f"“{text[:40]}” is no span of time; write it like 30m, 12h, 7d or 2w.")
     return total
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in its two largest units, such as 3 d 4 h or 12 s."""
+    left, parts = round(seconds), []
+    for unit in ("d", "h", "m", "s"):
+        count, left = divmod(left, round(UNITS[unit].total_seconds()))
+        if count:
+            parts.append(f"{count} {'min' if unit == 'm' else unit}")
+    return " ".join(parts[:2]) or "0 s"

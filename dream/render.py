@@ -10,9 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from dream import dreamer
+from dream.backbone import runtime
 from dream.dreamer import Report
-from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
+from dream.picture import DEFAULT_LIMITS, Limits, Pixels, contents, decode, encode, resize
 from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
@@ -23,14 +26,15 @@ PREVIEW_SECONDS = 1.0
 class Work:
     """One dream to be rendered.
 
-    `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
-    to appear. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
-    pixels (0: none). The result is at most `max_bytes` large.
+    `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
+    from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
+    weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
+    `max_bytes` large.
     """
 
-    source: bytes | None
+    source: bytes | Path | None
     recipe: Recipe
-    guide: bytes | None = None
+    guide: bytes | Path | None = None
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
@@ -65,6 +69,34 @@ class Rendered:
     """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
     is_cold: bool = False
     """Whether its network or layers were loaded and compiled for it, which later dreams need not wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A class that the networks see in a picture: its canonical name, its title, and how sure, in [0, 1]."""
+
+    name: str
+    title: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What the networks see in a picture, surest first, and where: a JPEG that shows the picture for each."""
+
+    things: tuple[Sight, ...]
+    sheet: bytes
+
+
+def see(picture: bytes | Path, most: int, limits: Limits) -> Sights:
+    """What is seen in a picture file, at most so many things. Raises PictureError."""
+    runtime.start()
+    from dream.seeing import see, sheet
+
+    pixels = decode(contents(picture), limits, (1024, 1024))
+    seen = see(pixels, most)
+    image, _ = encode(np.clip(sheet(pixels, seen), 0, 1), format="jpg", quality=85)
+    return Sights(tuple(Sight(each.name, each.title, each.share) for each in seen), image)
 
 
 _warm: set[tuple[object, ...]] = set()

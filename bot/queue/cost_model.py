@@ -3,9 +3,11 @@
 A dream's time is a fixed part and a part proportional to its work (pixels times steps), and both differ by
 network and by the deepest layer dreamt of. They are fitted online, by recursive least squares on the relative
 error with slow forgetting, so that a farm that changes is followed. A layer without observations starts from
-its network's fit, and a network from figures of two CPU cores.
+its network's fit, and a network from figures of two CPU cores; several networks at once are fitted like one
+more, which starts from the sum of them.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
@@ -13,31 +15,37 @@ from sqlalchemy import select
 
 from bot.store.database import Database
 from bot.store.jobs import CostFit, restored
+from dream.backbone.catalog import NETWORKS
 from dream.octaves import work
 from dream.recipe import Recipe
 
 PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
 """Seconds of two CPU cores for each pixel of a step."""
 FIXED: Final = 0.5
-MEMORY: Final = 0.93
+"""Seconds of a dream that do not depend on its work."""
+FORGETTING_FACTOR: Final = 0.93
 """How much of an observation's weight is left at the next one."""
+NOISE: Final = 0.05
+"""The variance of a dream's seconds, relative to their square."""
 
 
 @dataclass(slots=True)
 class Fit:
-    """seconds ≈ fixed + pace × work, in units of a million pixel steps, with the fit's covariance."""
+    """seconds ≈ fixed + pace × work, in units of a million pixel steps.
+
+    The fit's covariance is [[a, b], [b, c]].
+    """
 
     fixed: float
     pace: float
     a: float = 4.0
     b: float = 0.0
     c: float = 4.0
-    seen: float = 0.0
 
     @classmethod
     def like(cls, other: Self) -> Self:
         """A fit that starts from what `other` has learnt, with a wide covariance."""
-        return cls(other.fixed, other.pace, 0.05, 0.0, 0.05 * other.pace**2)
+        return cls(other.fixed, other.pace, NOISE, 0.0, NOISE * other.pace**2)
 
     def seconds(self, work: float) -> float:
         """What a dream of this much work takes; never less than a tenth of a second."""
@@ -49,19 +57,20 @@ class Fit:
         x, y = scale, work * scale
         error = max(-3.0, min(3.0, (seconds - self.fixed - self.pace * work) * scale))
         px, py = self.a * x + self.b * y, self.b * x + self.c * y
-        gain = 1 / (MEMORY * 0.05 + x * px + y * py)
+        gain = 1 / (FORGETTING_FACTOR * NOISE + x * px + y * py)
         self.fixed = max(0.0, self.fixed + gain * px * error)
         self.pace = max(1e-9, self.pace + gain * py * error)
-        self.a = min((self.a - gain * px * px) / MEMORY, 100.0)
-        self.b = (self.b - gain * px * py) / MEMORY
-        self.c = min((self.c - gain * py * py) / MEMORY, 100.0)
-        self.seen += 1
+        self.a = min((self.a - gain * px * px) / FORGETTING_FACTOR, 100.0)
+        self.b = (self.b - gain * px * py) / FORGETTING_FACTOR
+        self.c = min((self.c - gain * py * py) / FORGETTING_FACTOR, 100.0)
 
 
-def deepest(recipe: Recipe) -> str:
-    """The layer of a recipe that lies deepest in its network, up to which the network is computed."""
-    order = list(recipe.terms[0].network.layers)
-    return max(recipe.layers, key=order.index)
+def deepest(recipe: Recipe) -> dict[str, str]:
+    """The layer of a recipe that lies deepest in each of its networks, up to which that is computed."""
+    return {
+        name: max((term.layer for term in recipe.on(name)), key=NETWORKS[name].depth)
+        for name in recipe.networks
+    }
 
 
 class CostModel:
@@ -81,13 +90,14 @@ class CostModel:
 
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream of `recipe` on a picture of this size will take one worker."""
-        return self._fit(recipe.network, deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
+        return self._fit(deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
 
     def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
         """Learn from a dream that took `seconds`."""
-        network, layer = recipe.network, deepest(recipe)
+        layers = deepest(recipe)
         millions = work(recipe, width, height) / 1e6
-        for key, fit in ((layer, self._fit(network, layer)), (network, self._fit(network))):
+        learning = {_joined(layers.values()): self._fit(layers), _joined(layers): self._of_networks(layers)}
+        for key, fit in learning.items():
             self.fits[key] = fit
             fit.learn(millions, seconds)
             self._unsaved.add(key)
@@ -105,9 +115,17 @@ class CostModel:
             self._unsaved |= keys
             raise
 
-    def _fit(self, network: str, layer: str = "") -> Fit:
-        if layer in self.fits:
-            return self.fits[layer]
-        if network not in self.fits:
-            return Fit(FIXED, PRIOR[network] * 1e6)
-        return Fit.like(self.fits[network]) if layer else self.fits[network]
+    def _fit(self, layers: Mapping[str, str]) -> Fit:
+        """The fit of dreams of these layers, the deepest by network."""
+        return self.fits.get(_joined(layers.values())) or Fit.like(self._of_networks(layers))
+
+    def _of_networks(self, networks: Iterable[str]) -> Fit:
+        """The fit of dreams of these networks at once."""
+        if known := self.fits.get(_joined(networks)):
+            return known
+        each = [self.fits.get(name) or Fit(FIXED, PRIOR[name] * 1e6) for name in networks]
+        return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "+".join(sorted(names))

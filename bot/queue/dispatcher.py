@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
+from structlog.contextvars import bind_contextvars
+
 from bot.backoff import attempts
 from bot.clock import Clock
 from bot.queue.fair_queue import URGENT, FairQueue, QueuedJob
@@ -29,8 +31,8 @@ FARM_PAUSE: Final = 5.0
 WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
 
 
-class Owner(Protocol):
-    """The queue that a dispatcher works for."""
+class Callbacks(Protocol):
+    """What a dispatcher asks and tells the queue."""
 
     def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
         """What the farm is to do for a job. Raises RecipeError."""
@@ -44,11 +46,13 @@ class Owner(Protocol):
     def requeued(self, job: Job) -> None:
         """A job waits again."""
 
-    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
+    def ended(
+        self, id: str, job: Job | None, rendered: Rendered | None, seconds: float, cause: str = ""
+    ) -> None:
         """A run is over.
 
         `job` is as its end was recorded; None if another process, or a member, ended it before. `rendered` is
-        the result, if there is one, which took `seconds`.
+        the result, if there is one, which took `seconds`. `cause` is the kind of error it failed by.
         """
 
 
@@ -77,18 +81,25 @@ class Run:
 
 
 class Dispatcher:
-    """Runs jobs from `waiting` on the farm. `busy` holds the ids of all jobs that it has to do with.
+    """Runs jobs from `waiting` on the farm. `busy` holds the ids of the jobs taken from it
+    whose end is not recorded yet.
 
     A job occupies a worker only while it is in `runs`; recording its end, which may take as long as the
     database is away, happens after that.
     """
 
     def __init__(
-        self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
+        self, callbacks: Callbacks, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.busy: set[str] = set()
-        self._owner, self._jobs, self._farm, self._waiting, self._clock = owner, jobs, farm, waiting, clock
+        self._callbacks, self._jobs, self._farm, self._waiting, self._clock = (
+            callbacks,
+            jobs,
+            farm,
+            waiting,
+            clock,
+        )
         self._wake = asyncio.Event()
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,7 +171,7 @@ class Dispatcher:
         started = await self._jobs.start(queued.id)
         if started is None:
             self.busy.discard(queued.id)
-            self._owner.ended(queued.id, None, None, 0.0)
+            self._callbacks.ended(queued.id, None, None, 0.0)
             return
         job, pictures = started
         run = self.runs[job.id] = Run(job, is_preemptible)
@@ -179,34 +190,44 @@ class Dispatcher:
 
     async def _dream(self, run: Run, pictures: dict[str, bytes]) -> None:
         id = run.job.id
+        bind_contextvars(job=id)  # for every line that this task logs
         rendered: Rendered | None = None
         try:
-            self._owner.progressed(run.job, None)
-            rendered = await self._farm.dream(
-                id, self._owner.work_for(run.job, pictures), lambda progress: self._progressed(run, progress)
+            self._callbacks.progressed(run.job, None)
+            dreaming = self._farm.dream(
+                id,
+                self._callbacks.work_for(run.job, pictures),
+                lambda progress: self._progressed(run, progress),
             )
+            pictures.clear()  # the farm need not keep them in memory
+            rendered = await dreaming
         except (PictureError, RecipeError, FarmError) as error:
             reason = str(error)
-            await self._end(run, lambda: self._jobs.fail(id, reason))
+            await self._end(run, lambda: self._jobs.fail(id, reason), cause=type(error).__name__)
         except (Cancelled, asyncio.CancelledError) as error:
             dropped = isinstance(error, Cancelled)
             self._free(run)
             if dropped and not self._is_draining:
-                log.warning("job %s: the farm dropped it; it is started again", id)
+                log.warning("the farm dropped it; it is started again")
                 await asyncio.sleep(FARM_PAUSE)
             if dropped or run.is_preempted:
                 await self._end(run, lambda: self._jobs.requeue(id))
             else:
                 self.busy.discard(id)
                 raise
-        except Exception:
-            log.exception("job %s failed", id)
-            await self._end(run, lambda: self._jobs.fail(id, WENT_WRONG))
+        except Exception as error:
+            log.exception("a dream broke")
+            cause = type(error).__name__
+            await self._end(run, lambda: self._jobs.fail(id, WENT_WRONG), cause=cause)
         else:
             await self._end(run, lambda: self._jobs.complete(id, rendered), rendered)
 
     async def _end(
-        self, run: Run, record: Callable[[], Awaitable[Job | None]], rendered: Rendered | None = None
+        self,
+        run: Run,
+        record: Callable[[], Awaitable[Job | None]],
+        rendered: Rendered | None = None,
+        cause: str = "",
     ) -> None:
         """Free the worker, and record how a run ended as soon as the database takes it."""
         self._free(run)
@@ -218,13 +239,13 @@ class Dispatcher:
         finally:
             self.busy.discard(id)
         if job is not None and not job.state.is_final:
-            self._owner.requeued(job)
+            self._callbacks.requeued(job)
         else:
-            self._owner.ended(id, job, rendered, seconds)
+            self._callbacks.ended(id, job, rendered, seconds, cause)
 
     def _progressed(self, run: Run, progress: Progress) -> None:
-        run.share_done = self._owner.share_done(run.job, progress)
-        self._owner.progressed(run.job, progress)
+        run.share_done = self._callbacks.share_done(run.job, progress)
+        self._callbacks.progressed(run.job, progress)
 
     def _free(self, run: Run) -> None:
         if self.runs.pop(run.job.id, None):

@@ -19,13 +19,13 @@ from bot.settings.scopes import Choices, Effective, ServerSettings, operator_val
 from bot.settings.text import expected, parse_value, serialize, unknown_setting
 from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
 from bot.store.database import Database, shielded
-from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
+from bot.store.settings import WHOLE_SERVER, AuditRow, SettingRow
 from config.presets import Preset
 from config.problems import suggestion
 from config.schema import Config
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import CLASS, LAYERS
 from dream.backbone.inception_v3 import imagenet_file
-from dream.recipe import OPTIONS, Recipe, RecipeError
+from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
@@ -78,7 +78,7 @@ class Settings:
 
     def has_weights(self, recipe: Recipe) -> bool:
         """Whether a recipe's weights are on this machine; those of a cluster are assumed to be there."""
-        if recipe.network != "inception_v3" or self._on_cluster:
+        if "inception_v3" not in recipe.networks or self._on_cluster:
             return True
         return bool(self._weights.is_file() if self._weights else imagenet_file())
 
@@ -87,7 +87,7 @@ class Settings:
         if self.has_weights(recipe):
             return
         for layer in recipe.stand_in().layers:
-            if not effective.allows_layer(layer):
+            if layer != CLASS and not effective.allows_layer(layer):
                 raise RecipeError(
                     f"InceptionV3's weights are not here yet, and {layer}, which stands in for them until "
                     "then, may not be dreamt of here; please try later, or ask an admin to allow it."
@@ -245,11 +245,8 @@ class Settings:
                     )
         self._servers.clear()
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's settings, presets and audit log."""
-        async with self._database.session() as session, session.begin():
-            for table in (SettingRow, PresetRow, AuditRow):
-                await session.execute(delete(table).where(table.guild_id == guild_id))
+    def uncache(self, guild_id: int) -> None:
+        """A server's rows were deleted by somebody else."""
         self._servers.pop(guild_id, None)
 
     async def purge(self) -> None:
@@ -283,7 +280,13 @@ class Settings:
             raise SettingError(
                 f"“{name[:40]}” can't be a preset's name; use 2 to 31 small letters, digits and underscores."
             )
-        if name in LAYERS or name in OPTIONS or name in self.shipped_presets or name in ("all", "none"):
+        if (
+            name in LAYERS
+            or name in (CLASS, AUTO)
+            or name in OPTIONS
+            or name in self.shipped_presets
+            or name in ("all", "none")
+        ):
             raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
         if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
             raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")

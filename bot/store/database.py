@@ -184,14 +184,24 @@ class Database:
         """
         if not self.is_sqlite:
             return
-        left = None
-        while left != (left := await self._pragma("freelist_count")) and left:
+        before, free = None, await self._pragma("freelist_count")
+        while free and free != before:
             await self._pragma(f"incremental_vacuum({_SHRINK_STEP})")
+            before, free = free, await self._pragma("freelist_count")
         await self.truncate_wal()
 
     def free_bytes(self) -> int | None:
-        """What the disk of SQLite's file has left; None where that is not ours to know."""
+        """What the disk of SQLite's file has left; None for PostgreSQL and for a database in memory."""
         return shutil.disk_usage(self._file.parent).free if self._file else None
+
+    async def size_bytes(self) -> int:
+        """The size of the database, with SQLite's write-ahead log."""
+        if not self.is_sqlite:
+            async with self.engine.connect() as connection:
+                query = text("SELECT pg_database_size(current_database())")
+                return int(await connection.scalar(query) or 0)
+        files = [self._file, self._file.with_name(f"{self._file.name}-wal")] if self._file else []
+        return sum(file.stat().st_size for file in files if file.exists())
 
     async def integrity_error(self) -> str | None:
         """The first error of SQLite's quick_check, which reads the whole file, or None. Raises StoreError."""

@@ -140,12 +140,14 @@ async def _ask_again(press: Press, job: Job, role: str | None) -> None:
     picture = await press.client.queue.kept_picture(job, role) if role else None
     if role and picture is None:
         raise Refused(JobButton.gone)
+    guide = await press.client.queue.kept_picture(job, "guide")
     await ask(
         press.client,
         press.user,
         press.channel,
         dataclasses.replace(Recipe.parse(job.recipe), seed=None),
         picture,
+        guide=guide,
         interaction=press,
         parent=job.id,
         author_id=job.author_id,

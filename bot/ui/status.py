@@ -96,7 +96,7 @@ def _done(job: Job, result: bytes | None, takes_reports: bool) -> Status:
     report = job.dream_report
     files = []
     if result is not None:
-        alt = f"A dream of {' and '.join(report.layers) if report else job.recipe}."
+        alt = f"A dream of {' and '.join(map(_thing, report.layers)) if report else job.recipe}."
         files = [_file(result, job.filename or "dream.png", alt, spoiler=job.spoiler)]
     deeper = [] if job.kind is Kind.ZOOM else [Deeper(job.id)]  # a video cannot be dreamt on
     buttons = [Again(job.id), *deeper, Delete(job.id), *([Flag(job.id)] if takes_reports else [])]
@@ -105,7 +105,7 @@ def _done(job: Job, result: bytes | None, takes_reports: bool) -> Status:
     size = f"{report.width} × {report.height}"
     lines = [
         f"✨ **Dreamt in {duration(report.seconds)}**{_for(job)}",
-        f"-# {named(report.recipe)} · {NETWORKS[report.model].title} · {size}",
+        f"-# {named(report.recipe)} · {_titles(report.model)} · {size}",
     ]
     if report.note:
         lines.append(f"-# 🪞 {report.note}")
@@ -140,6 +140,17 @@ def part(job: Job, progress: Progress) -> str:
     return f"pass {progress.octave} of {passes}" if passes > 1 else ""
 
 
+def _thing(name: str) -> str:
+    """What a report says was dreamt of, for people: "class:snow_leopard" is "snow leopard"."""
+    return name.rpartition(":")[2].replace("_", " ").replace(",", ", ")
+
+
+def _titles(model: str) -> str:
+    """The titles of a report's networks."""
+    titles = {str(name): network.title for name, network in NETWORKS.items()}
+    return " + ".join(titles.get(name, name) for name in model.split("+"))
+
+
 @lru_cache(maxsize=1024)
 def preset_title(recipe: str) -> str | None:
     """The title of the shipped preset that a recipe is, whatever options were added to it."""
@@ -148,7 +159,7 @@ def preset_title(recipe: str) -> str | None:
         return None
     found: dict[str, int] = {}
     for title, preset in _presets().items():
-        given = {name: value for name in OPTIONS if (value := getattr(preset, name)) is not None}
+        given = {o.field: value for o in OPTIONS.values() if (value := getattr(preset, o.field)) is not None}
         if preset.terms == wanted.terms and all(
             getattr(wanted, name) == value for name, value in given.items()
         ):
