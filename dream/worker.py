@@ -12,6 +12,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 from structlog.contextvars import bound_contextvars
 
 from dream import quarantine
+from dream.environment import hide_memory
 from dream.log import LogSettings, configure
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
@@ -65,6 +66,7 @@ class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
         except Exception as error:
             log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
             raise
+        hide_memory()  # it has the keys of the farm
 
     def _warm_at_low_priority(self) -> None:
         lower_priority()
