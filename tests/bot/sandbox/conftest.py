@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ FLAGS = [
 ]
 
 
-def make_farm() -> LiveFarm:
-    return LiveFarm(workers=1, render=seen_dreams.render, warm=pretended_dreams.warm)
+make_farm = partial(LiveFarm, workers=1, render=seen_dreams.render, warm=pretended_dreams.warm)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
