@@ -199,20 +199,11 @@ class Sandbox:
             finally:
                 self.changes += 1
 
-    async def interact(
-        self, interaction: Awaitable[simcord.InteractionResult]
-    ) -> tuple[bool, simcord.InteractionResult | None]:
+    async def interact(self, action: Awaitable[T]) -> tuple[bool, T | None]:
         """Let a member use a command or a component; waits as long as Discord does for the bot's answer.
 
-        Returns whether the bot answered, and the result where that is needed to go on: of a form.
+        Returns whether the bot answered, and SimCord's result where that is needed: for a form, or choices.
         """
-        return await self._answered(interaction)
-
-    async def complete(self, choices: Awaitable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """The choices that the bot offers for a half-typed option; none if it offers none in time."""
-        return (await self._answered(choices))[1] or []
-
-    async def _answered(self, action: Awaitable[T]) -> tuple[bool, T | None]:
         async with self._turn:
             await self.sync_clock()
             begun = len(self.env.http_requests)
