@@ -24,13 +24,18 @@ class Work:
     """One dream to be rendered.
 
     `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
-    to appear. `inception_v3` is the operator's weights file. Previews have a longer side of `preview_size`
-    pixels (0: none). The result is at most `max_bytes` large.
+    to appear. A `sheet` of labels and recipes is dreamt in place of `recipe`; with `after`, the dream of
+    `source`, nothing is dreamt: both are shown beside each other, or as a `wipe`. `inception_v3` is the
+    operator's weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at
+    most `max_bytes` large.
     """
 
     source: bytes | None
     recipe: Recipe
     guide: bytes | None = None
+    sheet: tuple[tuple[str, Recipe], ...] = ()
+    after: bytes | None = None
+    wipe: bool = False
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
@@ -56,11 +61,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video."""
+    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video.
+
+    A comparison has no `report`, as nothing was dreamt.
+    """
 
     data: bytes
     filename: str
-    report: Report
+    report: Report | None
     seconds: float = 0.0
     """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
     is_cold: bool = False
@@ -81,6 +89,9 @@ def render(
     Raises PictureError, Cancelled.
     """
     began = last_preview = time.monotonic()
+    if work.after is not None:
+        data, filename = _compared(work)
+        return Rendered(data, filename, None, time.monotonic() - began)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
     is_cold = compiled not in _warm
 
@@ -103,7 +114,13 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    if work.recipe.is_video:
+    if work.sheet:
+        from dream.compare import sheet
+
+        pixels, made = sheet(work.source, work.sheet, **options)
+        data, extension = encode(pixels, recipe="", max_bytes=work.max_bytes)
+        filename = f"dreams.{extension}"
+    elif work.recipe.is_video:
         from dream.zoom import zoom
 
         with TemporaryDirectory(prefix="dreambot-") as folder:
@@ -116,6 +133,17 @@ def render(
         filename, made = f"dream.{extension}", result.report
     _warm.add(compiled)
     return Rendered(data, filename, made, time.monotonic() - began, is_cold)
+
+
+def _compared(work: Work) -> tuple[bytes, str]:
+    """A picture and its dream as one file, and the file's name."""
+    from dream.compare import sides, wipe
+
+    assert work.source is not None and work.after is not None
+    if work.wipe:
+        return wipe(work.source, work.after, work.limits, work.max_bytes), "wipe.gif"
+    data, extension = encode(sides(work.source, work.after, work.limits), max_bytes=work.max_bytes)
+    return data, f"before-and-after.{extension}"
 
 
 def warm() -> None:

@@ -129,7 +129,12 @@ class JobRepository:
             request_message_id=request.request_message_id,
             interaction_token=request.interaction_token,
             parent=request.parent,
+            action=request.action,
+            origin_channel_id=request.origin and request.origin[0],
+            origin_message_id=request.origin and request.origin[1],
             recipe=str(request.recipe),
+            preset=request.preset,
+            variants=[one.row for one in request.variants] or None,
             has_source=source is not None,
             width=size and size[0],
             height=size and size[1],
@@ -152,7 +157,9 @@ class JobRepository:
                 await session.flush()
                 await self._add_pictures(session, id, pictures)
                 if isinstance(source, KeptPicture):
-                    await self._share_picture(session, id, source)
+                    await self._share_picture(session, id, "source", source)
+                if request.after:
+                    await self._share_picture(session, id, "after", request.after)
         except IntegrityError:
             message_id = request.request_message_id
             earlier = await self.of_message(message_id) if message_id else None
@@ -165,7 +172,9 @@ class JobRepository:
         """Make `START`; with the pictures to dream from."""
         async with self._database.session() as session, session.begin():
             job = await self._make(session, START, id, started_at=self._clock.now())
-            return None if job is None else (job, await self._pictures(session, id, "source", "guide"))
+            return (
+                None if job is None else (job, await self._pictures(session, id, "source", "guide", "after"))
+            )
 
     async def requeue(self, id: str) -> Job | None:
         """Make `REQUEUE`: it is dreamt from the start when its turn comes again."""
@@ -174,7 +183,8 @@ class JobRepository:
 
     async def complete(self, id: str, rendered: Rendered) -> Job | None:
         """Make `COMPLETE`, with the result."""
-        result, report = await _blob(rendered.data), asdict(rendered.report)
+        result = await _blob(rendered.data)
+        report = asdict(rendered.report) if rendered.report else None
         async with self._database.session() as session, session.begin():
             job = await self._make(session, COMPLETE, id, filename=rendered.filename, report=report)
             if job is not None:
@@ -260,7 +270,12 @@ class JobRepository:
                 "author_id": None,
                 "request_message_id": None,
                 "parent": None,
+                "action": None,
+                "origin_channel_id": None,
+                "origin_message_id": None,
                 "recipe": "",
+                "preset": None,
+                "variants": None,
                 "reason": None,
                 "report": None,
                 "filename": None,
@@ -340,9 +355,9 @@ class JobRepository:
         for statement, values in ((once, [*blobs.values()]), (insert(Picture), rows)):
             await connection.execute(statement, values if len(values) > 1 else values[0])
 
-    async def _share_picture(self, session: AsyncSession, id: str, kept: KeptPicture) -> None:
-        """Make another job's picture a job's source, too. Raises Refused if it is not kept any more."""
-        query = select(literal(id), literal("source"), Picture.digest).where(
+    async def _share_picture(self, session: AsyncSession, id: str, role: str, kept: KeptPicture) -> None:
+        """Make another job's picture a job's, too. Raises Refused if it is not kept any more."""
+        query = select(literal(id), literal(role), Picture.digest).where(
             Picture.job_id == kept.job_id, Picture.role == kept.role
         )
         columns = ["job_id", "role", "digest"]

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple, Self
 
 from bot.store.jobs import Kind
 from dream.recipe import Recipe
@@ -30,12 +31,32 @@ class KeptPicture:
     height: int | None
 
 
+class Variant(NamedTuple):
+    """One dream of a sheet: what is written above it, its recipe, and the preset that this came from."""
+
+    label: str
+    recipe: Recipe
+    preset: str | None = None
+
+    @classmethod
+    def stored(cls, row: dict[str, Any]) -> Self:
+        """The variant that `row` is. Raises RecipeError where another version of the bot wrote it."""
+        return cls(row["label"], Recipe.parse(row["recipe"]), row.get("preset"))
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {"label": self.label, "recipe": str(self.recipe), "preset": self.preset}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DreamRequest:
     """A dream that somebody asks for.
 
     `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
-    posted it; `guide` is a second picture that says what to look for. `max_bytes` is the largest file that
+    posted it; `guide` is a second picture that says what to look for. A sheet shows `variants`, a comparison
+    the dream `after`; `action` says how it grew from `parent`, and the message of `origin`, a channel's and
+    its own id, holds the picture. `max_bytes` is the largest file that
     may be posted where the dream goes. `member_seconds` and `server_seconds` are the server's own limits,
     where it has any.
     """
@@ -43,6 +64,9 @@ class DreamRequest:
     recipe: Recipe
     source: bytes | Upload | KeptPicture | None
     guide: bytes | None = None
+    after: KeptPicture | None = None
+    variants: tuple[Variant, ...] = ()
+    preset: str | None = None
     kind: Kind = Kind.DREAM
     guild_id: int | None = None
     channel_id: int | None = None
@@ -51,6 +75,8 @@ class DreamRequest:
     request_message_id: int | None = None
     interaction_token: str | None = None
     parent: str | None = None
+    action: str | None = None
+    origin: tuple[int, int] | None = None
     due_at: datetime | None = None
     previews: bool = True
     spoiler: bool = False
@@ -63,4 +89,4 @@ class DreamRequest:
         """The size of the source and the guide, in bytes."""
         source = self.source
         size = len(source) if isinstance(source, bytes) else source.size if source else 0
-        return size + len(self.guide or b"")
+        return size + len(self.guide or b"") + (self.after.size if self.after else 0)

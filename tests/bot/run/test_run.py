@@ -56,7 +56,7 @@ async def connected(wire: Wire) -> None:
 
 
 def is_dream(message: dict[str, Any]) -> bool:
-    return "Dreamt" in message["content"] and bool(message["attachments"])
+    return "✨" in message["content"] and bool(message["attachments"])
 
 
 async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:

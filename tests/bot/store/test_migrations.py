@@ -28,6 +28,7 @@ HASHES = {
     "0002_settings.py": "b1be8ae36fa1141c3058dcc8e0b4e6ab080508be2eafd729d6288e67100e438b",
     "0003_daily.py": "62c27a6e465449952816499f3741a5277c207402f88a0ebf1e88fd78cc11e239",
     "0006_blobs.py": "91fceaacbf0e4bc0aaabbe3fea241b316f47ea582139facd25c2efaa8edbf919",
+    "0007_answers.py": "b7e40eeaa1796ba9b40313daa04b07b773ea4622f1f972164db628ec663905de",
 }
 
 
