@@ -46,10 +46,10 @@ from dream import ascent  # noqa: E402
 from dream.ascent import Ascent  # noqa: E402
 from dream.backbone.loading import Backbone, bundled  # noqa: E402
 from dream.dreamer import Dreamer, dream  # noqa: E402
-from dream.objective import objective  # noqa: E402
 from dream.picture import Pixels, decode, resize, to_bytes  # noqa: E402
 from dream.recipe import Recipe  # noqa: E402
 from dream.render import Work, render  # noqa: E402
+from dream.statistics import network_objectives  # noqa: E402
 from dream.tiles import GRID  # noqa: E402
 from dream.tiles import tiles as tiled_by  # noqa: E402
 
@@ -94,7 +94,7 @@ def step() -> None:
     for backbone, layer in ((bundled("efficientnet_lite0"), LAYER), (random_inception(), "mixed5")):
         picture = photograph("astronaut")
         still = tf.constant(picture)
-        ours = Ascent(backbone, objective(Recipe.parse(layer), backbone, picture))
+        ours = Ascent(network_objectives(Recipe.parse(layer), {backbone.name: backbone}, picture))
         random = np.random.default_rng(1)
         moved = picture.copy()
         _, gradient = baselines.plain(backbone.model, backbone.preprocess, [layer])
@@ -291,7 +291,7 @@ def tiles() -> None:
     for megapixels in (0.5, 1, 2, 4, 8, 16):
         side = round((megapixels * 1e6) ** 0.5)
         picture = photograph("astronaut", side)
-        climber = Ascent(backbone, objective(Recipe.parse(LAYER), backbone, picture))
+        climber = Ascent(network_objectives(Recipe.parse(LAYER), {backbone.name: backbone}, picture))
         calls[f"{megapixels}"] = lambda picture=picture, climber=climber: climber.step(picture, 0.001, random)
     took = {float(name): min(seconds) / float(name) for name, seconds in in_turns(8, **calls).items()}
     mean = statistics.mean(took.values())

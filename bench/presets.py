@@ -101,7 +101,7 @@ def gallery(presets: dict[str, Preset]) -> str:
     ]
     for name, preset in presets.items():
         lines += [f"## {preset.title}", "", preset.description, "", f"`{name}` is `{preset.recipe}`", ""]
-        if Recipe.parse(preset.recipe).network != "inception_v3":
+        if "inception_v3" not in Recipe.parse(preset.recipe).networks:
             lines += [f"![{preset.title} on five photographs](presets/{name}.jpg)", ""]
     return "\n".join(lines)
 
@@ -116,7 +116,7 @@ def main() -> int:
     print(f"{'preset':<14}{'sample':<20}{'fine %':>8}{'was %':>8}{'colour %':>10}{'change %':>10}{'s':>7}")
     for name in arguments.names or presets:
         recipe = Recipe.parse(presets[name].recipe)
-        if recipe.network == "inception_v3":
+        if "inception_v3" in recipe.networks:
             continue
         crisp = "crisp" in presets[name].description.lower()
         rows = [tried(name, recipe, sample) for sample in SAMPLES]

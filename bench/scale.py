@@ -90,8 +90,10 @@ class Watched(Queue):
     def watch(self) -> None:
         self.ends: list[tuple[float, float, int]] = []
 
-    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
-        super().ended(id, job, rendered, seconds)
+    def ended(
+        self, id: str, job: Job | None, rendered: Rendered | None, seconds: float, cause: str = ""
+    ) -> None:
+        super().ended(id, job, rendered, seconds, cause)
         self.ends.append((time.perf_counter(), time.process_time(), len(self.waiting)))
 
 

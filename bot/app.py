@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from math import isfinite
 
+from bot.alarms import UPDATE_SECONDS, Alarms
 from bot.catch_up import CatchUp
 from bot.client import DreamBot
 from bot.clock import Clock
@@ -14,7 +16,10 @@ from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.job_messages import JobMessages
 from bot.delivery.member_pictures import WithdrawnPictures
+from bot.delivery.operators import tell_operators
 from bot.delivery.rate_limit import RateLimit
+from bot.endpoint import Endpoint
+from bot.health import Connection, HealthMonitor
 from bot.moderation import Moderation
 from bot.periodic import Periodic
 from bot.privacy import Privacy
@@ -43,7 +48,7 @@ class App:
         self.clock = clock or Clock()
         self.presets = load_presets()
         self.database = Database(config.database_url)
-        self.farm = farm or Farm(**config.farm.model_dump())
+        self.farm = farm or Farm(**config.farm.model_dump(), log_settings=config.log.settings)
         self.rate = RateLimit()
         self.settings = Settings(self.database, config, self.clock, self.presets)
         self.queue = Queue(self.database, self.farm, self.clock, config)
@@ -65,10 +70,23 @@ class App:
         self.daily.on_ready = self.daily_posts.post_due
         stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, stores)
+        self.health = HealthMonitor(
+            self.database,
+            self.queue,
+            self.farm,
+            self.moderation,
+            self.clock,
+            config,
+            registries=(self.queue.statistics.registry, self.daily.posts.registry),
+        )
+        self.health.connection = self._connection
+        self.alarms = Alarms(self._tell_operators)
+        self.endpoint = Endpoint(self.health, config.monitoring)
         self.periodic = Periodic()
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
         self.periodic.every_seconds(SAVE_COSTS_SECONDS, self.queue.cost_model.save)
+        self.periodic.every_seconds(UPDATE_SECONDS, self.update_alarms)
         self.periodic.every_minutes(1, self.daily_posts.post_due)
         self.periodic.every_minutes(1, self.daily.planner.run)
         self.periodic.every_minutes(60, self.privacy.purge)
@@ -86,6 +104,7 @@ class App:
             moderation=self.moderation,
             privacy=self.privacy,
             catch_up=self.catch_up,
+            health=self.health,
         )
         self._opened = AsyncExitStack()
 
@@ -93,6 +112,13 @@ class App:
         """Open everything but the connection to Discord."""
         await self.open_store()
         await self.open_farm()
+
+    async def open_endpoint(self) -> None:
+        """Serve what monitoring asks for, from before anything else works."""
+        self._opened.push_async_callback(self.health.close)
+        self.health.open()
+        self._opened.push_async_callback(self.endpoint.close)
+        await self.endpoint.open()
 
     async def open_store(self) -> None:
         """Open the database, which is all that logging in needs."""
@@ -122,6 +148,21 @@ class App:
         await self.job_messages.close()
         await self.bot.close()
         await self._opened.aclose()
+
+    async def update_alarms(self) -> None:
+        """Tell operators what has been wrong for a while; to be called every `UPDATE_SECONDS`."""
+        await self.alarms.update((await self.health.check()).problems)
+
+    async def _tell_operators(self, sentence: str) -> None:
+        if self.config.monitoring.alarms:
+            await tell_operators(self.bot, content=sentence)
+
+    def _connection(self) -> Connection:
+        bot = self.bot
+        shards = bot.shards.values()
+        is_up = bot.is_ready() and not any(shard.is_closed() for shard in shards)
+        latency = bot.latency if isfinite(bot.latency) else 0.0
+        return Connection(is_up, latency, len(bot.guilds))
 
     async def _set_up(self, bot: DreamBot) -> None:
         for cog in COGS:

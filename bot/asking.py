@@ -39,11 +39,12 @@ class Origin:
     """What a dream grows from: a picture (None: a generated sky), who posted it, and where it stands.
 
     `message` is the channel's and the message's id. `parent` is the job that the picture belongs to, and
-    `action` what was done with that. A comparison shows the dream `after` beside the picture.
+    `action` what was done with that. `guide` is a second picture, whose features are to appear, or which says
+    where if the recipe says so; a comparison shows it beside the first.
     """
 
     picture: Upload | KeptPicture | None = None
-    after: KeptPicture | None = None
+    guide: Upload | KeptPicture | None = None
     author_id: int | None = None
     message: tuple[int, int] | None = None
     parent: str | None = None
@@ -133,7 +134,7 @@ async def _submit(
     return await bot.queue.submit(
         dataclasses.replace(
             request,
-            after=origin.after,
+            guide=origin.guide,
             guild_id=guild.id if guild else None,
             channel_id=channel.id,
             member_id=who.id,
@@ -231,10 +232,11 @@ class Found(NamedTuple):
     parent: str | None = None
     spoiler: bool = False
 
-    def origin(self, max_bytes: int) -> Origin:
-        """It as what a dream grows from. Raises Refused if it is too large."""
+    def origin(self, max_bytes: int, guide: Found | None = None) -> Origin:
+        """It as what a dream grows from, guided by another picture. Raises Refused if one is too large."""
         return Origin(
             picture=upload(self.picture, max_bytes),
+            guide=guide and upload(guide.picture, max_bytes),
             author_id=self.author_id,
             message=self.message,
             parent=self.parent,
@@ -242,20 +244,38 @@ class Found(NamedTuple):
         )
 
 
-async def find_picture(context: commands.Context[DreamBot]) -> Found | None:
-    """Return the picture that a command means: its own, the one that it replies to, or the newest nearby."""
+async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | None, Found | None]:
+    """Return the picture that a command means, and the one that guides its dream, if any does.
+
+    It means the one that it replies to, else its own, else the newest nearby. Its own picture guides the
+    dream of the one replied to, and its second picture that of its first.
+    """
     message = context.message
+    own = [
+        Found(attachment, message.author.id, (message.channel.id, message.id))
+        for attachment in message.attachments
+        if is_picture(attachment.filename, attachment.content_type)
+    ]
+    replied = await _replied(context) if message.reference and message.reference.message_id else None
+    if replied and (own or not message.attachments):
+        return replied, own[0] if own else None
     if message.attachments:
-        return first_picture(message) or Found(message.attachments[0], message.author.id)
-    if message.reference and message.reference.message_id:
-        replied = message.reference.resolved
-        if not isinstance(replied, discord.Message):
-            try:
-                replied = await message.channel.fetch_message(message.reference.message_id)
-            except discord.HTTPException:
-                return None
-        return await picture_in(replied, context.bot)
-    return await newest_picture(context)
+        own = own or [Found(message.attachments[0], message.author.id)]  # it will be refused by name
+        return own[0], own[1] if len(own) > 1 else None
+    return (None if message.reference else await newest_picture(context)), None
+
+
+async def _replied(context: commands.Context[DreamBot]) -> Found | None:
+    """Return the picture in the message that a command replies to."""
+    reference = context.message.reference
+    assert reference and reference.message_id
+    replied = reference.resolved
+    if not isinstance(replied, discord.Message):
+        try:
+            replied = await context.channel.fetch_message(reference.message_id)
+        except discord.HTTPException:
+            return None
+    return await picture_in(replied, context.bot)
 
 
 async def newest_picture(context: commands.Context[DreamBot]) -> Found | None:

@@ -81,7 +81,12 @@ Words = Annotated[
 ]
 Guide = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Dream of what this picture shows."),
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Dream of what this shows; with only=picture, where it is bright.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")]
 
@@ -99,8 +104,9 @@ def dream(
 ) -> None:
     """Dream one picture, without Discord or a database.
 
-    A recipe is a layer (`block8`), several (`block8+block11`, `mixed3*0.5+mixed5`), some channels
-    (`block8:12,40`) or a preset (`puppyslug`), with options such as `steps=20 octaves=4 size=1024 seed=7`.
+    A recipe is a layer (`block8`), several (`block8+fire7*0.5`), some channels (`block8:12,40`), one of a
+    thousand things (`ostrich`, `great white shark`) or a preset (`puppyslug`), with options such as `steps=20
+    octaves=4 size=1024 seed=7`.
 
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
     """
@@ -147,6 +153,40 @@ def zoom(
 
         done = zoom(picture, wanted, out, **options)
     tell(done, out, as_json=report)
+
+
+@app.command()
+def see(
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO", exists=True, dir_okay=False, help="A picture file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png that shows where."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=20, help="How many things to name.")] = 5,
+) -> None:
+    """Say what the networks see in a picture, and with `--out` where.
+
+    `dreambot dream photo.jpg auto` dreams of the first three.
+    """
+    if out:
+        check_out(out, ".png")
+    from dream.backbone import runtime
+    from dream.picture import PictureError, decode, encode
+
+    runtime.start()
+    from dream.seeing import see, sheet
+
+    try:
+        pixels = decode(read_picture(photo))
+        found = see(pixels, most)
+    except PictureError as error:
+        stop(str(error), 2)
+    for thing in found:
+        typer.echo(f"{thing.share:4.0%}  {thing.title:<28} dreambot dream {photo} {thing.name}")
+    if out:
+        out.write_bytes(encode(sheet(pixels, found))[0])
 
 
 @app.command()
@@ -252,32 +292,111 @@ def scheduler(
         bool,
         typer.Option("--insecure", help="Serve other machines without TLS: whoever reaches it rules it."),
     ] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Start a cluster's Dask scheduler, with the settings that dreams need.
 
-    Point the bot at it with `farm.scheduler = "tcp://HOST:8786"` and join boxes with `dreambot worker`. Any
-    host but loopback needs TLS (see docs/scale.md), or `--insecure` in a network of your own.
+    Point the bot at it with `farm.scheduler = "tls://HOST:8786"` and join boxes with `dreambot worker`. Any
+    host but loopback needs TLS (`dreambot certificates` makes the keys), or `--insecure` in a network of
+    your own.
     """
     from dream.cluster import run_scheduler
 
-    raise typer.Exit(run_scheduler(host, port, insecure=insecure))
+    log_settings = read_config(config).log.settings
+    raise typer.Exit(run_scheduler(host, port, insecure=insecure, log_settings=log_settings))
 
 
 @app.command()
 def worker(
-    address: Annotated[str, typer.Argument(metavar="SCHEDULER", help="Such as tcp://10.0.0.5:8786.")],
+    address: Annotated[str, typer.Argument(metavar="SCHEDULER", help="Such as tls://10.0.0.5:8786.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of each; 0: an even share.")] = 0,
     memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="Its memory, at most.")] = "auto",
     fetch: Annotated[bool, typer.Option(help="Fetch InceptionV3's weights if they are not here.")] = True,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Join another machine without TLS: whoever is near rules it.")
+    ] = False,
+    config: ConfigFile = None,
 ) -> None:
-    """Join this box to a cluster: one dream worker per GPU, or one on a box without."""
+    """Join this box to a cluster: one dream worker per GPU, or one on a box without.
+
+    A scheduler on another machine needs TLS (`dreambot certificates` makes the keys), or `--insecure` in a
+    network of your own.
+    """
     if not re.fullmatch(r"((tcp|tls|wss?)://)?[^/\s]+:\d+", address):
-        stop(f"{address} is no scheduler's address; write it as tcp://HOST:8786.", 2)
+        stop(f"{address} is no scheduler's address; write it as tls://HOST:8786.", 2)
     from dream.cluster import run_workers
 
-    status = run_workers(address, workers=workers, threads=threads, memory_limit=memory_limit, fetch=fetch)
-    raise typer.Exit(status)
+    raise typer.Exit(
+        run_workers(
+            address,
+            workers=workers,
+            threads=threads,
+            memory_limit=memory_limit,
+            fetch=fetch,
+            insecure=insecure,
+            log_settings=read_config(config).log.settings,
+        )
+    )
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one object.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say how this machine's bot stands; exit status 0 if it serves members, 1 if not, 2 if there is none.
+
+    It asks the bot at `monitoring.host` and `monitoring.port`.
+    """
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    where = read_config(config).monitoring
+    if not where.port:
+        stop(
+            "monitoring.port is 0, so the bot tells nothing; set it to a free port and restart the bot.",
+            2,
+        )
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
+    try:
+        with urlopen(f"http://{host}:{where.port}/status", timeout=10) as answer:
+            page = json.load(answer)
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        stop(f"No bot answers at {host}:{where.port} (monitoring.host, monitoring.port): {reason}", 2)
+    from bot.health import Health
+
+    health = Health(**page)
+    typer.echo(json.dumps(page, ensure_ascii=False) if as_json else "\n".join(health.in_words()))
+    raise typer.Exit(0 if health.is_ready else 1)
+
+
+@app.command()
+def certificates(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where they go.")],
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="For how long they are valid.")] = 825,
+) -> None:
+    """Make the keys of a cluster's TLS, and Dask's settings that name them.
+
+    Copy the folder to each of its machines, to the same place, and set `DASK_CONFIG` to it for
+    `dreambot scheduler`, `dreambot worker` and `dreambot run`. Whoever has them rules the cluster.
+    """
+    from datetime import timedelta
+
+    from dream.certificates import write_certificates
+
+    try:
+        write_certificates(folder, timedelta(days=days))
+    except FileExistsError as error:
+        stop(f"{error.filename} is there already; name another folder, or delete the old keys first.")
+    except OSError as error:
+        stop(f"{folder} can't be written: {(error.strerror or str(error)).lower()}.")
+    typer.echo(
+        f"Keys for {days} days are in {folder}. Copy it to each machine, and there:\n"
+        f"    export DASK_CONFIG={folder.resolve()}\n"
+        'Addresses then begin with tls://, such as farm.scheduler = "tls://HOST:8786".'
+    )
 
 
 @app.command()

@@ -15,6 +15,7 @@ from bot.catch_up import CatchUp
 from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
+from bot.health import HealthMonitor
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -62,6 +63,7 @@ class DreamBot(commands.AutoShardedBot):
         moderation: Moderation,
         privacy: Privacy,
         catch_up: CatchUp,
+        health: HealthMonitor,
     ) -> None:
         intents = discord.Intents(
             guilds=True, messages=True, reactions=True, message_content=config.discord.message_content
@@ -89,6 +91,7 @@ class DreamBot(commands.AutoShardedBot):
         self.moderation = moderation
         self.privacy = privacy
         self.catch_up = catch_up
+        self.health = health
         self._set_up = set_up
         self._command_rate = CommandRate(config.discord.commands_in_ten_seconds)
 

@@ -52,3 +52,13 @@ def countdown(at: datetime, now: datetime) -> str:
         return "in a moment"
     step = 5 if seconds <= 30 else 15  # coarse, for each change of the words costs an edit
     return f"in about {format_duration(step * math.ceil(seconds / step))}"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in its two largest units, such as 3 d 4 h or 12 s."""
+    left, parts = round(seconds), []
+    for unit in ("d", "h", "m", "s"):
+        count, left = divmod(left, round(UNITS[unit].total_seconds()))
+        if count:
+            parts.append(f"{count} {'min' if unit == 'm' else unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -26,8 +26,9 @@ from config.schema import Config
 from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
-from dream.environment import forget_secrets
+from dream.environment import forget_secrets, hide_memory
 from dream.farm import Farm, FarmError
+from dream.log import configure
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +73,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
     return_freed_memory()
     os.umask(0o077)  # pictures, interaction tokens and keys are readable by this user alone
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    for name in ("discord", "distributed", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    configure(config.log.settings)
     # It warns whenever an action takes longer than its interval, as all do while the database is away.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
@@ -88,6 +87,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
 async def _run(config: Config, farm: Farm | None) -> None:
     token = read_token(config)
     forget_secrets()
+    hide_memory()
     set_api_base(config.discord.api)
     patch_discord()
     app = App(config, farm=farm)
@@ -129,6 +129,7 @@ def _first_line(error: Exception) -> str:
 
 
 async def _start(app: App, token: str) -> None:
+    await app.open_endpoint()
     opening = attempts("opening the database", lambda error: isinstance(error, StoreUnavailable))
     async for attempt in opening.copy(stop=stop_after_delay(DATABASE_TIMEOUT)):
         with attempt:

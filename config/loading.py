@@ -114,8 +114,8 @@ def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -
     except RecipeError as error:
         yield Problem(str(file), "dream", "recipe", str(error))
     else:
-        if recipe.network not in config.dream.networks:
-            yield Problem(str(file), "dream", "recipe", f"needs {recipe.network} in networks")
+        if missing := [name for name in recipe.networks if name not in config.dream.networks]:
+            yield Problem(str(file), "dream", "recipe", f"needs {' and '.join(missing)} in networks")
     if config.dream.size > config.dream.max_size:
         yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")
     if config.queue.member_seconds > config.queue.server_seconds:

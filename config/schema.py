@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from urllib.parse import quote, urlsplit
 
 import annotated_types
@@ -32,6 +32,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.problems import ConfigError, Problem
 from dream.backbone.catalog import NetworkName
 from dream.formats import DEFAULT_LIMITS
+from dream.log import Format, Level, LogSettings
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,8 @@ def expected(field: FieldInfo, most: int | None = None) -> str:
         kind = "a whole number" if field.annotation is int else "a number"
         high = high if most is None else most
         return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
+    if get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(get_args(field.annotation))
     if "Literal" in annotation:
         return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
     if "tuple" in annotation:
@@ -177,7 +180,7 @@ class Dream(Section):
     1024."""
     max_size: Annotated[int, Field(title="Largest size", ge=64, le=4096)] = 2048
     """The longest side, in pixels, that anyone may ask for."""
-    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=200)] = 100
+    max_steps: Annotated[int, Field(title="Most steps", ge=1, le=5000)] = 100
     """The most steps an octave may have."""
     previews: Annotated[bool, Field(title="Previews")] = True
     """Whether a small picture shows a dream on its way."""
@@ -295,6 +298,37 @@ class Privacy(Section):
     """The address of your privacy policy, shown by /privacy."""
 
 
+class Log(Section):
+    """What the bot and its workers log to standard error: a dream's life by its job's id, servers, workers.
+
+    It never holds a token, a picture, or who asked for one.
+    """
+
+    level: Level = "info"
+    """The least level that is logged."""
+    format: Format = "auto"
+    """human is for people, json one object a line; auto means human on a terminal and json elsewhere."""
+
+    @property
+    def settings(self) -> LogSettings:
+        """The same for the engine's processes."""
+        return LogSettings(self.level, self.format)
+
+
+class Monitoring(Section):
+    """What operators see of a running bot: /metrics for Prometheus, /healthz, /readyz, and alarms."""
+
+    host: str = "127.0.0.1"
+    """The address that serves these pages, to whoever reaches it. `dreambot status` reads them."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """Their port; 0 means that they are not served."""
+    alarms: bool = True
+    """Whether operators get direct messages when no worker is up, a dream waits too long, the disk is nearly
+    full, or the database is away."""
+    oldest_minutes: Annotated[int, Field(ge=1)] = 120
+    """Minutes after which a dream that is still not done is an alarm."""
+
+
 class Moderation(Section):
     """Which servers may use the bot."""
 
@@ -331,6 +365,8 @@ class Config(BaseSettings):
     daily: Daily = Daily()
     privacy: Privacy = Privacy()
     moderation: Moderation = Moderation()
+    log: Log = Log()
+    monitoring: Monitoring = Monitoring()
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dream.clouds import sky
     from dream.dreamer import Cancelled, Dream, Progress, Report, dream
+    from dream.objective import Objective, classes, layer
     from dream.picture import Limits, PictureError, decode, encode
     from dream.recipe import Recipe, RecipeError
 
@@ -20,20 +21,24 @@ __all__ = [
     "Cancelled",
     "Dream",
     "Limits",
+    "Objective",
     "PictureError",
     "Progress",
     "Recipe",
     "RecipeError",
     "Report",
+    "classes",
     "decode",
     "dream",
     "encode",
+    "layer",
     "sky",
 ]
 
 _MODULES = {
     "dream.clouds": ("sky",),
     "dream.dreamer": ("Cancelled", "Dream", "Progress", "Report", "dream"),
+    "dream.objective": ("Objective", "classes", "layer"),
     "dream.picture": ("Limits", "PictureError", "decode", "encode"),
     "dream.recipe": ("Recipe", "RecipeError"),
 }

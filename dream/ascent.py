@@ -2,13 +2,15 @@
 
 Each step rolls the picture by a random offset (jitter, which hides the network's stride), computes the
 objective's gradient, tile by tile if the picture is larger than one, blurs it, scales it to unit standard
-deviation over the whole picture, and adds it times the step size to the picture.
+deviation over the whole picture, and adds it times the step size to the picture. The gradients of several
+networks are each scaled to unit standard deviation first, then weighted and added.
 """
 
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from numpy.typing import NDArray
 from dream.backbone import runtime
 from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import Backbone
-from dream.objective import Objective, Statistic, term_values
+from dream.objective import Function
 from dream.picture import Pixels
+from dream.statistics import NetworkObjective, term_values
 from dream.tiles import GRID, OVERLAP, Span, cut, paste, tiles
 
 log = logging.getLogger(__name__)
@@ -61,50 +64,79 @@ def color_transform(picture: Pixels) -> NDArray[np.float32]:
 
 
 class Ascent:
-    """Gradient ascent of an objective of a network, on pictures of any size.
+    """Gradient ascent of an objective, a part of which each network computes, on pictures of any size.
 
     `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
-    the blur of the gradient: 1 is normal, 0 none. `before_tile` is called before the network is run on a tile
-    and may raise to stop.
+    the blur of the gradient: 1 is normal, 0 none. `wrap` says whether rows and columns of pictures go on at
+    the other side. `plain` leaves out what the original loop has not: jitter, the terms' own magnitudes, and
+    the limit of a pixel's change. `before_tile` is called before a network is run on a tile and may raise to
+    stop.
     """
 
     def __init__(
         self,
-        backbone: Backbone,
-        objective: Objective,
+        objectives: Iterable[NetworkObjective],
         *,
         colors: NDArray[np.float32] = IDENTITY,
         smooth: float = 1.0,
+        wrap: tuple[bool, bool] = (False, False),
+        plain: bool = False,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
         self.tile = largest_tile(runtime.free_gpu_memory())
-        self._objective = objective
         self._colors = tf.constant(colors)
         self._smooth = smooth
+        self._wrap = wrap
+        self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
-        self._evaluate_tile, self._differentiate_tile = compiled(
-            backbone, objective.layers, objective.statistic
-        )
-        self._magnitudes: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._parts = [_Part(objective) for objective in objectives]
 
     def evaluate(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
-        values, _ = self._within_memory(lambda: self._evaluate_terms(picture), picture)
-        return self._objective.value(values)
+        return sum(part.objective.value(self._evaluate(part, picture)[0]) for part in self._parts)
 
-    def step(self, picture: Pixels, step_size: float, random: np.random.Generator) -> float:
+    def step(
+        self,
+        picture: Pixels,
+        step_size: float,
+        random: np.random.Generator,
+        mask: NDArray[np.float32] | None = None,
+    ) -> float:
         """Take one step of gradient ascent on `picture`, in place; returns the objective before it.
 
         `step_size` is the standard deviation of the change, in units of the pixels' range. `random` decides
-        the jitter.
+        the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel.
         """
-        down, right = random.integers(GRID, size=2).tolist()
-        if not self._magnitudes.size:
-            _, self._magnitudes = self._within_memory(lambda: self._evaluate_terms(picture), picture)
-        gradient, values = self._within_memory(lambda: self._gradient(picture, (down, right)), picture)
-        deviation = math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
-        _add_clipped(picture, gradient, step_size / deviation, CLIP * step_size)
-        return self._objective.value(values)
+        down, right = (0, 0) if self._plain else self._jitter(picture, random)
+        objective, total = 0.0, None
+        for part in self._parts:
+            if part.magnitudes is None:
+                _, part.magnitudes = self._evaluate(part, picture)
+            gradient, values = self._within_memory(
+                partial(self._gradient, part, picture, (down, right)), picture
+            )
+            objective += part.objective.value(values)
+            if len(self._parts) > 1:
+                gradient *= part.objective.weight / _deviation(gradient)
+            if total is None:
+                total = gradient
+            else:
+                total += gradient
+        assert total is not None
+        masked = 1.0
+        if mask is not None:
+            total *= mask
+            masked = math.sqrt(np.vdot(mask, mask) / mask.size)
+        _add_clipped(picture, total, step_size * masked / _deviation(total), self._clip * step_size)
+        return objective
+
+    def _jitter(self, picture: Pixels, random: np.random.Generator) -> tuple[int, int]:
+        """A random offset of rows and columns: within the networks' stride, or any if it wraps."""
+        down, right = random.integers(picture.shape[:2] if any(self._wrap) else GRID, size=2).tolist()
+        return down, right
+
+    def _evaluate(self, part: "_Part", picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._within_memory(lambda: self._evaluate_terms(part, picture), picture)
 
     def _within_memory(
         self, compute: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]], picture: Pixels
@@ -124,24 +156,26 @@ class Ascent:
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
 
     def _gradient(
-        self, picture: Pixels, shift: tuple[int, int]
+        self, part: "_Part", picture: Pixels, shift: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The blurred gradient on `picture` rolled by `shift` (rows, columns), and the terms' values.
+        """A part's blurred gradient on `picture` rolled by `shift` (rows, columns), and the terms' values.
 
         The gradient is that of `picture` itself, not rolled, of shape (colours, height, width), and has mean
         0 in each colour. Raises ResourceExhaustedError.
         """
         height, width, colors = picture.shape
+        objective = part.objective
+        assert part.magnitudes is not None
         gradient = np.empty((colors, height, width), np.float32)
-        values = np.zeros(len(self._magnitudes), np.float32)
+        values = np.zeros(len(objective.layers), np.float32)
         magnitudes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile_values, tile_magnitudes, tile_gradient = self._differentiate_tile(
+            tile_values, tile_magnitudes, tile_gradient = part.differentiate_tile(
                 tf.constant(cut(picture, rows, columns, shift)[None]),
-                self._objective.weights / tf.constant(self._magnitudes),
-                self._objective.masks,
-                self._objective.guides,
+                objective.weights if self._plain else objective.weights / tf.constant(part.magnitudes),
+                objective.masks,
+                objective.guides,
                 self._colors,
                 *_responses(rows.size, columns.size, self._smooth),
             )
@@ -149,17 +183,19 @@ class Ascent:
             values += share * tile_values.numpy()
             magnitudes += share * tile_magnitudes.numpy()
         gradient -= gradient.mean(axis=(1, 2), keepdims=True)
-        self._magnitudes = np.maximum(magnitudes, 1e-9)
+        part.magnitudes = np.maximum(magnitudes, 1e-9)
         return gradient, values
 
-    def _evaluate_terms(self, picture: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The terms' values and magnitudes on all of `picture`; both of shape (terms,)."""
+    def _evaluate_terms(
+        self, part: "_Part", picture: Pixels
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The values and magnitudes of a part's terms on all of `picture`; both of shape (terms,)."""
         values = magnitudes = np.zeros(1, np.float32)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
             tile = tf.constant(cut(picture, rows, columns)[None])
-            tile_values, tile_magnitudes = self._evaluate_tile(
-                tile, self._objective.masks, self._objective.guides
+            tile_values, tile_magnitudes = part.evaluate_tile(
+                tile, part.objective.masks, part.objective.guides
             )
             values = values + share * tile_values.numpy()
             magnitudes = magnitudes + share * tile_magnitudes.numpy()
@@ -168,8 +204,24 @@ class Ascent:
     def _tiles(self, picture: Pixels) -> Iterator[tuple[Span, Span, float]]:
         """The tiles that cover `picture`: their rows, their columns, and their share of the picture."""
         height, width = picture.shape[:2]
-        for rows, columns in tiles(height, width, self.tile**2):
+        for rows, columns in tiles(height, width, self.tile**2, self._wrap):
             yield rows, columns, rows.length * columns.length / (height * width)
+
+
+class _Part:
+    """The part of an objective that one network computes, and its terms' last known magnitudes."""
+
+    def __init__(self, objective: NetworkObjective) -> None:
+        self.objective = objective
+        self.evaluate_tile, self.differentiate_tile = compiled(
+            objective.backbone, objective.layers, objective.statistics
+        )
+        self.magnitudes: NDArray[np.float32] | None = None
+
+
+def _deviation(gradient: NDArray[np.float32]) -> float:
+    """The standard deviation of a gradient of mean 0, or 1 where it is 0 everywhere."""
+    return math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
 
 
 def largest_tile(free: int | None) -> int:
@@ -206,8 +258,10 @@ def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Te
     return tf.constant(down, tf.float32), tf.constant(across, tf.float32)
 
 
-@functools.lru_cache(maxsize=6)
-def compiled(backbone: Backbone, layers: tuple[str, ...], statistic: Statistic) -> tuple[Any, Any]:
+@functools.lru_cache(maxsize=8)
+def compiled(
+    backbone: Backbone, layers: tuple[str, ...], statistics: tuple[str | Function, ...]
+) -> tuple[Any, Any]:
     """Two TensorFlow functions of one tile, each traced once for tiles of every size.
 
     The first evaluates the terms and returns values and magnitudes; the second returns these and the blurred
@@ -218,11 +272,11 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], statistic: Statistic) 
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
     masks = tuple(tf.TensorSpec((c,)) for c in channels)
-    guides = tuple(tf.TensorSpec((c, None)) for c in channels) if statistic == "guided" else ()
+    guides = tuple(tf.TensorSpec((c, None)) for c in channels)
 
     @tf.function(input_signature=(picture, masks, guides), autograph=False)
     def evaluate(picture: Any, masks: Any, guides: Any) -> Any:
-        return term_values(statistic, extract(backbone.preprocess(picture)), masks, guides)
+        return term_values(statistics, extract(backbone.preprocess(picture)), masks, guides)
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((len(BLURS), None))
 
@@ -235,7 +289,7 @@ def compiled(backbone: Backbone, layers: tuple[str, ...], statistic: Statistic) 
         with tf.GradientTape() as tape:
             tape.watch(picture)
             activations = extract(backbone.preprocess(picture))
-            values, magnitudes = term_values(statistic, activations, masks, guides)
+            values, magnitudes = term_values(statistics, activations, masks, guides)
             total = tf.reduce_sum(weights * values) * tf.cast(tf.size(picture), tf.float32)
         shape = tf.shape(picture)[1:3]
         gradient = tf.reshape(tape.gradient(total, picture), (-1, 3))

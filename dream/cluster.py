@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,9 @@ from distributed.security import Security
 from distributed.worker_memory import parse_memory_limit
 
 from dream.backbone.fetching import fetched_in_background
+from dream.certificates import make_certificate
 from dream.environment import forget_secrets
+from dream.log import LogSettings, configure
 from dream.render import warm
 from dream.wire import WIRE_FORMAT
 from dream.worker import DreamWorkerPlugin
@@ -225,6 +228,7 @@ async def supervise_worker(
     warm: Callable[[], None],
     memory_limit: int,
     cancel_timeout: float,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
     host: str | None = None,
     report: Callable[[str], None] = log.warning,
 ) -> None:
@@ -246,7 +250,7 @@ async def supervise_worker(
                 security=security,
                 silence_logs=logging.CRITICAL,
                 dashboard=False,
-                plugins=(DreamWorkerPlugin(warm, cancel_timeout),),
+                plugins=(DreamWorkerPlugin(warm, cancel_timeout, log_settings),),
                 report=report,
             )
         except OSError as error:
@@ -317,12 +321,30 @@ async def local_cluster(**options: Any) -> AsyncIterator[tuple[str, Security, in
 
     They listen on loopback, and speak TLS with keys that are made here and kept in memory.
     """
-    security = await asyncio.to_thread(Security.temporary)
+    security = await asyncio.to_thread(_own_keys)
     async with (
         DreamScheduler(host="127.0.0.1", port=0, security=security) as scheduler,
         worker_processes(scheduler.address, host="127.0.0.1", security=security, **options) as tasks,
     ):
         yield scheduler.address, security, len(tasks)
+
+
+def _own_keys() -> Security:
+    """Keys of one start, which outlast it: a worker that joins after years is let in as well."""
+    certificate, key = make_certificate(timedelta(days=36_500))
+    pair = {
+        f"tls_{role}_{part}": pem
+        for role in ("client", "scheduler", "worker")
+        for part, pem in (("cert", certificate), ("key", key))
+    }
+    return Security(require_encryption=True, tls_ca_file=certificate, **pair)
+
+
+def worker_memory(dask_scheduler: Scheduler) -> dict[str, int]:
+    """The workers of the scheduler in which this function is run, and the bytes of memory of each."""
+    return {
+        address: int(worker.metrics.get("memory", 0)) for address, worker in dask_scheduler.workers.items()
+    }
 
 
 def scheduler_warnings(dask_scheduler: Scheduler) -> tuple[str, ...]:
@@ -346,20 +368,17 @@ def run_scheduler(
     *,
     insecure: bool = False,
     client_timeout: float = CLIENT_TIMEOUT,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Serve a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
     Like workers and bots it speaks TLS where Dask's settings (`distributed.comm`) require encryption; without
     TLS it serves other machines only if `insecure`.
     """
+    configure(log_settings)
     security = Security()
     if not (security.require_encryption or insecure or is_loopback(host)):
-        print(
-            f"Without TLS whoever reaches {host}:{port} can run programs on the whole cluster: set TLS up "
-            "(docs/scale.md), or say --insecure in a network that is yours alone.",
-            file=sys.stderr,
-        )
-        return 2
+        return _refuse_without_tls(f"{host}:{port}")
 
     async def serve() -> None:
         async with DreamScheduler(
@@ -378,18 +397,27 @@ def run_workers(
     threads: int = 0,
     memory_limit: str = "auto",
     fetch: bool = True,
+    insecure: bool = False,
     warm: Callable[[], None] = warm,
+    log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
 ) -> int:
     """Keep this machine's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
-    With `fetch`, missing weights of InceptionV3 are downloaded in the background.
+    Without TLS they join another machine's scheduler only if `insecure`. With `fetch`, missing weights of
+    InceptionV3 are downloaded in the background.
     """
+    there = urlsplit(address if "://" in address else f"tcp://{address}")
+    is_local = is_loopback(there.hostname or "")
+    if there.scheme in ("tcp", "ws") and not (insecure or is_local):
+        return _refuse_without_tls(f"this machine or {there.netloc}")
+    configure(log_settings)
     options: dict[str, Any] = {
+        "log_settings": log_settings,
         "threads": threads,
         "memory_limit": memory_limit,
         "cancel_timeout": CANCEL_TIMEOUT,
         "security": Security(),
-        "host": "127.0.0.1" if is_loopback(urlsplit(address).hostname or "") else None,
+        "host": "127.0.0.1" if is_local else None,
     }
 
     async def serve() -> None:
@@ -400,6 +428,16 @@ def run_workers(
             await asyncio.gather(*tasks)
 
     return _run(serve())
+
+
+def _refuse_without_tls(where: str) -> int:
+    """Say why a part of a cluster does not serve other machines; returns the exit status."""
+    print(
+        f"Without TLS whoever reaches {where} can run programs on the whole cluster: make keys with "
+        "`dreambot certificates` (docs/scale.md), or say --insecure in a network that is yours alone.",
+        file=sys.stderr,
+    )
+    return 2
 
 
 def _run(serve: Coroutine[Any, Any, None]) -> int:

@@ -108,8 +108,9 @@ class Decoder:
         """The picture, upright, on white where it is transparent, its first frame if it is animated.
 
         With `within`, a (width, height), a larger picture is scaled down to fit it. The second value is
-        "RGB", for an 8-bit image in sRGB; or the original mode ("I", "I;16", "F" and the like) of an image in
-        mode "F" with the grey values of a file of more than 8 bits.
+        "RGB", for an 8-bit image in sRGB, or "RGBA" with the opacity besides if any of it is transparent; or
+        the original mode ("I", "I;16", "F" and the like) of an image in mode "F" with the grey values of a
+        file of more than 8 bits.
         """
         image = self._image
         turned = self._orientation in (5, 6, 7, 8)
@@ -123,7 +124,16 @@ class Decoder:
         if transposition := _TRANSPOSITIONS.get(self._orientation):
             info, image = image.info, image.transpose(transposition)
             image.info = info
-        return (image, deep) if deep else (_srgb(image), "RGB")
+        if deep:
+            return image, deep
+        opaque = _srgb(image)
+        if not image.has_transparency_data:
+            return opaque, "RGB"
+        opacity = image.convert("RGBA").getchannel("A")
+        if opacity.getextrema()[0] == 255:
+            return opaque, "RGB"
+        opaque.putalpha(opacity)
+        return opaque, "RGBA"
 
     def recipe(self) -> str | None:
         """The recipe that `dream.picture.encode` wrote into the file, or None."""

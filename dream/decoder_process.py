@@ -1,5 +1,6 @@
 """The server behind `dream.quarantine`: it forks a process for each picture, to decode it within limits."""
 
+import contextlib
 import json
 import os
 import resource
@@ -7,15 +8,19 @@ import signal
 import socket
 from dataclasses import asdict
 from mmap import ACCESS_READ, mmap
-from typing import BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from dream.decoder import DAMAGED, Decoder
 from dream.formats import TOO_EXPENSIVE, Limits, PictureError
+
+if TYPE_CHECKING:
+    from py_landlock import Landlock
 
 
 def serve() -> None:
     """Fork a process for every picture, until the connection on standard input is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
+    landlock()  # loaded here, so that the processes need not
     with socket.socket(fileno=0) as requests:
         while True:
             message, descriptors, _, _ = socket.recv_fds(requests, 1, 3)
@@ -77,10 +82,26 @@ def _say(lines: TextIO, answer: object) -> None:
     lines.flush()
 
 
+def landlock() -> "Landlock | None":
+    """Rules that take away what Landlock can: files, programs, TCP, others' memory, signals to others.
+
+    None where the kernel has no Landlock, or this is no Linux.
+    """
+    with contextlib.suppress(ImportError):
+        from py_landlock import Landlock, LandlockError
+
+        with contextlib.suppress(LandlockError):
+            rules = Landlock(strict=False)  # as much as this kernel knows
+            return rules if rules.abi_version else None
+    return None
+
+
 def _give_up_rights(limits: Limits) -> None:
     """Limit what this process may use from now on; without new descriptors it can open no file or socket."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)  # decoders' warnings
+    if rules := landlock():
+        rules.apply()
     for what, most in (
         (resource.RLIMIT_CPU, limits.seconds),
         (resource.RLIMIT_DATA, limits.memory),

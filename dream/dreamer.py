@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dream.backbone import runtime
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import STAND_INS
 from dream.clouds import sky
+from dream.objective import Objective
 from dream.octaves import final_size, octaves
 from dream.picture import (
     DEFAULT_LIMITS,
@@ -32,7 +34,8 @@ from dream.picture import (
     load,
     resize,
 )
-from dream.recipe import Recipe
+from dream.recipe import SECOND_PICTURE, Recipe
+from dream.seamless import seamless
 
 DECAY = 0.6
 """An octave's step sizes fall linearly from 1 + DECAY to 1 - DECAY times their mean."""
@@ -65,14 +68,16 @@ class Progress:
 class Report:
     """How a dream was computed.
 
-    `recipe` is the full text, seed included. `weights` is "imagenet" (Keras' own), "bundled" or the path of
-    the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for and substituted.
+    `recipe` is the full text, seed included. `model` is the network, or several joined by +. `layers` has
+    each term without its weight: a layer, or "class:ostrich". `weights` is "imagenet" (Keras' own), "bundled"
+    or the path of the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for
+    and substituted.
     `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
     size.
     """
 
     recipe: str
-    model: NetworkName
+    model: str
     layers: tuple[str, ...]
     weights: str
     fallback: str | None
@@ -88,9 +93,10 @@ class Report:
         """A sentence for people if another network was used than the one asked for."""
         if self.fallback is None:
             return None
+        stood_in = "+".join(STAND_INS[layer] for layer in self.fallback.split("+"))
         return (
-            f"InceptionV3's weights aren't here yet, so {'+'.join(self.layers)} of EfficientNet-Lite0 dreamt "
-            f"in place of {self.fallback}."
+            f"InceptionV3's weights aren't here yet, so {stood_in} of EfficientNet-Lite0 dreamt in place of "
+            f"{self.fallback}."
         )
 
 
@@ -104,7 +110,7 @@ class Dream:
 
 def dream(
     picture: Picture,
-    recipe: Recipe | str,
+    recipe: Recipe | Objective | str,
     *,
     guide: Picture = None,
     inception_v3: Path | str | None = None,
@@ -114,9 +120,12 @@ def dream(
 ) -> Dream:
     """Dream of `recipe` on `picture`: a file (path, contents or file object), pixels, or None for a sky.
 
-    `guide` is a second picture whose features are to appear. `inception_v3` names a weights file for that
-    network instead of Keras' own. `on_progress` is called after every step, and `cancelled` asked before
-    every gradient. The same picture, recipe, seed and weights give the same pixels on the same machine.
+    An objective is dreamt with the usual options; `Recipe(objective.terms, steps=20)` has others.
+    `guide` is a second picture whose features are to appear, or whose bright parts say where to dream if the
+    recipe has `only=picture` or `except=picture`; a file's transparent parts say where, too. `inception_v3`
+    names a weights file for that network instead of Keras' own. `on_progress` is called after every step, and
+    `cancelled` asked before every gradient. The same picture, recipe, seed and weights give the same pixels
+    on the same machine.
 
     Raises RecipeError, PictureError, Cancelled.
     """
@@ -137,7 +146,7 @@ class Dreamer:
     def __init__(
         self,
         picture: Picture,
-        recipe: Recipe | str,
+        recipe: Recipe | Objective | str,
         *,
         guide: Picture = None,
         inception_v3: Path | str | None = None,
@@ -146,16 +155,21 @@ class Dreamer:
     ) -> None:
         self._started = time.perf_counter()
         runtime.start()
-        from dream.ascent import Ascent, color_transform
+        from dream.ascent import IDENTITY, Ascent, color_transform
         from dream.backbone.loading import load
-        from dream.objective import objective
+        from dream.masks import mask
+        from dream.seeing import with_seen_classes
+        from dream.statistics import network_objectives
 
+        if isinstance(recipe, Objective):
+            recipe = Recipe(recipe.terms)
         recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         if recipe.seed is None:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-        backbone, actual, fallback = load(recipe, Path(inception_v3) if inception_v3 else None)
-        self.recipe = actual.settled()
-        self.source, given = _source(picture, self.recipe, limits)
+        self._loaded = load(recipe, Path(inception_v3) if inception_v3 else None)
+        self.recipe = self._loaded.recipe.settled()
+        self.source, given, opacity = _source(picture, self.recipe, limits)
+        self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
         self.size = final_size(self.recipe, *given)
         self.plan = octaves(self.recipe, *given)
         self.steps = sum(octave.steps for octave in self.plan)
@@ -164,35 +178,45 @@ class Dreamer:
             if cancelled():
                 raise Cancelled
 
-        guide_pixels = None
+        second = None
         if guide is not None:
-            guide_pixels = (
-                _checked(guide) if isinstance(guide, np.ndarray) else decode(contents(guide), limits)
-            )
+            second = _checked(guide) if isinstance(guide, np.ndarray) else decode(contents(guide), limits)
+        self._mask = mask(self.recipe, self.source, opacity, second, self._loaded.backbones)
+        if any(self.recipe.wraps):
+            down, across = self.recipe.wraps
+            self.source = seamless(self.source, down=down, across=across)
+        self._resize = partial(resize, wrap=self.recipe.wraps)
+        guiding = None if SECOND_PICTURE in (self.recipe.only, self.recipe.except_) else second
+        is_plain = self.recipe.ascent == "plain"
         self.ascent = Ascent(
-            backbone,
-            objective(self.recipe, backbone, self.source, guide_pixels),
-            colors=color_transform(self.source),
-            smooth=self.recipe.smooth or 0,
+            network_objectives(self.recipe, self._loaded.backbones, self.source, guiding),
+            colors=IDENTITY if is_plain else color_transform(self.source),
+            smooth=0 if is_plain else self.recipe.smooth or 0,
+            plain=is_plain,
+            wrap=self.recipe.wraps,
             before_tile=stop_if_cancelled,
         )
-        self.asked, self._backbone, self._fallback = recipe, backbone, fallback
+        self.asked = recipe
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
         """Run gradient ascent over all octaves. Raises Cancelled."""
+        from dream.masks import scaled
+
         assert self.recipe.strength
-        before = self.ascent.evaluate(resize(self.source, *self.size))
+        before = self.ascent.evaluate(self._resize(self.source, *self.size))
         random = np.random.default_rng(self.recipe.seed)
         base = pixels = np.zeros((1, 1, 3), np.float32)
         done = 0
         for number, octave in enumerate(self.plan, 1):
             pixels -= base  # in place, here and below: large pictures are hundreds of megabytes
-            base = resize(self.source, octave.width, octave.height)
-            pixels = resize(pixels, octave.width, octave.height)
+            base = self._resize(self.source, octave.width, octave.height)
+            pixels = self._resize(pixels, octave.width, octave.height)
+            mask = None if self._mask is None else scaled(self._mask, octave.width, octave.height)
             pixels += base
             np.clip(pixels, 0, 1, out=pixels)
-            for step_size in step_sizes(octave.steps):
-                objective = self.ascent.step(pixels, self.recipe.strength * step_size, random)
+            is_plain = self.recipe.ascent == "plain"
+            for step_size in [1.0] * octave.steps if is_plain else step_sizes(octave.steps):
+                objective = self.ascent.step(pixels, self.recipe.strength * step_size, random, mask)
                 done += 1
                 on_progress(Progress(done, self.steps, number, len(self.plan), objective, pixels.copy))
 
@@ -204,11 +228,18 @@ class Dreamer:
 
         `pixels` may be overwritten.
         """
-        photograph = resize(self.source, *self.size)
+        photograph = self._resize(self.source, *self.size)
         if pixels.shape != photograph.shape:
-            pixels = resize(pixels - resize(self.source, pixels.shape[1], pixels.shape[0]), *self.size)
+            source = self._resize(self.source, pixels.shape[1], pixels.shape[0])
+            pixels = self._resize(pixels - source, *self.size)
             pixels += photograph
-        return _finished(pixels, photograph, self.recipe)
+        pixels = _finished(pixels, photograph, self.recipe)
+        if self._mask is not None:
+            from dream.masks import scaled
+
+            pixels = photograph + scaled(self._mask, *self.size)[..., None] * (pixels - photograph)
+            np.clip(pixels, 0, 1, out=pixels)
+        return pixels
 
     def report(self, steps: int, before: float, after: float) -> Report:
         """The report of this dream: the objective was `before` and is `after`."""
@@ -216,10 +247,10 @@ class Dreamer:
         seconds = round(time.perf_counter() - self._started, 3)
         return Report(
             recipe=str(self.asked),
-            model=self._backbone.name,
-            layers=self.recipe.layers,
-            weights=self._backbone.weights,
-            fallback=self._fallback,
+            model="+".join(self._loaded.backbones),
+            layers=self.recipe.things,
+            weights=self._loaded.weights,
+            fallback=self._loaded.fallback,
             width=width,
             height=height,
             steps=steps,
@@ -237,22 +268,24 @@ def step_sizes(steps: int) -> list[float]:
     return [1 + DECAY * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
-def _source(picture: Picture, recipe: Recipe, limits: Limits) -> tuple[Pixels, tuple[int, int]]:
-    """The picture's pixels, no larger than the largest octave, and its original (width, height)."""
+def _source(
+    picture: Picture, recipe: Recipe, limits: Limits
+) -> tuple[Pixels, tuple[int, int], NDArray[np.float32] | None]:
+    """The picture's pixels, no larger than the largest octave, its original (width, height), its opacity."""
     if picture is None:
         longer = recipe.size or 640
         size = (longer, round(longer * 0.75))
-        return sky(*size, seed=recipe.seed or 0), size
+        return sky(*size, seed=recipe.seed or 0), size, None
     if isinstance(picture, np.ndarray):
         pixels = _checked(picture)
-        return pixels, (pixels.shape[1], pixels.shape[0])
+        return pixels, (pixels.shape[1], pixels.shape[0]), None
 
     def largest_octave(probe: Probe) -> tuple[int, int]:
         largest = octaves(recipe, probe.width, probe.height)[-1]
         return largest.width, largest.height
 
-    pixels, probe = load(contents(picture), limits, largest_octave)
-    return pixels, (probe.width, probe.height)
+    loaded = load(contents(picture), limits, largest_octave)
+    return loaded.pixels, (loaded.probe.width, loaded.probe.height), loaded.opacity
 
 
 def _checked(pixels: NDArray[Any]) -> Pixels:

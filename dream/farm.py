@@ -6,6 +6,7 @@ The bot has one `Farm`, and neither renders nor decodes pictures itself. Dask is
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import pickle
 import random
@@ -13,11 +14,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
+from dream.log import LogSettings
 from dream.picture import Limits, Probe
-from dream.render import Progress, Rendered, Work, render, warm
+from dream.picture_folder import PictureFolder
+from dream.render import Progress, Rendered, Sights, Work, render, warm
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -73,17 +77,21 @@ class Farm:
         threads: int = 0,
         memory_limit: str = "auto",
         cancel_timeout: float = 15,
+        log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
         render: Render = render,
         warm: Callable[[], None] = warm,
     ) -> None:
         self.capacity = 0
         """How many dreams the farm runs at once."""
+        self.workers: dict[str, int] = {}
+        """The addresses of the workers that are up, and the bytes of memory of each."""
         self._cluster = scheduler
         self._local = {
             "workers": workers,
             "threads": threads,
             "memory_limit": memory_limit,
             "cancel_timeout": cancel_timeout,
+            "log_settings": log_settings,
             "warm": warm,
             "report": self._worker_ended,
         }
@@ -92,6 +100,7 @@ class Farm:
         self._render = render
         self._dreams: dict[str, _Dream] = {}
         self._client: Client
+        self._pictures: PictureFolder | None = None
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
@@ -120,6 +129,9 @@ class Farm:
         else:
             local_cluster = cluster.local_cluster(**self._local)
             address, security, self.capacity = await self._parts.enter_async_context(local_cluster)
+            self._pictures = PictureFolder()
+            self._pictures.open()
+            self._parts.callback(self._pictures.close)
         # Dask's client reconnects for as long as `timeout`: for ever, as far as a bot is concerned.
         client = Client(address, asynchronous=True, set_as_default=False, timeout=10**8, security=security)
         self._client = await self._parts.enter_async_context(client)
@@ -146,17 +158,40 @@ class Farm:
         """
         from dream import worker
 
-        for _ in range(2):
-            address = await self._pick_worker()
-            try:
-                found = await self._run_on_worker(address, worker.probe, data, limits)
-            except OSError as error:
-                log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
-                continue
-            if isinstance(found, Exception):
-                raise found
-            assert isinstance(found, Probe)
-            return found
+        examining = self._examine(worker.probe, data, limits)
+        del data  # a large picture waits as a file
+        found = await examining
+        assert isinstance(found, Probe)
+        return found
+
+    async def see(self, data: bytes, most: int, limits: Limits) -> Sights:
+        """What the networks see in a picture, looked at in a worker as `probe` does; raises the same."""
+        from dream import worker
+
+        examining = self._examine(worker.see, data, most, limits)
+        del data
+        found = await examining
+        assert isinstance(found, Sights)
+        return found
+
+    async def _examine(self, task: Callable[..., object], data: bytes, *arguments: object) -> object:
+        """The result of a worker's task on a picture. Raises what it returns, or FarmError."""
+        picture = await self._pictures.put(data) if self._pictures else data
+        del data
+        try:
+            for _ in range(2):
+                address = await self._pick_worker()
+                try:
+                    found = await self._run_on_worker(address, task, picture, *arguments)
+                except OSError as error:
+                    log.warning("The worker at %s ended while it looked at a picture (%s).", address, error)
+                    continue
+                if isinstance(found, Exception):
+                    raise found
+                return found
+        finally:
+            if self._pictures:
+                self._pictures.remove(picture)
         raise FarmError("The workers ended while they looked at this picture; please try again in a minute.")
 
     async def dream(
@@ -167,6 +202,24 @@ class Farm:
         Cancelling this call stops the dream. Raises PictureError, RecipeError, Cancelled, or FarmError with a
         sentence for the member.
         """
+        if self._pictures is None:
+            return await self._dream(key, work, on_progress)
+        files: list[bytes | Path] = []
+
+        async def put(picture: bytes | Path | None) -> bytes | Path | None:
+            if not isinstance(picture, bytes) or self._pictures is None:
+                return picture
+            files.append(await self._pictures.put(picture))
+            return files[-1]
+
+        try:
+            work = dataclasses.replace(work, source=await put(work.source), guide=await put(work.guide))
+            return await self._dream(key, work, on_progress)
+        finally:
+            for file in files:
+                self._pictures.remove(file)
+
+    async def _dream(self, key: str, work: Work, on_progress: Callable[[Progress], None]) -> Rendered:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
@@ -253,18 +306,26 @@ class Farm:
         return sum((await self._client.nthreads()).values())
 
     async def _watch(self) -> None:
-        """Poll the number of workers; log when there have been none for `NO_WORKER_ALERT_SECONDS`."""
+        """Poll the workers; log which come and go, and when none was up for `NO_WORKER_ALERT_SECONDS`."""
+        from dream import cluster
+
         absent = -NO_WORKER_ALERT_SECONDS  # the first ones take their time to load a network
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            before = self.workers
             try:
-                workers = await self._count()
+                self.workers = await self._client.run_on_scheduler(cluster.worker_memory)
+                threads = await self._count()
             except OSError:
-                workers = 0
+                self.workers, threads = {}, 0
+            for address in self.workers.keys() - before.keys():
+                log.info("a worker is up", extra={"worker": address})
+            for address in before.keys() - self.workers.keys():
+                log.warning("a worker is gone", extra={"worker": address})
             if self._cluster:
-                self.capacity = workers
+                self.capacity = threads
             # One that is up for a moment between two deaths counts little.
-            absent = max(0.0, absent - NO_WORKER_ALERT_SECONDS / 2) if workers else absent + WATCH_SECONDS
+            absent = max(0.0, absent - NO_WORKER_ALERT_SECONDS / 2) if threads else absent + WATCH_SECONDS
             if absent >= NO_WORKER_ALERT_SECONDS and not self._alerted:
                 self._alerted = True
                 log.error("%s", self.warning)

@@ -1,110 +1,256 @@
-"""The objective that gradient ascent maximises: a weighted sum of terms, one per layer of the recipe.
+"""What a dream maximises, as a value that adds and scales like a number.
 
-A term is one of three statistics of a layer's activations:
+    layer("block8") + 0.5 * classes("ostrich") - layer("block3", channels=[1, 2])
 
-- `square`: their mean square, which favours features that are already strong;
-- `mean`: their mean, as in the original DeepDream;
-- `guided`: the mean over all locations of the largest dot product with any location of a second picture's
-  activations, after the guided dreams of google/deepdream's notebook (2015).
-
-For the gradient, each term is divided by its own magnitude, the mean absolute value of what it averages, so
-that layers of very different scale contribute equally.
+is an `Objective`, and a recipe's first word is its text: `block8+class:ostrich*0.5-block3:1,2`. Terms may be
+of any networks. `layer("block8", function=...)` takes any function of activations as one's own objective.
 """
 
-import functools
-from dataclasses import dataclass
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
+from dream.backbone import classes as imagenet
+from dream.backbone.catalog import CLASS, CLASS_WEIGHTS, CLASSIFIERS, LAYERS, NETWORKS, Network, NetworkName
+from dream.suggestions import did_you_mean, either, nearest
 
-from dream.backbone.feature_extractor import FeatureExtractor
-from dream.backbone.loading import Backbone
-from dream.picture import Pixels, resize
-from dream.recipe import Recipe
+MAX_TERMS = 8
+MAX_CHANNELS = 32
+SIMILAR = 0.6
+"""How much a known word resembles an unknown one, at least, to be what was meant: foo is not loom."""
 
-Statistic = Literal["square", "mean", "guided"]
+SIMILAR_CLASS = 0.75
+"""The same for the thousand classes, of which one would always resemble a little."""
 
-_GUIDE_SIZE = 224
-"""The longer side, in pixels, at which a guide's activations are taken."""
-
-_TOP_SIZE = 320
-"""The longer side, in pixels, at which the strongest channels are found."""
+Function = Callable[[Any], Any]
+"""From a layer's activations, a tensor of shape (1, rows, columns, channels), to a tensor of any shape, whose
+mean is maximised."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Objective:
-    """The terms of one dream as tensors: the arguments of functions that are traced once per set of layers.
+class RecipeError(ValueError):
+    """A recipe that cannot be dreamt. Its text is one friendly sentence saying what to write instead."""
 
-    `weights` has shape (terms,). `masks` has one vector per term, (channels,): 1 for each channel used, 0
-    for others. `guides` has one matrix per term, (channels, locations): the second picture's activations.
-    Without a second picture it is empty.
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of an objective: `weight` times a statistic of `channels` of `layer`.
+
+    No `channels` means all of them; `top` means that many, the most active ones in the picture. A negative
+    weight minimises the term. Layers of classes (`class` of all networks that know them, or one network's
+    own) have a channel for each class. `function` replaces the recipe's statistic; it has no text.
     """
 
-    statistic: Statistic
-    layers: tuple[str, ...]
-    weights: tf.Tensor
-    masks: tuple[tf.Tensor, ...]
-    guides: tuple[tf.Tensor, ...] = ()
+    layer: str
+    weight: float = 1.0
+    channels: tuple[int, ...] = ()
+    top: int = 0
+    function: Function | None = None
 
-    def value(self, values: Any) -> float:
-        """The objective, given the terms' values, shape (terms,)."""
-        return float(np.dot(self.weights.numpy(), values))
+    def __post_init__(self) -> None:
+        if self.layer not in LAYERS and self.layer != CLASS:
+            raise RecipeError(unknown(self.layer, LAYERS, "layer"))
+        count = imagenet.COUNT if self.is_classes else self.networks[0].layers[self.layer]
+        weight = round(float(self.weight), 4)
+        if not 0 < abs(weight) <= 100:
+            raise RecipeError(f"The weight of {self.layer} must be a number other than 0, from -100 to 100.")
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "channels", tuple(sorted(set(self.channels))))
+        if any(not 0 <= channel < count for channel in self.channels):
+            raise RecipeError(f"{self.layer} has the channels 0 to {count - 1}.")
+        if len(self.channels) > MAX_CHANNELS:
+            raise RecipeError(f"Name at most {MAX_CHANNELS} channels of {self.layer}, or all by naming none.")
+        if self.channels and self.top:
+            raise RecipeError(f"Give {self.layer} either channels or top, not both.")
+        if not 0 <= self.top <= count:
+            raise RecipeError(f"{self.layer} has {count} channels: top can be 1 to {count}.")
+        if self.is_classes and not self.channels and not self.top:
+            raise RecipeError(f"Name a class to dream of, such as {self.layer}:ostrich.")
+        if self.is_classes and self.top > MAX_CHANNELS:
+            raise RecipeError(f"Dream of at most {MAX_CHANNELS} classes: write {self.layer}:top5.")
 
+    @property
+    def is_classes(self) -> bool:
+        """Whether the channels of its layer are ImageNet's classes."""
+        return self.layer == CLASS or self.layer in CLASSIFIERS.values()
 
-def objective(recipe: Recipe, backbone: Backbone, picture: Pixels, guide: Pixels | None = None) -> Objective:
-    """The objective of `recipe` for `picture`, guided by the pixels `guide` if given."""
-    layers = tuple(term.layer for term in recipe.terms)
-    activations = functools.partial(_activations, backbone, layers)
-    features = activations(picture, _TOP_SIZE) if any(term.top for term in recipe.terms) else []
-    masks = []
-    for i, term in enumerate(recipe.terms):
-        mask = np.zeros(term.network.layers[term.layer], np.float32)
-        if term.top:
-            mask[np.argsort(-np.square(features[i]).mean(axis=0), kind="stable")[: term.top]] = 1
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that this term is computed by."""
+        if self.layer == CLASS:
+            return tuple(NETWORKS[name] for name in CLASSIFIERS)
+        return (LAYERS[self.layer],)
+
+    @property
+    def label(self) -> str:
+        """The term without its weight, such as "block8:12,40" or "class:ostrich"."""
+        if self.top:
+            chosen = f"top{self.top}"
+        elif self.is_classes:
+            chosen = ",".join(imagenet.names()[channel] for channel in self.channels)
         else:
-            mask[list(term.channels) or slice(None)] = 1
-        masks.append(tf.constant(mask))
-    statistic: Statistic = (
-        "guided" if guide is not None else "mean" if recipe.objective == "mean" else "square"
-    )
-    guides = [] if guide is None else [tf.constant(found.T) for found in activations(guide, _GUIDE_SIZE)]
-    weights = tf.constant([term.weight for term in recipe.terms])
-    return Objective(statistic, layers, weights, tuple(masks), tuple(guides))
+            chosen = ",".join(map(str, self.channels))
+        return f"{self.layer}:{chosen}" if chosen else self.layer
+
+    def on(self, network: NetworkName) -> "Term | None":
+        """This term as that network computes it, or None where it is no term of that network."""
+        if self.layer == CLASS and network in CLASSIFIERS:
+            return replace(self, layer=CLASSIFIERS[network], weight=self.weight * CLASS_WEIGHTS[network])
+        return self if network in (one.name for one in self.networks) else None
+
+    def __str__(self) -> str:
+        weight = abs(self.weight)
+        return self.label + ("" if weight == 1 else f"*{number_text(weight)}")
 
 
-def term_values(
-    statistic: Statistic,
-    activations: list[tf.Tensor],
-    masks: tuple[tf.Tensor, ...],
-    guides: tuple[tf.Tensor, ...],
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The terms' values, and the magnitudes that their gradients are divided by; both of shape (terms,).
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A weighted sum of terms. Objectives add and subtract, and scale by numbers; `str` writes their text."""
 
-    `activations` has one tensor per term, (1, rows, columns, channels); `masks` and `guides` are as in
-    `Objective`.
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: "Objective") -> Self:
+        if not isinstance(other, Objective):
+            return NotImplemented
+        return replace(self, terms=self.terms + other.terms)
+
+    def __radd__(self, other: object) -> Self:
+        return self if other == 0 else NotImplemented  # sum() begins with 0
+
+    def __sub__(self, other: "Objective") -> Self:
+        return self + -other
+
+    def __neg__(self) -> Self:
+        return self * -1
+
+    def __mul__(self, factor: float) -> Self:
+        return replace(self, terms=tuple(replace(term, weight=term.weight * factor) for term in self.terms))
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return "".join(("-" if t.weight < 0 else "+" if i else "") + str(t) for i, t in enumerate(self.terms))
+
+
+def layer(
+    name: str, *, channels: Iterable[int] = (), top: int = 0, function: Function | None = None
+) -> Objective:
+    """The objective of one layer: all its channels, some, or the `top` most active ones.
+
+    With `function` it is the mean of what that returns for the layer's (or those channels') activations.
+    Raises RecipeError.
     """
-    values, magnitudes = [], []
-    for i, (activation, mask) in enumerate(zip(activations, masks, strict=True)):
-        if statistic == "guided":
-            best = tf.reduce_max(tf.tensordot(activation * mask, guides[i], 1), axis=-1)
-            values.append(tf.reduce_mean(best))
-            magnitudes.append(tf.reduce_mean(tf.abs(best)))
-            continue
-        used = tf.reduce_mean(mask)
-        each = tf.square(activation) if statistic == "square" else activation
-        values.append(tf.reduce_mean(tf.reduce_mean(each, axis=(0, 1, 2)) * mask) / used)
-        magnitudes.append(tf.reduce_mean(tf.reduce_mean(tf.abs(each), axis=(0, 1, 2)) * mask) / used)
-    return tf.stack(values), tf.stack(magnitudes)
+    return Objective((Term(name, channels=tuple(channels), top=top, function=function),))
 
 
-def _activations(
-    backbone: Backbone, layers: tuple[str, ...], picture: Pixels, longer: int
-) -> list[NDArray[np.float32]]:
-    """Each layer's activations, (locations, channels), for `picture` scaled to a longer side of `longer`."""
-    height, width = picture.shape[:2]
-    scale = longer / max(height, width)
-    small = resize(picture, max(96, round(width * scale)), max(96, round(height * scale)))
-    activations = FeatureExtractor(backbone.model, layers)(backbone.preprocess(tf.constant(small[None])))
-    return [activation.numpy().reshape(-1, activation.shape[-1]) for activation in activations]
+def classes(*names: str, network: NetworkName | None = None) -> Objective:
+    """The objective of ImageNet's classes of these names, as all networks that know them see them.
+
+    Names are what people type, synonyms and plurals included. Raises RecipeError.
+    """
+    chosen = [number for name in names for number in class_numbers(name)]
+    return Objective((Term(CLASSIFIERS[network] if network else CLASS, channels=tuple(chosen)),))
+
+
+def class_numbers(phrase: str) -> tuple[int, ...]:
+    """The classes that a word or phrase means. Raises RecipeError if that is none, or may be several."""
+    known = imagenet.meanings()
+    meanings = known.get(imagenet.normal(phrase), ())
+    if len(meanings) == 1:
+        return meanings[0]
+    if not meanings:
+        hint = (
+            did_you_mean(phrase, imagenet.singulars(), cutoff=SIMILAR)
+            or "some are tabby, ostrich and volcano."
+        )
+        raise RecipeError(f"I know no class called “{shortened(phrase)}”; {hint}")
+    names = [",".join(imagenet.names()[number] for number in meaning) for meaning in meanings]
+    raise RecipeError(f"“{shortened(phrase)}” can mean two things: write {either(names)}.")
+
+
+def unknown(word: str, known: Iterable[str], kind: str) -> str:
+    """One sentence about an unknown word, with the nearest known ones."""
+    known = list(known)
+    hint = did_you_mean(word, known, cutoff=SIMILAR) or f"some are {', '.join(known[:8])}."
+    return f"I know no {kind} called “{shortened(word)}”; {hint}"
+
+
+def unknown_thing(word: str, presets: Iterable[str]) -> str:
+    """One sentence about a word that is neither a layer, a preset nor a class."""
+    near = nearest_things(word, presets)
+    hint = (
+        f"did you mean {either(near)}?"
+        if near
+        else "write a layer such as block8, or a thing such as ostrich."
+    )
+    return f"I know no layer, preset or class called “{shortened(word)}”; {hint}"
+
+
+def nearest_things(word: str, presets: Iterable[str]) -> list[str]:
+    """At most three layers, presets and classes that resemble `word`."""
+    near = nearest(word, [*LAYERS, *presets], cutoff=SIMILAR)
+    return [*near, *nearest(word, imagenet.singulars(), cutoff=SIMILAR_CLASS)][:3]
+
+
+def number_text(value: object) -> str:
+    """A number with at most four decimals, without trailing zeros."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def shortened(value: object) -> str:
+    """A quotation of at most 40 characters."""
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+_TERM = re.compile(  # possessive quantifiers (++, *+) never backtrack: matching takes linear time
+    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+)"
+    r"(?::(?P<chosen>[a-z0-9_]++(?:,[a-z0-9_]++)*+))?+"
+    r"(?:\*(?P<weight>-?(?:\d++\.?\d*+|\.\d++)))?+"
+    r"(?=[+-]|$)"
+)
+
+
+def read_terms(word: str, presets: Iterable[str]) -> list[Term]:
+    """Read `layer[:channels][*weight]` joined by + and -. Raises RecipeError.
+
+    `presets` are words that may be suggested besides layers.
+    """
+    terms: list[Term] = []
+    position = 0
+    while position < len(word):
+        match = _TERM.match(word, position)
+        if match is None:
+            named = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
+            if named and named[1] not in LAYERS and named[1] != CLASS:
+                raise RecipeError(unknown_thing(named[1], presets))
+            raise RecipeError(
+                f"I can't read “{shortened(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
+                "block8+block11."
+            )
+        name, chosen = match["layer"], match["chosen"] or ""
+        if name not in LAYERS and name != CLASS:
+            raise RecipeError(unknown_thing(name, presets))
+        sign = -1 if match["sign"] == "-" else 1
+        channels, top = _channels(name, chosen)
+        terms.append(Term(name, sign * float(match["weight"] or 1), channels, top))
+        position = match.end()
+    return terms
+
+
+def _channels(layer: str, chosen: str) -> tuple[tuple[int, ...], int]:
+    """The channels in "12,40" or "ostrich,tabby", and the number in "top5". Raises RecipeError."""
+    if top := re.fullmatch(r"top(\d+)", chosen):
+        if not int(top[1][:9]):
+            raise RecipeError(f"top needs at least one channel: write {layer}:top5.")
+        return (), int(top[1][:9])
+    of_classes = layer == CLASS or layer in CLASSIFIERS.values()
+    channels: list[int] = []
+    for one in filter(None, chosen.split(",")):
+        if one.isdecimal():
+            channels.append(int(one[:9]))
+        elif of_classes:
+            channels += class_numbers(one)
+        else:
+            raise RecipeError(f"Channels of {layer} are numbers: write {layer}:12,40 or {layer}:top5.")
+    return tuple(channels), 0

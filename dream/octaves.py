@@ -18,6 +18,9 @@ VIDEO_SIZE = 512
 
 FRAMES_PER_SECOND = 24
 
+MOST_VARIANTS = 12
+"""Dreams on a sheet, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Octave:
@@ -53,8 +56,8 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     """The octaves, smallest first, of a dream of a picture of `width` × `height` pixels.
 
     The last has the final size, except that `quality=rich` and pictures too small for a network are computed
-    larger and scaled down. It gets half of the steps and the smaller ones share the rest, so that the mean
-    over all octaves is `recipe.steps`.
+    larger and scaled down. It gets half of the steps, of classes three tenths, and the smaller ones, which
+    draw the shapes, share the rest, so that the mean over all octaves is `recipe.steps`.
     """
     recipe = recipe.settled()
     assert recipe.steps and recipe.octaves and recipe.scale
@@ -66,7 +69,8 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     sizes = [_scaled(width, height, s) for s in scales if s >= smallest] or [_scaled(width, height, top)]
     *smaller, last = sizes
     total = recipe.steps * len(sizes)
-    each = max(1, round(total / 2 / max(1, len(smaller))))
+    last_share = 0.3 if recipe.is_of_classes else 0.5
+    each = max(1, round(total * (1 - last_share) / max(1, len(smaller))))
     return (*(Octave(*size, each) for size in smaller), Octave(*last, max(1, total - each * len(smaller))))
 
 

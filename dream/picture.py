@@ -6,8 +6,10 @@ source's metadata.
 """
 
 import io
+import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -30,8 +32,9 @@ PictureFile = bytes | str | os.PathLike[str] | BinaryIO
 """A picture file: its contents, its path, or a file object opened for reading bytes."""
 
 
-def probe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Probe:
-    """Make sure that `data` is a whole picture within `limits`. Raises PictureError."""
+def probe(picture: PictureFile, limits: Limits = DEFAULT_LIMITS) -> Probe:
+    """Make sure that `picture` is a whole one within `limits`. Raises PictureError."""
+    data = contents(picture)
     _check_length(data, limits)
     with Quarantined(data, limits) as file:
         file.verify()
@@ -43,22 +46,31 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, within: tuple[int, int]
 
     With `within`, a (width, height), a larger picture is scaled down to fit it. Raises PictureError.
     """
-    return load(data, limits, lambda probe: within)[0]
+    return load(data, limits, lambda probe: within).pixels
 
 
-def load(
-    data: bytes, limits: Limits, within: Callable[[Probe], tuple[int, int] | None]
-) -> tuple[Pixels, Probe]:
-    """The same as `decode`, but `within` is decided when the picture's size is known; returns that, too."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A decoded picture: its pixels on white, its opacity (height, width) if any of it is transparent."""
+
+    pixels: Pixels
+    opacity: NDArray[np.float32] | None
+    probe: Probe
+
+
+def load(data: bytes, limits: Limits, within: Callable[[Probe], tuple[int, int] | None]) -> Loaded:
+    """All that `decode` finds out. `within` is decided when the picture's size is known."""
     _check_length(data, limits)
     with Quarantined(data, limits) as file:
         raw, (width, height), mode = file.pixels(within(file.probe))
-        if mode == "RGB":
-            pixels = np.fromfile(raw, np.uint8).reshape(height, width, 3).astype(np.float32)
-            pixels /= 255
-        else:
-            pixels = _grey(np.fromfile(raw, np.float32).reshape(height, width), mode)
-        return pixels, file.probe
+        if mode not in ("RGB", "RGBA"):
+            grey = np.fromfile(raw, np.float32).reshape(height, width)
+            return Loaded(_grey(grey, mode), None, file.probe)
+        values = np.fromfile(raw, np.uint8).reshape(height, width, len(mode))
+        pixels = values[..., :3].astype(np.float32)
+        pixels /= 255
+        opacity = values[..., 3].astype(np.float32) / np.float32(255) if mode == "RGBA" else None
+        return Loaded(pixels, opacity, file.probe)
 
 
 def contents(file: PictureFile) -> bytes:
@@ -117,15 +129,29 @@ def recipe_in(data: bytes) -> str | None:
         return None
 
 
-def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """`pixels` resampled to `width` × `height` with Pillow's Lanczos filter, not clipped to [0, 1]."""
-    if pixels.shape[:2] == (height, width):
+def resize(pixels: Pixels, width: int, height: int, *, wrap: tuple[bool, bool] = (False, False)) -> Pixels:
+    """`pixels` resampled to `width` × `height` with Pillow's Lanczos filter, not clipped to [0, 1].
+
+    `wrap` says whether rows and columns go on at the other side, as they do in a picture to be tiled.
+    """
+    old_height, old_width = pixels.shape[:2]
+    if (old_height, old_width) == (height, width):
         return pixels
+    reach = (_reach(old_height, height) if wrap[0] else 0, _reach(old_width, width) if wrap[1] else 0)
+    box = (reach[1], reach[0], reach[1] + old_width, reach[0] + old_height)
     result = np.empty((height, width, pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
-        plane = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        result[..., channel] = np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS))
+        plane = np.ascontiguousarray(pixels[..., channel])
+        if any(wrap):
+            plane = np.pad(plane, [(reach[0],) * 2, (reach[1],) * 2], "wrap")
+        image = Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS, box)
+        result[..., channel] = np.asarray(image)
     return result
+
+
+def _reach(old: int, new: int) -> int:
+    """How many pixels beyond its own the Lanczos filter reads to resample an axis."""
+    return math.ceil(3 * max(1.0, old / new)) + 1
 
 
 def to_bytes(pixels: Pixels) -> NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 A small server process, `dream.decoder_process`, is started at the first picture. It has Pillow loaded, an
 empty environment and no open files. For each picture it forks a process, which limits its own CPU time,
-memory and output before it reads the file, and can open neither files nor connections. What exceeds a limit
-is killed by the kernel, and the picture is refused.
+memory and output before it reads the file, and can open neither files nor connections, nor, where Linux has
+Landlock, touch any file or process in another way. What exceeds a limit is killed by the kernel, and the
+picture is refused.
 
 The two sides talk over a socket pair in lines of JSON; the file and its pixels are in shared memory.
 """
@@ -75,7 +76,7 @@ class Quarantined:
     def pixels(self, within: tuple[int, int] | None) -> tuple[BinaryIO, tuple[int, int], str]:
         """A file of the pixels, their (width, height), and their mode: see `dream.decoder.Decoder.decode`.
 
-        They are three bytes each where the mode is "RGB", and otherwise one float32.
+        They are a byte for each letter of the modes "RGB" and "RGBA", and otherwise one float32.
         """
         answer = self._ask("decode", within)
         width, height = answer["size"]
@@ -140,8 +141,8 @@ def _running_server() -> socket.socket:
     if _server is None or _server[0].poll() is not None:
         ours, theirs = socket.socketpair()
         with theirs:
-            packages = [Path(__file__).parent.parent, *(_location(name) for name in ("PIL", "pi_heif"))]
-            paths = list(dict.fromkeys(map(str, packages)))
+            packages = (_location(name) for name in ("dream", "PIL", "pi_heif", "py_landlock"))
+            paths = list(dict.fromkeys(str(path) for path in packages if path))
             code = f"import sys; sys.path += {paths!r}; from dream.decoder_process import serve; serve()"
             environment = {"MALLOC_ARENA_MAX": "1"}
             if libraries := os.environ.get("LD_LIBRARY_PATH"):
@@ -158,11 +159,10 @@ def _running_server() -> socket.socket:
     return _server[1]
 
 
-def _location(package: str) -> Path:
-    """The folder from which `package` is imported."""
+def _location(package: str) -> Path | None:
+    """The folder from which `package` is imported; None where it is not installed."""
     spec = find_spec(package)
-    assert spec and spec.origin
-    return Path(spec.origin).parent.parent
+    return Path(spec.origin).parent.parent if spec and spec.origin else None
 
 
 @contextmanager

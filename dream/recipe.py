@@ -6,6 +6,7 @@ The same text is a chat command, a preset, a PNG's metadata and a command line's
     mixed3*0.5+mixed5 steps=10 octaves=4 scale=1.4 strength=0.02 size=1024 seed=7 keep=color blend=0.8
     block8:12,40-block3*0.5      only two channels of block8, and away from what block3 sees
     puppyslug octaves=6          a preset, with one option of its own
+    ostrich+block8*0.3           things by name, as all networks see them, and layers of any network
 
 Words may come in any order. `Recipe.parse` reads the text, `str` writes it back in one canonical form, and
 every Recipe that exists is valid: whatever is wrong is refused when it is made.
@@ -15,30 +16,49 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, Self
 
-from dream.backbone.catalog import LAYERS, STAND_INS, Network, NetworkName
-from dream.suggestions import did_you_mean, either, nearest
+from dream.backbone import classes as imagenet
+from dream.backbone.catalog import CLASS, LAYERS, STAND_INS, NetworkName
+from dream.objective import (
+    MAX_TERMS,
+    SIMILAR,
+    Objective,
+    class_numbers,
+    nearest_things,
+    number_text,
+    read_terms,
+    shortened,
+    unknown,
+    unknown_thing,
+)
+from dream.objective import RecipeError as RecipeError
+from dream.objective import Term as Term
+from dream.suggestions import either, nearest
 
 MAX_LENGTH = 2000
 """The most characters of a recipe's text: room for every valid recipe, and for any Discord message."""
 
-MAX_TERMS = 8
-MAX_CHANNELS = 32
 QUALITIES = ("quick", "normal", "rich")
 OBJECTIVES = ("square", "mean")
 KEEPS = ("color",)
-SIMILAR = 0.6
-"""How much a known word resembles an unknown one, at least, to be what was meant: foo is not loom."""
+ASCENTS = ("usual", "plain")
+TILES = ("both", "across", "down")
 
+AUTO, AUTO_CLASSES = "auto", 3
+"""What asks for the classes that the networks see most in the picture itself, and how many these are."""
 
-class RecipeError(ValueError):
-    """A recipe that cannot be dreamt. Its text is one friendly sentence saying what to write instead."""
+SECOND_PICTURE = "picture"
+"""What names a second picture as a place: its bright parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One `name=value` word of a recipe: a number from `low` to `high`, or one of `choices`."""
+    """One `name=value` word of a recipe: a number from `low` to `high`, one of `choices`, or a place.
+
+    A place is where in the picture to dream: names of classes, joined by commas, or "picture".
+    """
 
     name: str
     meaning: str
@@ -46,16 +66,27 @@ class Option:
     high: float = 0
     whole: bool = False
     choices: tuple[str, ...] = ()
+    is_place: bool = False
+
+    @property
+    def field(self) -> str:
+        """The field of a recipe that holds it: its name, unless Python keeps that for itself."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
     @property
     def expected(self) -> str:
         """What may be written after the equals sign, in words."""
+        if self.is_place:
+            return f"a thing, such as tabby, or {SECOND_PICTURE}, for the bright parts of a second one"
         if self.choices:
             return either(self.choices)
-        return f"a {'whole ' if self.whole else ''}number from {_number(self.low)} to {_number(self.high)}"
+        low, high = number_text(self.low), number_text(self.high)
+        return f"a {'whole ' if self.whole else ''}number from {low} to {high}"
 
     def read(self, value: object) -> Any:
         """`value`, text or not, as this option's value. Raises RecipeError."""
+        if self.is_place:
+            return value if value == SECOND_PICTURE else ",".join(_class_names(str(value)))
         if self.choices:
             if value in self.choices:
                 return value
@@ -66,17 +97,17 @@ class Option:
                 number = float("nan")
             if self.low <= number <= self.high and not (self.whole and number % 1):
                 return int(number) if self.whole else round(number, 4)
-        raise RecipeError(f"{self.name} must be {self.expected}, not “{_short(value)}”.")
+        raise RecipeError(f"{self.name} must be {self.expected}, not “{shortened(value)}”.")
 
 
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option("steps", "gradient steps on each octave, on average", 1, 200, whole=True),
+        Option("steps", "gradient steps on each octave, on average", 1, 5000, whole=True),
         Option("octaves", "how many sizes the dream grows through", 1, 12, whole=True),
         Option("scale", "how much larger each octave is than the one before", 1.1, 2),
         Option(
-            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.001, 0.1
+            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.0001, 0.1
         ),
         Option("size", "the result's longer side in pixels", 16, 4096, whole=True),
         Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
@@ -88,54 +119,20 @@ OPTIONS: Mapping[str, Option] = {
             "what grows: square, what is strongest in the picture; mean, all that the layers see",
             choices=OBJECTIVES,
         ),
+        Option("only", "dream only where this is", is_place=True),
+        Option("except", "dream everywhere but where this is", is_place=True),
+        Option("tile", "a wallpaper: the dream goes on at the other side without a seam", choices=TILES),
+        Option(
+            "ascent",
+            "usual, steps with all that makes them quick and clean; plain, the bare gradient's",
+            choices=ASCENTS,
+        ),
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
         Option("rotate", "how many degrees a video turns from frame to frame", -10, 10),
         Option("seconds", "how long a video is", 1, 60),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One term of the objective: `weight` times a statistic of `channels` of `layer`.
-
-    No `channels` means all of them; `top` means that many, the most active ones in the picture. A
-    negative weight minimises the term.
-    """
-
-    layer: str
-    weight: float = 1.0
-    channels: tuple[int, ...] = ()
-    top: int = 0
-
-    def __post_init__(self) -> None:
-        if self.layer not in LAYERS:
-            raise RecipeError(_unknown(self.layer, LAYERS, "layer"))
-        count = self.network.layers[self.layer]
-        weight = round(float(self.weight), 4)
-        if not 0 < abs(weight) <= 100:
-            raise RecipeError(f"The weight of {self.layer} must be a number other than 0, from -100 to 100.")
-        object.__setattr__(self, "weight", weight)
-        object.__setattr__(self, "channels", tuple(sorted(set(self.channels))))
-        if any(not 0 <= channel < count for channel in self.channels):
-            raise RecipeError(f"{self.layer} has the channels 0 to {count - 1}.")
-        if len(self.channels) > MAX_CHANNELS:
-            raise RecipeError(f"Name at most {MAX_CHANNELS} channels of {self.layer}, or all by naming none.")
-        if self.channels and self.top:
-            raise RecipeError(f"Give {self.layer} either channels or top, not both.")
-        if not 0 <= self.top <= count:
-            raise RecipeError(f"{self.layer} has {count} channels: top can be 1 to {count}.")
-
-    @property
-    def network(self) -> Network:
-        """The network this term's layer belongs to."""
-        return LAYERS[self.layer]
-
-    def __str__(self) -> str:
-        chosen = f"top{self.top}" if self.top else ",".join(map(str, self.channels))
-        weight = abs(self.weight)
-        return self.layer + (f":{chosen}" if chosen else "") + ("" if weight == 1 else f"*{_number(weight)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +150,10 @@ class Recipe:
     blend: float | None = None
     smooth: float | None = None
     objective: str | None = None
+    only: str | None = None
+    except_: str | None = None
+    tile: str | None = None
+    ascent: str | None = None
     quality: str | None = None
     zoom: float | None = None
     rotate: float | None = None
@@ -160,17 +161,17 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise RecipeError("Name a layer to dream of, such as block8 or mixed5, or a preset.")
+            raise RecipeError(
+                "Name what to dream of: a layer such as block8, a preset, or a thing such as ostrich."
+            )
         if len(self.terms) > MAX_TERMS:
             raise RecipeError(f"A dream can be of at most {MAX_TERMS} layers at once.")
-        networks = {term.network.name: term for term in self.terms}
-        if len(networks) > 1:
-            first, second, *_ = (term.layer for term in networks.values())
-            raise RecipeError(f"{first} and {second} belong to different networks; dream of one at a time.")
         for option in OPTIONS.values():
-            value = getattr(self, option.name)
+            value = getattr(self, option.field)
             if value is not None:
-                object.__setattr__(self, option.name, option.read(value))
+                object.__setattr__(self, option.field, option.read(value))
+        if self.is_video and (self.only or self.except_ or self.tile):
+            raise RecipeError("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
 
     @classmethod
     def parse(cls, text: str, presets: Mapping[str, str] | None = None, default: str = "") -> Self:
@@ -188,7 +189,7 @@ class Recipe:
         terms: list[Term] = []
         options: dict[str, Any] = {}
         named: str | None = None
-        spaced = " ".join(text.lower().split())
+        spaced = with_classes(" ".join(text.lower().split()), presets)
         joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
         _check_words(joined.split(), presets)
         for word in joined.split():
@@ -196,16 +197,18 @@ class Recipe:
             if equals:
                 option = OPTIONS.get(name)
                 if option is None:
-                    raise RecipeError(_unknown(name, OPTIONS, "option"))
-                if name in options:
+                    raise RecipeError(unknown(name, OPTIONS, "option"))
+                if option.field in options:
                     raise RecipeError(f"{name} is given twice; give it once.")
-                options[name] = option.read({"colour": "color"}.get(value, value))
+                options[option.field] = option.read({"colour": "color"}.get(value, value))
+            elif word == AUTO and word not in presets:
+                terms.append(Term(CLASS, top=AUTO_CLASSES))
             elif word in presets:
                 if named:
                     raise RecipeError(f"{named} and {word} are both presets; name one of them.")
                 named = word
             else:
-                terms += _terms(word, presets)
+                terms += read_terms(word, presets)
         base = presets[named] if named else "" if terms else default
         if base:
             start = cls.parse(base, {} if named else presets)
@@ -213,21 +216,42 @@ class Recipe:
         return cls(tuple(terms), **options)
 
     def __str__(self) -> str:
-        terms = "".join(
-            ("-" if t.weight < 0 else "+" if i else "") + str(t) for i, t in enumerate(self.terms)
+        given = ((name, getattr(self, option.field)) for name, option in OPTIONS.items())
+        return " ".join(
+            [
+                str(Objective(self.terms)),
+                *(f"{name}={number_text(value)}" for name, value in given if value is not None),
+            ]
         )
-        given = ((name, getattr(self, name)) for name in OPTIONS)
-        return " ".join([terms, *(f"{name}={_number(value)}" for name, value in given if value is not None)])
 
     @property
-    def network(self) -> NetworkName:
-        """The name of the network whose layers these are."""
-        return self.terms[0].network.name
+    def networks(self) -> tuple[NetworkName, ...]:
+        """The names of the networks that dream this, each once, in the order of the terms."""
+        return tuple(dict.fromkeys(network.name for term in self.terms for network in term.networks))
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers dreamt of, each once, in the order given."""
         return tuple(dict.fromkeys(term.layer for term in self.terms))
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """The same, classes by name: such as "block8" and "class:ostrich"."""
+        return tuple(dict.fromkeys(term.label if term.is_classes else term.layer for term in self.terms))
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether any of it is of classes, whose shapes take more and finer steps than textures do."""
+        return any(term.is_classes for term in self.terms)
+
+    def on(self, network: NetworkName) -> tuple[Term, ...]:
+        """The terms that `network` computes, classes as the channels of its classifier."""
+        return tuple(own for term in self.terms if (own := term.on(network)))
+
+    @property
+    def wraps(self) -> tuple[bool, bool]:
+        """Whether the dream's rows and columns go on at the other side."""
+        return self.tile in ("both", "down"), self.tile in ("both", "across")
 
     @property
     def is_video(self) -> bool:
@@ -240,17 +264,21 @@ class Recipe:
         `size` and `seed` stay as they are: the picture decides the one, chance the other. So does `keep`, and
         in a still all of a video's options, which are off when not asked for.
         """
-        defaults = _DEFAULTS | _BY_QUALITY[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
+        by_quality = _OF_CLASSES if self.is_of_classes else _BY_QUALITY
+        defaults = _DEFAULTS | by_quality[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
         given = {name: getattr(self, name) for name in defaults}
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing)
 
     def stand_in(self) -> Self:
-        """This recipe of InceptionV3's layers with the bundled layers that dream most like them.
+        """This recipe with the bundled layers that dream most like those of InceptionV3 in their place.
 
         Channels are left out, because a channel's number means nothing in another network.
         """
-        terms = tuple(Term(STAND_INS[t.layer], t.weight, top=min(t.top, 16)) for t in self.terms)
+        terms = tuple(
+            Term(STAND_INS[t.layer], t.weight, top=min(t.top, 16)) if t.layer in STAND_INS else t
+            for t in self.terms
+        )
         return dataclasses.replace(self, terms=terms)
 
 
@@ -261,71 +289,77 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
     "rich": {"steps": 10, "octaves": 5, "scale": 1.4, "strength": 0.015, "smooth": 1.3},
 }
 
+_OF_CLASSES: dict[str, dict[str, Any]] = {
+    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014, "smooth": 1.2},
+    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.01, "smooth": 1.4},
+    "rich": {"steps": 16, "octaves": 6, "scale": 1.3, "strength": 0.01, "smooth": 1.6},
+}
+
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
-_TERM = re.compile(  # possessive quantifiers (++, *+) never backtrack: matching takes linear time
-    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+)"
-    r"(?::(?P<chosen>top\d++|\d++(?:,\d++)*+))?+"
-    r"(?:\*(?P<weight>-?(?:\d++\.?\d*+|\.\d++)))?+"
-    r"(?=[+-]|$)"
-)
+_PLACES = tuple(f"{option.name}=" for option in OPTIONS.values() if option.is_place)
+_ATOMS = re.compile(r"[a-z0-9'’]++|.")
+_ARTICLES = ("a", "an", "of", "some", "the")
+_JOINTS = (" ", "_", "-", ".")
 
 
-def _terms(word: str, presets: Iterable[str]) -> list[Term]:
-    """Read `layer[:channels][*weight]` joined by + and -. Raises RecipeError."""
-    terms: list[Term] = []
-    position = 0
-    while position < len(word):
-        match = _TERM.match(word, position)
-        if match is None:
-            named = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
-            if named and named[1] not in LAYERS:
-                raise RecipeError(_unknown(named[1], [*LAYERS, *presets], "layer or preset"))
-            raise RecipeError(
-                f"I can't read “{_short(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
-                "block8+block11."
-            )
-        layer, chosen = match["layer"], match["chosen"] or ""
-        if layer not in LAYERS:
-            raise RecipeError(_unknown(layer, [*LAYERS, *presets], "layer or preset"))
-        sign = -1 if match["sign"] == "-" else 1
-        top = int(chosen[3:][:9]) if chosen.startswith("top") else 0
-        if chosen.startswith("top") and not top:
-            raise RecipeError(f"top needs at least one channel: write {layer}:top5.")
-        channels = () if top else tuple(int(number[:9]) for number in chosen.split(",") if number)
-        terms.append(Term(layer, sign * float(match["weight"] or 1), channels, top))
-        position = match.end()
-    return terms
+def with_classes(text: str, presets: Iterable[str]) -> str:
+    """`text` with every name of classes in its canonical form: "an ostrich" as "class:ostrich".
+
+    The longest name counts. Layers, presets, options and their values stay as they are, also where they name
+    a class. Raises RecipeError for a name that may mean several classes.
+    """
+    kept = {*LAYERS, *presets, *OPTIONS, CLASS, AUTO}
+    known = imagenet.meanings()
+    atoms = _ATOMS.findall(re.sub(r"(?<=[a-z])\. ", " ", text))
+    written: list[str] = []
+    i = 0
+    while i < len(atoms):
+        phrase, end = imagenet.normal(atoms[i]), i + 1
+        found = i + 1 if phrase in known and phrase not in kept else 0
+        words = 1
+        while end + 1 < len(atoms) and atoms[end] in _JOINTS and words < imagenet.PHRASE_WORDS:
+            phrase = f"{phrase}_{imagenet.normal(atoms[end + 1])}"
+            end, words = end + 2, words + 1
+            if phrase in known:
+                found = end
+        before = next((atom for atom in reversed(written[-2:]) if atom != " "), "")
+        is_place = before == "=" and "".join(written[-3:]).replace(" ", "").endswith(_PLACES)
+        if not found or (before == "=" and not is_place):
+            written.append(atoms[i])
+            i += 1
+            continue
+        numbers = class_numbers(" ".join(atoms[i:found]))
+        names = ",".join(imagenet.names()[number] for number in numbers)
+        written.append(names if before in (":", ",", "=") else f"{CLASS}:{names}")
+        i = found
+    plain = [word for word in "".join(written).split() if word not in _ARTICLES or word in kept]
+    return re.sub(r"(?<=\S) and (?=\S)", "+", " ".join(plain))
+
+
+def _class_names(text: str) -> list[str]:
+    """The canonical names of the classes in "tabby,tiger_cat". Raises RecipeError."""
+    numbers = dict.fromkeys(number for name in text.split(",") for number in class_numbers(name))
+    return [imagenet.names()[number] for number in sorted(numbers)]
 
 
 def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
     """Refuse words that only a description has, such as "a red dragon". Raises RecipeError."""
     presets = list(presets)
-    plain = [word for word in words if word.isalpha() and word not in presets]
+    plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO)]
     for word in plain[:MAX_TERMS]:
         if option := OPTIONS.get(word):
             raise RecipeError(f"{word} needs a value: write {word}= and {option.expected}, without a space.")
-        if nearest(word, [*LAYERS, *presets], cutoff=SIMILAR):
-            raise RecipeError(_unknown(word, [*LAYERS, *presets], "layer or preset"))
+        near = (
+            nearest_things(word, presets)
+            if len(plain) == 1
+            else nearest(word, [*LAYERS, *presets], cutoff=SIMILAR)
+        )
+        if near:
+            raise RecipeError(unknown_thing(word, presets))
     if plain:
         preset = f"a preset, such as {either(presets[:3])}, or " if presets else ""
         raise RecipeError(
-            f"I can't dream of “{_short(' '.join(plain))}”: I bring out what a network sees in a picture by "
-            f"itself; name {preset}a layer, such as block8."
+            f"I can't dream of “{shortened(' '.join(plain))}”: name {preset}a layer, such as block8, or one "
+            "of a thousand things that I know, such as tabby, ostrich or volcano."
         )
-
-
-def _unknown(word: str, known: Iterable[str], kind: str) -> str:
-    """One sentence about an unknown word, with the nearest known ones."""
-    known = list(known)
-    hint = did_you_mean(word, known, cutoff=SIMILAR) or f"some are {', '.join(known[:8])}."
-    return f"I know no {kind} called “{_short(word)}”; {hint}"
-
-
-def _number(value: object) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else text[:39] + "…"

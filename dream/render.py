@@ -10,9 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from dream import dreamer
+from dream.backbone import runtime
 from dream.dreamer import Report
-from dream.picture import DEFAULT_LIMITS, Limits, Pixels, encode, resize
+from dream.picture import DEFAULT_LIMITS, Limits, Pixels, contents, decode, encode, resize
 from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
@@ -23,19 +26,18 @@ PREVIEW_SECONDS = 1.0
 class Work:
     """One dream to be rendered.
 
-    `source` is the picture's file, None for a dream from nothing; `guide` a second picture whose features are
-    to appear. A `sheet` of labels and recipes is dreamt in place of `recipe`; with `after`, the dream of
-    `source`, nothing is dreamt: both are shown beside each other, or as a `wipe`. `inception_v3` is the
-    operator's weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at
-    most `max_bytes` large.
+    `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
+    from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
+    dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
+    beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
+    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large.
     """
 
-    source: bytes | None
+    source: bytes | Path | None
     recipe: Recipe
-    guide: bytes | None = None
+    guide: bytes | Path | None = None
     sheet: tuple[tuple[str, Recipe], ...] = ()
-    after: bytes | None = None
-    wipe: bool = False
+    compare: str = ""
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
@@ -75,6 +77,34 @@ class Rendered:
     """Whether its network or layers were loaded and compiled for it, which later dreams need not wait for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A class that the networks see in a picture: its canonical name, its title, and how sure, in [0, 1]."""
+
+    name: str
+    title: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What the networks see in a picture, surest first, and where: a JPEG that shows the picture for each."""
+
+    things: tuple[Sight, ...]
+    sheet: bytes
+
+
+def see(picture: bytes | Path, most: int, limits: Limits) -> Sights:
+    """What is seen in a picture file, at most so many things. Raises PictureError."""
+    runtime.start()
+    from dream.seeing import see, sheet
+
+    pixels = decode(contents(picture), limits, (1024, 1024))
+    seen = see(pixels, most)
+    image, _ = encode(np.clip(sheet(pixels, seen), 0, 1), format="jpg", quality=85)
+    return Sights(tuple(Sight(each.name, each.title, each.share) for each in seen), image)
+
+
 _warm: set[tuple[object, ...]] = set()
 """What this process has dreamt of before, as far as loading and compiling depend on it."""
 
@@ -89,7 +119,7 @@ def render(
     Raises PictureError, Cancelled.
     """
     began = last_preview = time.monotonic()
-    if work.after is not None:
+    if work.compare:
         data, filename = _compared(work)
         return Rendered(data, filename, None, time.monotonic() - began)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
@@ -139,10 +169,11 @@ def _compared(work: Work) -> tuple[bytes, str]:
     """A picture and its dream as one file, and the file's name."""
     from dream.compare import sides, wipe
 
-    assert work.source is not None and work.after is not None
-    if work.wipe:
-        return wipe(work.source, work.after, work.limits, work.max_bytes), "wipe.gif"
-    data, extension = encode(sides(work.source, work.after, work.limits), max_bytes=work.max_bytes)
+    assert work.source is not None and work.guide is not None
+    pictures = contents(work.source), contents(work.guide)
+    if work.compare == "wipe":
+        return wipe(*pictures, work.limits, work.max_bytes), "wipe.gif"
+    data, extension = encode(sides(*pictures, work.limits), max_bytes=work.max_bytes)
     return data, f"before-and-after.{extension}"
 
 

@@ -42,12 +42,26 @@ class Span:
         return int(self.kept.stop - self.kept.start)
 
 
+MARGIN = 96
+"""How many pixels of an axis that goes on at the other side are read beyond each of its ends."""
+
+
 @functools.lru_cache(maxsize=64)
-def tiles(height: int, width: int, most: int) -> tuple[tuple[Span, Span], ...]:
+def tiles(
+    height: int, width: int, most: int, wrap: tuple[bool, bool] = (False, False)
+) -> tuple[tuple[Span, Span], ...]:
     """The tiles, each of at most `most` pixels, that cover a picture with the least overlap.
 
-    Where that many pixels are too few for the overlap, tiles are larger: as small as the overlap allows.
+    With `wrap`, rows or columns go on at the other side, and tiles read what is beyond the ends there. Where
+    that many pixels are too few for the overlap, tiles are larger: as small as the overlap allows.
     """
+    if any(wrap):
+        beyond = tuple(MARGIN if each else 0 for each in wrap)
+        inner = tiles(height + 2 * beyond[0], width + 2 * beyond[1], most)
+        return tuple(
+            (_wrapped(rows, height, beyond[0]), _wrapped(columns, width, beyond[1]))
+            for rows, columns in inner
+        )
     found = []
     for down in range(1, _most_tiles(height) + 1):
         for across in range(1, _most_tiles(width) + 1):
@@ -73,6 +87,12 @@ def spans(length: int, count: int) -> Iterator[Span]:
     cuts = [0, *((start + end + size) // 2 for end, start in itertools.pairwise(starts)), length]
     for start, (first, last) in zip(starts, itertools.pairwise(cuts), strict=True):
         yield Span(start, size, slice(first, last))
+
+
+def _wrapped(span: Span, length: int, margin: int) -> Span:
+    """A span of an axis with a margin at each end, in the coordinates of the axis without."""
+    kept = slice(*(min(max(end - margin, 0), length) for end in (span.kept.start, span.kept.stop)))
+    return Span(span.start - margin, span.size, kept)
 
 
 def _tile_length(length: int, count: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any, get_args, get_type_hints
 
 from dream.picture import Limits, PictureError, Probe
 from dream.recipe import Recipe, RecipeError
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
 
-SENT: tuple[type, ...] = (Work, Limits, Recipe, Progress, Rendered, Probe, PictureError, RecipeError)
+SENT: tuple[type, ...] = (Work, Limits, Recipe, Progress, Rendered, Sights, Probe, PictureError, RecipeError)
 """The classes whose objects are pickled."""
 
 

@@ -6,14 +6,19 @@ import os
 import pickle
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from distributed import Worker, WorkerPlugin, get_worker
+from structlog.contextvars import bound_contextvars
 
 from dream import quarantine
+from dream.environment import hide_memory
+from dream.log import LogSettings, configure
 from dream.picture import Limits, PictureError, Probe
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
+from dream.render import see as see_picture
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +46,27 @@ class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
 
     name = "dreaming"
 
-    def __init__(self, warm: Callable[[], None], cancel_timeout: float) -> None:
+    def __init__(
+        self,
+        warm: Callable[[], None],
+        cancel_timeout: float,
+        log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
+    ) -> None:
         self._warm = warm
         self._cancel_timeout = cancel_timeout
+        self._log_settings = log_settings
 
     async def setup(self, worker: Worker) -> None:
         """Warm up; the worker registers with its scheduler after this."""
         self._worker = worker
+        configure(self._log_settings)
         quarantine.start()  # before anything here lowers its priority, which it would inherit
         try:
             await asyncio.to_thread(self._warm_at_low_priority)
         except Exception as error:
             log.error("A worker cannot get ready: %s: %s", type(error).__name__, " ".join(str(error).split()))
             raise
+        hide_memory()  # it has the keys of the farm
 
     def _warm_at_low_priority(self) -> None:
         lower_priority()
@@ -106,19 +119,33 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
             last_sent = now
             worker.log_event(TOPIC, {"job": job, "progress": pickle.dumps(progress)})
 
-    try:
-        return render(work, publish, lambda: is_cancelled(worker, key_of(job)))
-    except REFUSALS as refusal:
-        return refusal
+    with bound_contextvars(job=job, worker=worker.address):
+        log.info("dreaming %s", work.recipe)
+        began = time.monotonic()
+        try:
+            return render(work, publish, lambda: is_cancelled(worker, key_of(job)))
+        except REFUSALS as refusal:
+            return refusal
+        finally:
+            log.info("dreamt", extra={"seconds": round(time.monotonic() - began, 3)})
 
 
 _probes = asyncio.Semaphore(4)
 
 
-async def probe(data: bytes, limits: Limits) -> Probe | ValueError:
+async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
     """The task of probing one picture, which may run beside a dream."""
     async with _probes:
         try:
-            return await asyncio.to_thread(probe_picture, data, limits)
+            return await asyncio.to_thread(probe_picture, picture, limits)
+        except REFUSALS as refusal:
+            return refusal
+
+
+async def see(picture: bytes | Path, most: int, limits: Limits) -> Sights | ValueError:
+    """The task of saying what is in one picture, which may run beside a dream."""
+    async with _probes:
+        try:
+            return await asyncio.to_thread(see_picture, picture, most, limits)
         except REFUSALS as refusal:
             return refusal

@@ -37,6 +37,7 @@ class Wire:
             "DREAMBOT_DISCORD__API": self.api,
             "DREAMBOT_DISCORD__COMMANDS_IN_TEN_SECONDS": "0",
             "DREAMBOT_WEIGHTS__FETCH": "false",
+            "DREAMBOT_MONITORING__PORT": "0",
         }
 
     async def __aenter__(self) -> Self:

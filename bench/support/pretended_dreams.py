@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dream.dreamer import Cancelled, Report
-from dream.picture import PictureError
+from dream.picture import PictureError, contents
 from dream.render import Progress, Rendered, Work
 
 STEP: Final = 0.05
@@ -36,6 +36,17 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         time.sleep(STEP)
         on_progress(Progress(step + 1, steps, 1, 1, 0.0))
     report = Report(
-        str(recipe), recipe.network, recipe.layers, "bundled", None, 64, 64, steps, steps * STEP, 0.0, 1.0
+        str(recipe),
+        "+".join(recipe.networks),
+        recipe.layers,
+        "bundled",
+        None,
+        64,
+        64,
+        steps,
+        steps * STEP,
+        0.0,
+        1.0,
     )
-    return Rendered(b"dreamt " + (work.source or b"of a sky"), "dream.png", report)
+    source = b"of a sky" if work.source is None else contents(work.source)
+    return Rendered(b"dreamt " + source, "dream.png", report)

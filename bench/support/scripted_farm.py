@@ -48,7 +48,9 @@ class ScriptedFarm:
         work, _ = self._works[key]
         recipe = str(work.recipe)
         layers = work.recipe.layers
-        report = Report(recipe, work.recipe.network, layers, "bundled", None, 64, 64, 1, 1.0, 0.0, 1.0)
+        report = Report(
+            recipe, "+".join(work.recipe.networks), layers, "bundled", None, 64, 64, 1, 1.0, 0.0, 1.0
+        )
         self._end(key, Rendered(f"a dream of {key}".encode(), "dream.png", report))
 
     def fail(self, key: str) -> None:

@@ -2,7 +2,10 @@
 
 COGS = (
     "bot.commands.events",
+    "bot.commands.connection",
     "bot.commands.dreaming",
+    "bot.commands.comparing",
+    "bot.commands.seeing",
     "bot.commands.daily",
     "bot.commands.presets",
     "bot.commands.settings",

@@ -31,15 +31,17 @@ CHARACTERS: dict[NetworkName, str] = {
 
 RECIPES = (
     "`serpents` a preset",
+    "`ostrich`, `great white shark`, `cats` one of a thousand things, by name",
     "`block8` one layer of a network",
     "`block8+block11*0.5` several, the second half as strong",
+    "`ostrich+block8*0.3` things and layers of all networks mix",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",
     "`block8:top5` the channels that this very picture excites most",
     "`block8 size=1024 seed=7` with options, in any order",
 )
 
-FIRST_RECIPES = (RECIPES[0], RECIPES[1], RECIPES[-1])
+FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
 FIRST_OPTIONS = ("quality", "size", "strength", "keep")
 
 TOPICS = {
@@ -75,7 +77,8 @@ class About(commands.Cog, name="Help"):
         embed = discord.Embed(
             title="What I can dream of",
             description="Each layer of a network sees something else: the lower ones strokes and textures, "
-            "the higher ones things and animals. Mix layers of one network with `+`, weigh them with `*0.5`.",
+            "the higher ones things and animals. Mix them, of several networks too, with `+`, weigh them "
+            "with `*0.5`. Or name a thing, such as `ostrich`: the first two networks know a thousand.",
             colour=COLOUR,
         )
         examples: list[str] = []
@@ -165,6 +168,7 @@ class About(commands.Cog, name="Help"):
         embed.add_field(
             name="Choose what I see in it",
             value=f"{say(f'dream {first}')} a preset\n"
+            f"{say('dream great white shark')} one of a thousand things\n"
             f"{say('dream block8+block11')} layers of a network, see {say('layers')}\n"
             f"{say('dream fire7 quality=rich size=1024')} with options",
             inline=False,

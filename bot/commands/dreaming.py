@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SKY, Found, ask, find_picture, newest_picture, picture_in, read_recipe
+from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, Kind, State
@@ -18,7 +18,8 @@ from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, whisper
 from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import CLASSIFIERS, LAYERS
+from dream.backbone.classes import normal, singulars
 from dream.recipe import OPTIONS, Recipe
 
 MOST_CHOICES = 25
@@ -49,24 +50,28 @@ class Dreaming(commands.Cog, name="Dreams"):
     @commands.hybrid_command(usage="[recipe]", aliases=["deepdream"])
     @app_commands.describe(
         picture="The picture to dream on; without one, the newest picture in this channel",
-        recipe="A preset, or layers and options: block8+block11 steps=20",
+        guide="A second picture, whose features are to appear",
+        recipe="A thing, a preset, or layers and options: ostrich, serpents, block8+block11 steps=20",
     )
     async def dream(
         self,
         context: commands.Context[DreamBot],
         picture: discord.Attachment | None = None,
+        guide: discord.Attachment | None = None,
         *,
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
-        found = await wanted_picture(context, picture)
+        found, guiding = await wanted_pictures(context, picture, guide)
         if found is None:
             await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
             raise Refused(no_picture(context))
-        await self._ask(context, recipe, found)
+        await self._ask(context, recipe, found, guiding)
 
     @commands.hybrid_command(usage="[recipe]")
-    @app_commands.describe(recipe="A preset, or layers and options: block8+block11 steps=20")
+    @app_commands.describe(
+        recipe="A thing, a preset, or layers and options: tabby, serpents, block8+block11 steps=20"
+    )
     async def sky(self, context: commands.Context[DreamBot], *, recipe: str = "") -> None:
         """Dream of nothing but clouds: no picture needed."""
         await self._ask(context, recipe, None)
@@ -111,8 +116,14 @@ class Dreaming(commands.Cog, name="Dreams"):
                 sentence = f"Cancelled {len(cancelled)} of your dreams."
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
-    async def _ask(self, context: commands.Context[DreamBot], recipe: str, found: Found | None) -> None:
-        origin = found.origin(self.bot.config.picture.max_bytes) if found else SKY
+    async def _ask(
+        self,
+        context: commands.Context[DreamBot],
+        recipe: str,
+        found: Found | None,
+        guiding: Found | None = None,
+    ) -> None:
+        origin = found.origin(self.bot.config.picture.max_bytes, guiding) if found else SKY
         await answer(
             context, ask(self.bot, context.author, context.channel, recipe, origin, **asked_by(context))
         )
@@ -136,13 +147,16 @@ class Dreaming(commands.Cog, name="Dreams"):
         return "\n".join(lines)
 
 
-async def wanted_picture(
-    context: commands.Context[DreamBot], given: discord.Attachment | None
-) -> Found | None:
-    """The picture that a command means: the one given or attached, the one replied to, or the newest here."""
-    if given:
-        return Found(given, context.author.id)
-    return await (newest_picture if context.interaction else find_picture)(context)
+async def wanted_pictures(
+    context: commands.Context[DreamBot],
+    given: discord.Attachment | None = None,
+    guide: discord.Attachment | None = None,
+) -> tuple[Found | None, Found | None]:
+    """The picture that a command means and the one that guides its dream, if any does."""
+    if not context.interaction:
+        return await find_pictures(context)
+    found = Found(given, context.author.id) if given else await newest_picture(context)
+    return found, Found(guide, context.author.id) if guide else None
 
 
 def no_picture(context: commands.Context[DreamBot]) -> str:
@@ -205,7 +219,7 @@ def _listed(channel: object) -> discord.abc.GuildChannel | None:
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer presets first, then layers; after a space, the options, and after an option its values."""
+    """Offer presets, layers, then classes; after a space, options too, and after an option its values."""
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals, _ = word.partition("=")
@@ -219,11 +233,12 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
-        offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS}
+        offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS if layer not in CLASSIFIERS.values()}
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
     found.sort(key=lambda entry: not entry[0].startswith(start + word))
-    if typed and word not in {*LAYERS, *presets, *offers}:
+    found += _classes(typed.lower(), {*LAYERS, *presets, *OPTIONS})
+    if typed and word not in {*LAYERS, *presets, *offers, *singulars()}:
         found.insert(0, (typed, typed + hint))
     choices = [
         app_commands.Choice(name=text[:LONGEST_CHOICE], value=offer)
@@ -231,6 +246,26 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         if len(offer) <= LONGEST_CHOICE
     ]
     return choices[:MOST_CHOICES]
+
+
+def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The classes whose names contain what follows the last + in `typed`: as a recipe, and as shown.
+
+    The words in `taken` mean something else by themselves.
+    """
+    before, plus, last = typed.rpartition("+")
+    phrase = normal(last)
+    if not phrase or "=" in last:
+        return
+    near = sorted(
+        (name for name in singulars() if phrase in name), key=lambda name: not name.startswith(phrase)
+    )
+    for name in near:
+        class_ = f"class:{name}" if name in taken else name
+        yield (
+            f"{before}{plus}{class_}",
+            f"{before}{plus}{name.replace('_', ' ')} · a thing that the networks know",
+        )
 
 
 def _offer(bot: DreamBot, name: str, recipe: str) -> str:

@@ -12,6 +12,7 @@ from discord.ext import commands
 from bot.client import DreamBot
 from bot.ui.errors import code, explain, unknown_command, whisper
 from dream.backbone.catalog import LAYERS
+from dream.backbone.classes import meanings, normal
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class Events(commands.Cog):
         sentence: str | None
         if isinstance(error, commands.CommandNotFound):
             word = (context.invoked_with or "").lower()
-            if word.partition("+")[0] in {*LAYERS, *self.bot.presets}:
+            first = word.partition("+")[0]
+            if first in {*LAYERS, *self.bot.presets} or normal(first) in meanings():
                 sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
             else:
                 sentence = unknown_command(word, list(self.bot.all_commands), prefix)

@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.checks import operator_only
 from bot.client import DreamBot
+from bot.delivery.operators import tell_operators
 from bot.errors import Refused
 from bot.moderation import Approval
 from bot.ui.moderation import Decision, question
@@ -35,10 +36,9 @@ class Operating(commands.Cog):
     @commands.group(hidden=True, invoke_without_command=True)
     @operator_only()
     async def operator(self, context: Context) -> None:
-        """Show how the bot stands."""
-        notice = await self.bot.moderation.paused()
-        state = f"paused: {notice}" if notice else "taking dreams"
-        await context.reply(f"{len(self.bot.guilds)} servers, {state}.", mention_author=False)
+        """Show how the bot stands, as `dreambot status` does."""
+        health = await self.bot.health.check()
+        await context.reply("\n".join(health.in_words())[:2000], mention_author=False)
 
     @operator.command()
     @operator_only()
@@ -98,17 +98,7 @@ class Operating(commands.Cog):
             case Approval.PENDING if approval is None:
                 assert self.bot.user is not None
                 await self.bot.moderation.decide(guild.id, Approval.PENDING, by=self.bot.user.id)
-                await self._ask_operators(guild)
-
-    async def _ask_operators(self, guild: discord.Guild) -> None:
-        app = await self.bot.application_info()
-        owners = [member.id for member in app.team.members] if app.team else [app.owner.id]
-        for user_id in {*owners, *self.bot.config.discord.operators}:
-            try:
-                user = await self.bot.fetch_user(user_id)
-                await user.send(**question(guild))
-            except discord.HTTPException as error:
-                log.warning("could not ask operator %s about server %s: %s", user_id, guild.id, error)
+                await tell_operators(self.bot, **question(guild))
 
 
 async def setup(bot: DreamBot) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -14,6 +16,8 @@ from bot.store.daily import OPEN, PostRow, PostState
 from bot.store.database import Database, shielded
 from bot.store.jobs import Job, State
 from bot.store.lease import Lease
+
+log = logging.getLogger(__name__)
 
 NO_AUTHOR: Final = {"author_id": None, "source_channel_id": None, "source_message_id": None}
 """Empty values for the columns that identify the author of a post's picture."""
@@ -42,6 +46,10 @@ class PostRepository:
     def __init__(self, database: Database, lease: Lease) -> None:
         self._database, self._lease = database, lease
         self._claimed: set[str] = set()
+        self.registry = CollectorRegistry()
+        self._counter = Counter(
+            "dreambot_daily_posts", "Daily posts by their end.", ["state"], registry=self.registry
+        )
 
     # Changes of state
 
@@ -235,4 +243,8 @@ class PostRepository:
         if changed is not None:
             for name, value in values.items():
                 setattr(post, name, value)
+            if values.get("state", OPEN[0]) not in OPEN:
+                self._counter.labels(post.state).inc()
+                where = {"post": post.id, "job": post.job_id, "server": post.guild_id}
+                log.info("daily post %s", post.state, extra=where | {"reason": post.reason})
         return changed is not None

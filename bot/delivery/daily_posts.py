@@ -110,7 +110,6 @@ class DailyPosts:
             if isinstance(error, discord.HTTPException)
             else str(error)
         )
-        log.info("post %s of server %s failed: %s", post.id, post.guild_id, reason)
         await self._daily.posts.release(post, state=PostState.FAILED, reason=reason)
         if isinstance(error, Refused | discord.Forbidden | discord.NotFound):
             await self._daily.planner.report_failure(post.guild_id, reason)

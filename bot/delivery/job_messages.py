@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 import discord
+from structlog.contextvars import bind_contextvars
 
 from bot.backoff import attempts
 from bot.clock import Clock
@@ -139,7 +140,7 @@ class JobMessages:
             try:
                 await self._edit(job, ref, shown)
             except (discord.HTTPException, OSError, TimeoutError) as error:
-                log.debug("progress of job %s is not shown: %s", job.id, error)
+                log.debug("progress is not shown: %s", error)
 
     async def _show_positions(self) -> None:
         """In a long queue, where every start moves everybody, Discord's own countdown must do."""
@@ -174,6 +175,7 @@ class JobMessages:
             task.add_done_callback(self._tasks.discard)
 
     async def _run(self, id: str, work: Work) -> None:
+        bind_contextvars(job=id)  # for every line that this task logs
         try:
             await work()
         finally:
@@ -186,7 +188,7 @@ class JobMessages:
         try:
             tried.set_result(await self._show(job.id, job, is_new=True) or job)
         except Exception as error:
-            log.warning("job %s is not announced yet: %r", job.id, error)
+            log.warning("not announced yet: %r", error)
             tried.set_result(job)
             await self._settle(job.id)
         finally:
@@ -206,7 +208,7 @@ class JobMessages:
                     given, job, result = (job, result), None, None
                     await self._show(id, *given)
         except Exception:
-            log.exception("job %s cannot be shown", id)
+            log.exception("cannot be shown")
             with contextlib.suppress(Exception):
                 await self._queue.unreachable(id, UNEXPECTED)
 
@@ -241,7 +243,6 @@ class JobMessages:
         """Fail a dream whose file is too large, which can still be shown; else leave the message as it is."""
         if reason == TOO_LARGE and (refused := await self._jobs.refuse(job.id, reason)):
             return refused
-        log.info("job %s cannot be shown: %s", job.id, reason)
         return await self._queue.unreachable(job.id, reason)
 
     async def _send(self, job: Job, result: bytes | None, is_new: bool) -> Job | None:
@@ -256,6 +257,8 @@ class JobMessages:
         shown = await self._status(job, result)
         await self._rate.answer()
         ref = self._refs[job.id] = await self._post(job, channel, shown)
+        if job.state.is_final:
+            self._queue.statistics.delivered(job)
         recorded = await self._jobs.message_sent(job.id, ref, job.state)
         if recorded is None:
             await self._delete(job, ref)
@@ -289,6 +292,7 @@ class JobMessages:
         shown = await self._status(job, result)
         await self._rate.final()
         await self._edit(job, ref, shown)
+        self._queue.statistics.delivered(job)
         return await self._jobs.state_shown(job.id, job.state)
 
     async def _status(self, job: Job, result: bytes | None) -> Status:

@@ -3,9 +3,11 @@
 A dream's time is a fixed part and a part proportional to its work (pixels times steps), and both differ by
 network and by the deepest layer dreamt of. They are fitted online, by recursive least squares on the relative
 error with slow forgetting, so that a farm that changes is followed. A layer without observations starts from
-its network's fit, and a network from figures of two CPU cores.
+its network's fit, and a network from figures of two CPU cores; several networks at once are fitted like one
+more, which starts from the sum of them.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
@@ -13,6 +15,7 @@ from sqlalchemy import select
 
 from bot.store.database import Database
 from bot.store.jobs import CostFit, restored
+from dream.backbone.catalog import NETWORKS
 from dream.octaves import work
 from dream.recipe import Recipe
 
@@ -58,10 +61,12 @@ class Fit:
         self.seen += 1
 
 
-def deepest(recipe: Recipe) -> str:
-    """The layer of a recipe that lies deepest in its network, up to which the network is computed."""
-    order = list(recipe.terms[0].network.layers)
-    return max(recipe.layers, key=order.index)
+def deepest(recipe: Recipe) -> dict[str, str]:
+    """The layer of a recipe that lies deepest in each of its networks, up to which that is computed."""
+    return {
+        name: max((term.layer for term in recipe.on(name)), key=NETWORKS[name].depth)
+        for name in recipe.networks
+    }
 
 
 class CostModel:
@@ -81,13 +86,14 @@ class CostModel:
 
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream of `recipe` on a picture of this size will take one worker."""
-        return self._fit(recipe.network, deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
+        return self._fit(deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
 
     def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
         """Learn from a dream that took `seconds`."""
-        network, layer = recipe.network, deepest(recipe)
+        layers = deepest(recipe)
         millions = work(recipe, width, height) / 1e6
-        for key, fit in ((layer, self._fit(network, layer)), (network, self._fit(network))):
+        learning = {_joined(layers.values()): self._fit(layers), _joined(layers): self._of_networks(layers)}
+        for key, fit in learning.items():
             self.fits[key] = fit
             fit.learn(millions, seconds)
             self._unsaved.add(key)
@@ -105,9 +111,17 @@ class CostModel:
             self._unsaved |= keys
             raise
 
-    def _fit(self, network: str, layer: str = "") -> Fit:
-        if layer in self.fits:
-            return self.fits[layer]
-        if network not in self.fits:
-            return Fit(FIXED, PRIOR[network] * 1e6)
-        return Fit.like(self.fits[network]) if layer else self.fits[network]
+    def _fit(self, layers: Mapping[str, str]) -> Fit:
+        """The fit of dreams of these layers, the deepest by network."""
+        return self.fits.get(_joined(layers.values())) or Fit.like(self._of_networks(layers))
+
+    def _of_networks(self, networks: Iterable[str]) -> Fit:
+        """The fit of dreams of these networks at once."""
+        if known := self.fits.get(_joined(networks)):
+            return known
+        each = [self.fits.get(name) or Fit(FIXED, PRIOR[name] * 1e6) for name in networks]
+        return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "+".join(sorted(names))

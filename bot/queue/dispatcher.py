@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
+from structlog.contextvars import bind_contextvars
+
 from bot.backoff import attempts
 from bot.clock import Clock
 from bot.queue.fair_queue import URGENT, FairQueue, QueuedJob
@@ -44,11 +46,13 @@ class Owner(Protocol):
     def requeued(self, job: Job) -> None:
         """A job waits again."""
 
-    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
+    def ended(
+        self, id: str, job: Job | None, rendered: Rendered | None, seconds: float, cause: str = ""
+    ) -> None:
         """A run is over.
 
         `job` is as its end was recorded; None if another process, or a member, ended it before. `rendered` is
-        the result, if there is one, which took `seconds`.
+        the result, if there is one, which took `seconds`. `cause` is the kind of error it failed by.
         """
 
 
@@ -179,34 +183,42 @@ class Dispatcher:
 
     async def _dream(self, run: Run, pictures: dict[str, bytes]) -> None:
         id = run.job.id
+        bind_contextvars(job=id)  # for every line that this task logs
         rendered: Rendered | None = None
         try:
             self._owner.progressed(run.job, None)
-            rendered = await self._farm.dream(
+            dreaming = self._farm.dream(
                 id, self._owner.work_for(run.job, pictures), lambda progress: self._progressed(run, progress)
             )
+            pictures.clear()  # the farm need not keep them in memory
+            rendered = await dreaming
         except (PictureError, RecipeError, FarmError) as error:
             reason = str(error)
-            await self._end(run, lambda: self._jobs.fail(id, reason))
+            await self._end(run, lambda: self._jobs.fail(id, reason), cause=type(error).__name__)
         except (Cancelled, asyncio.CancelledError) as error:
             dropped = isinstance(error, Cancelled)
             self._free(run)
             if dropped and not self._is_draining:
-                log.warning("job %s: the farm dropped it; it is started again", id)
+                log.warning("the farm dropped it; it is started again")
                 await asyncio.sleep(FARM_PAUSE)
             if dropped or run.is_preempted:
                 await self._end(run, lambda: self._jobs.requeue(id))
             else:
                 self.busy.discard(id)
                 raise
-        except Exception:
-            log.exception("job %s failed", id)
-            await self._end(run, lambda: self._jobs.fail(id, WENT_WRONG))
+        except Exception as error:
+            log.exception("a dream broke")
+            cause = type(error).__name__
+            await self._end(run, lambda: self._jobs.fail(id, WENT_WRONG), cause=cause)
         else:
             await self._end(run, lambda: self._jobs.complete(id, rendered), rendered)
 
     async def _end(
-        self, run: Run, record: Callable[[], Awaitable[Job | None]], rendered: Rendered | None = None
+        self,
+        run: Run,
+        record: Callable[[], Awaitable[Job | None]],
+        rendered: Rendered | None = None,
+        cause: str = "",
     ) -> None:
         """Free the worker, and record how a run ended as soon as the database takes it."""
         self._free(run)
@@ -220,7 +232,7 @@ class Dispatcher:
         if job is not None and not job.state.is_final:
             self._owner.requeued(job)
         else:
-            self._owner.ended(id, job, rendered, seconds)
+            self._owner.ended(id, job, rendered, seconds, cause)
 
     def _progressed(self, run: Run, progress: Progress) -> None:
         run.share_done = self._owner.share_done(run.job, progress)

@@ -51,8 +51,15 @@ CANCEL: Final = Transition(
 REFUSE: Final = Transition(
     "refuse", (DONE,), FAILED, Actor.OWNER, "Discord refuses its result, which was not shown yet"
 )
+ERASE: Final = Transition(
+    "erase",
+    (DONE, FAILED),
+    CANCELLED,
+    Actor.ANYBODY,
+    "it is deleted before its message shows how it ended",
+)
 TAKE_OVER: Final = Transition(
     "take over", (QUEUED, DREAMING), QUEUED, Actor.SUCCESSOR, "the owner's lease has run out"
 )
 
-TRANSITIONS: Final = (START, REQUEUE, COMPLETE, FAIL, CANCEL, REFUSE, TAKE_OVER)
+TRANSITIONS: Final = (START, REQUEUE, COMPLETE, FAIL, CANCEL, REFUSE, ERASE, TAKE_OVER)

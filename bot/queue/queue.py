@@ -21,6 +21,7 @@ from bot.queue.fair_queue import ORDER, FairQueue, QueuedJob
 from bot.queue.limits import Excess, LimitReached, Limits, Reservation
 from bot.queue.repository import JobRepository
 from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
+from bot.queue.statistics import JobStatistics
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
@@ -31,7 +32,7 @@ from dream.octaves import DEFAULT_SIZE, on_sheet, share_done
 from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
 from dream.recipe import Recipe
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered, Sights, Work
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Queue:
         self.lease = Lease(database)
         self.jobs = JobRepository(database, self.lease, clock)
         self.cost_model = CostModel(database)
+        self.statistics = JobStatistics()
         self.waiting = FairQueue()
         self.dispatcher = Dispatcher(self, self.jobs, farm, self.waiting, clock)
         limits = config.queue
@@ -148,6 +150,15 @@ class Queue:
         with the reason. Raises PictureError, LimitReached, and Refused while the bot stops, its disk is full
         or its database is away; no job is left then.
         """
+        try:
+            job, is_new = await self._admit(request)
+        except (PictureError, Refused) as refusal:
+            self.statistics.refused(refusal)
+            raise
+        return await self.listener.announce(job) if is_new and job.has_message else job
+
+    async def _admit(self, request: DreamRequest) -> tuple[Job, bool]:
+        """Commit a job and let it wait; False if its message asked for one before."""
         if self._is_draining:
             raise Refused(STOPPING)
         id, size = self.jobs.new_id(), request.input_bytes
@@ -156,9 +167,10 @@ class Queue:
         self._submitting.add(id)
         self._reserve(id, request, self.byte_limits, size)
         try:
-            async with self._uploads.hold(request.source.size if isinstance(request.source, Upload) else 0):
+            async with self._uploads.hold(request.upload_bytes):
                 job, is_new = await self._store(id, request)
             if is_new:
+                self.statistics.asked(job)
                 self._enqueue(job)
             else:
                 self._release(id)
@@ -167,13 +179,16 @@ class Queue:
             raise
         finally:
             self._submitting.discard(id)
-        return await self.listener.announce(job) if is_new and job.has_message else job
+        return job, is_new
 
     async def _store(self, id: str, request: DreamRequest) -> tuple[Job, bool]:
-        """Fetch and probe a request's picture, and commit its job as `JobRepository.add` does."""
+        """Fetch and probe a request's pictures, and commit its job as `JobRepository.add` does."""
         if isinstance(request.source, Upload):
             request = dataclasses.replace(request, source=await request.source.fetch())
-        size = await self._probe(request)
+        if isinstance(request.guide, Upload):
+            request = dataclasses.replace(request, guide=await request.guide.fetch())
+        size = await self._probe(request.source)
+        await self._probe(request.guide)
         cost = self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
         self._check_seconds(request, cost)
         self._reserve(id, request, self.limits, cost)
@@ -186,11 +201,19 @@ class Queue:
                 raise Refused(DATABASE_AWAY) from error
             raise
 
+    async def see(self, upload: Upload, most: int) -> Sights:
+        """What the networks see in a picture, which is fetched once there is room for it and not kept.
+
+        Raises Refused, PictureError or FarmError.
+        """
+        async with self._uploads.hold(upload.size):
+            return await self.farm.see(await upload.fetch(), most, self.picture_limits)
+
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
         if await self.jobs.cancel(id, reason) is None:
             return False
-        log.info("job %s is cancelled", id)
+        self.statistics.ended(id, State.CANCELLED)
         self._dismiss(id)
         self.listener.changed(id)
         return True
@@ -221,7 +244,9 @@ class Queue:
     async def unreachable(self, id: str, reason: str) -> Job | None:
         """Discord will never show a job's state: one that is unfinished fails. Returns it as it then is."""
         job = await self.jobs.unreachable(id, reason)
+        self.statistics.undeliverable(id, reason)
         if job is None or job.state.is_final:
+            self.statistics.ended(id, job.state if job else State.CANCELLED, job, cause="undeliverable")
             self._dismiss(id)
         return job
 
@@ -324,10 +349,11 @@ class Queue:
         if await self.lease.renew():
             for job in await self.jobs.take_over():
                 if job.state is State.QUEUED:
+                    self.statistics.taken_over(job)
                     self._enqueue(job)
                 elif job.needs_showing:
                     self.listener.changed(job.id)
-        before = self._in_memory()
+        before, counted = self._in_memory(), {*self.statistics.unfinished}
         rows = await self.jobs.owned()
         in_memory = before | self._in_memory()
         for id, state in rows.items():
@@ -337,7 +363,17 @@ class Queue:
             self._dismiss(id)
         for id in self.byte_limits.reservations.keys() - rows.keys() - in_memory:
             self._release(id)
+        for id in counted & self.statistics.unfinished.keys() - rows.keys() - self._in_memory():
+            await self._count_elsewhere(id)
         self.dispatcher.wake()
+
+    async def _count_elsewhere(self, id: str) -> None:
+        """Count a job that another process ended or took over."""
+        job = await self.jobs.get(id)
+        if job is None or job.state.is_final:
+            self.statistics.ended(id, job.state if job else State.CANCELLED, job, cause="elsewhere")
+        else:
+            self.statistics.moved(id)
 
     def _in_memory(self) -> set[str]:
         return {*self.waiting.jobs, *self.dispatcher.busy, *self._submitting, *self._retracting}
@@ -346,7 +382,8 @@ class Queue:
         """Let a job wait again whose row is unfinished and that nothing here works on."""
         job = await self.jobs.requeue(id) if state is State.DREAMING else await self.jobs.get(id)
         if job is not None and job.state is State.QUEUED and id not in self._in_memory():
-            log.warning("job %s was %s and nothing worked on it; it waits again", id, state)
+            log.warning("nothing worked on it; it waits again", extra={"job": id, "state": state})
+            self.statistics.waits_again(id)
             self._enqueue(job, interrupted=True)
 
     def _enqueue(self, job: Job, *, interrupted: bool = False) -> None:
@@ -376,6 +413,7 @@ class Queue:
 
     async def _erase(self, condition: ColumnElement[bool]) -> None:
         for id in await self.jobs.erase(condition):
+            self.statistics.ended(id, State.CANCELLED)
             self._dismiss(id)
             self.listener.changed(id)
 
@@ -395,15 +433,14 @@ class Queue:
 
     # What a request must pass
 
-    async def _probe(self, request: DreamRequest) -> tuple[int, int] | None:
+    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> tuple[int, int] | None:
         """A picture's width and height; None where there is none, or they cannot be told."""
-        source = request.source
-        if isinstance(source, KeptPicture):
-            return (source.width, source.height) if source.width and source.height else None
-        if not isinstance(source, bytes):
+        if isinstance(picture, KeptPicture):
+            return (picture.width, picture.height) if picture.width and picture.height else None
+        if not isinstance(picture, bytes):
             return None
         try:
-            probe = await asyncio.wait_for(self.farm.probe(source, self.picture_limits), PROBE_TIMEOUT)
+            probe = await asyncio.wait_for(self.farm.probe(picture, self.picture_limits), PROBE_TIMEOUT)
         except PictureError:
             raise
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
@@ -471,8 +508,7 @@ class Queue:
             recipe=Recipe.parse(job.recipe),
             guide=pictures.get("guide"),
             sheet=tuple((one.label, one.recipe) for one in map(Variant.stored, job.variants or ())),
-            after=pictures.get("after"),
-            wipe=job.kind is Kind.WIPE,
+            compare=str(job.kind) if job.kind.is_comparison else "",
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
@@ -488,15 +524,22 @@ class Queue:
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Let the listener show how far a job is."""
+        if progress is None:
+            self.statistics.begun(job)
         if job.has_message and job.id in self.limits.reservations:
             self.listener.progressed(job, progress)
 
     def requeued(self, job: Job) -> None:
         """Let a job wait again."""
+        self.statistics.waits_again(job.id)
         self._enqueue(job)
 
-    def ended(self, id: str, job: Job | None, rendered: Rendered | None, seconds: float) -> None:
+    def ended(
+        self, id: str, job: Job | None, rendered: Rendered | None, seconds: float, cause: str = ""
+    ) -> None:
         """Give free what a job held, show how it ended, and learn what it cost."""
+        if job:
+            self.statistics.ended(id, job.state, job, cause)
         self._dismiss(id)
         self.listener.changed(id, rendered.data if rendered and job else None)
         learnable = job is not None and not job.variants and not job.kind.is_comparison

@@ -16,7 +16,18 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.queue.lifecycle import CANCEL, COMPLETE, FAIL, REFUSE, REQUEUE, START, TAKE_OVER, Actor, Transition
+from bot.queue.lifecycle import (
+    CANCEL,
+    COMPLETE,
+    ERASE,
+    FAIL,
+    REFUSE,
+    REQUEUE,
+    START,
+    TAKE_OVER,
+    Actor,
+    Transition,
+)
 from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.store.database import DURABLE, Database, shielded
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
@@ -26,6 +37,24 @@ from dream.render import Rendered
 SMALL: Final = 1_000_000
 """Bytes of a file that is hashed at once; larger ones in a thread."""
 PICTURE_GONE: Final = "I don't have that picture any more; please post it again and start a new dream."
+KEPT_WHEN_ERASED: Final = {
+    "guild_id",
+    "channel_id",
+    "status_message_id",
+    "interaction_token",
+    "due_at",
+    "started_at",
+    "finished_at",
+    "owner",
+    "shown_state",
+    "undeliverable",
+}
+"""Columns that may be empty and are not emptied when a job is erased: those that its message needs."""
+_ERASED = {"recipe": "", "erased": True} | {
+    column.name: None
+    for column in Job.__table__.columns
+    if column.nullable and column.name not in KEPT_WHEN_ERASED
+}
 _HAS_NO_MESSAGE = or_(Job.kind == Kind.DAILY, Job.channel_id.is_(None))
 
 
@@ -76,6 +105,12 @@ class JobRepository:
         query = select(func.count()).select_from(Job).where(Job.state.in_(UNFINISHED))
         async with self._database.session() as session, session.begin():
             return (await session.scalars(query)).one()
+
+    async def oldest(self) -> datetime | None:
+        """When the oldest unfinished job of all processes was asked for; daily dreams wait for their hour."""
+        query = select(func.min(Job.created_at)).where(Job.state.in_(UNFINISHED), Job.kind != Kind.DAILY)
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(query)
 
     async def owned(self) -> dict[str, State]:
         """The states of this process's unfinished jobs, oldest first."""
@@ -148,18 +183,17 @@ class JobRepository:
             owner=self._lease.owner,
             erased=False,
         )
-        files = {"source": source if isinstance(source, bytes) else None, "guide": request.guide}
-        pictures = {role: await _blob(data) for role, data in files.items() if data is not None}
+        files = {"source": source, "guide": request.guide}
+        pictures = {role: await _blob(data) for role, data in files.items() if isinstance(data, bytes)}
         try:
             async with self._database.session() as session, session.begin():
                 await session.connection(execution_options=DURABLE)
                 session.add(job)
                 await session.flush()
                 await self._add_pictures(session, id, pictures)
-                if isinstance(source, KeptPicture):
-                    await self._share_picture(session, id, "source", source)
-                if request.after:
-                    await self._share_picture(session, id, "after", request.after)
+                for role, kept in files.items():
+                    if isinstance(kept, KeptPicture):
+                        await self._share_picture(session, id, role, kept)
         except IntegrityError:
             message_id = request.request_message_id
             earlier = await self.of_message(message_id) if message_id else None
@@ -172,9 +206,7 @@ class JobRepository:
         """Make `START`; with the pictures to dream from."""
         async with self._database.session() as session, session.begin():
             job = await self._make(session, START, id, started_at=self._clock.now())
-            return (
-                None if job is None else (job, await self._pictures(session, id, "source", "guide", "after"))
-            )
+            return None if job is None else (job, await self._pictures(session, id, "source", "guide"))
 
     async def requeue(self, id: str) -> Job | None:
         """Make `REQUEUE`: it is dreamt from the start when its turn comes again."""
@@ -262,28 +294,10 @@ class JobRepository:
             query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
             ids = (await session.scalars(query)).all()
             await self._delete_pictures(session, ids)
-            unfinished = and_(Job.id.in_(ids), Job.state.in_(CANCEL.before))
-            await session.execute(update(Job).where(unfinished).values(self._ended(CANCEL)))
+            await self._make_all(session, CANCEL, ids)
             await session.execute(delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN))
-            nobody = {
-                "member_id": None,
-                "author_id": None,
-                "request_message_id": None,
-                "parent": None,
-                "action": None,
-                "origin_channel_id": None,
-                "origin_message_id": None,
-                "recipe": "",
-                "preset": None,
-                "variants": None,
-                "reason": None,
-                "report": None,
-                "filename": None,
-                "width": None,
-                "height": None,
-            }
-            erased = {"erased": True, "owner": self._lease.owner, "state": State.CANCELLED}
-            await session.execute(update(Job).where(Job.id.in_(ids)).values(nobody | erased))
+            await self._make_all(session, ERASE, ids)
+            await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED))
             return ids
 
     async def purge(self, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
@@ -356,7 +370,7 @@ class JobRepository:
             await connection.execute(statement, values if len(values) > 1 else values[0])
 
     async def _share_picture(self, session: AsyncSession, id: str, role: str, kept: KeptPicture) -> None:
-        """Make another job's picture a job's, too. Raises Refused if it is not kept any more."""
+        """Make another job's picture a job's, too, in that role. Raises Refused if it is not kept."""
         query = select(literal(id), literal(role), Picture.digest).where(
             Picture.job_id == kept.job_id, Picture.role == kept.role
         )
@@ -399,6 +413,11 @@ class JobRepository:
         if transition.after.is_final:
             values |= self._ended(transition)
         return await self._set(session, *conditions, **values | {"state": transition.after})
+
+    async def _make_all(self, session: AsyncSession, transition: Transition, ids: Sequence[str]) -> None:
+        """Make a transition that anybody may make, of those of several jobs that are in a state before it."""
+        jobs = and_(Job.id.in_(ids), Job.state.in_(transition.before))
+        await session.execute(update(Job).where(jobs).values(self._ended(transition)))
 
     def _ended(self, transition: Transition) -> dict[str, Any]:
         """What a transition to a final state sets besides: a job without a message has nothing to show."""

@@ -54,17 +54,15 @@ class DreamRequest:
     """A dream that somebody asks for.
 
     `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
-    posted it; `guide` is a second picture that says what to look for. A sheet shows `variants`, a comparison
-    the dream `after`; `action` says how it grew from `parent`, and the message of `origin`, a channel's and
-    its own id, holds the picture. `max_bytes` is the largest file that
-    may be posted where the dream goes. `member_seconds` and `server_seconds` are the server's own limits,
-    where it has any.
+    posted it; `guide` is a second picture that says what to look for, or where to dream, or is compared with
+    the first. A sheet shows `variants`; `action` says how it grew from `parent`, and the message of `origin`,
+    a channel's and its own id, holds the picture. `max_bytes` is the largest file that may be posted where
+    the dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
     """
 
     recipe: Recipe
     source: bytes | Upload | KeptPicture | None
-    guide: bytes | None = None
-    after: KeptPicture | None = None
+    guide: bytes | Upload | KeptPicture | None = None
     variants: tuple[Variant, ...] = ()
     preset: str | None = None
     kind: Kind = Kind.DREAM
@@ -87,6 +85,13 @@ class DreamRequest:
     @property
     def input_bytes(self) -> int:
         """The size of the source and the guide, in bytes."""
-        source = self.source
-        size = len(source) if isinstance(source, bytes) else source.size if source else 0
-        return size + len(self.guide or b"") + (self.after.size if self.after else 0)
+        return sum(
+            len(picture) if isinstance(picture, bytes) else picture.size
+            for picture in (self.source, self.guide)
+            if picture is not None
+        )
+
+    @property
+    def upload_bytes(self) -> int:
+        """The size of what of them is still to be fetched, in bytes."""
+        return sum(each.size for each in (self.source, self.guide) if isinstance(each, Upload))

@@ -40,10 +40,11 @@ class Effective(Values):
 
     def resolve(self, recipe: Recipe) -> Recipe:
         """Complete a recipe from these settings. Raises RecipeError if it is not allowed here."""
-        if recipe.network not in self.networks:
+        if closed := [name for name in recipe.networks if name not in self.networks]:
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
+            term = next(term for term in recipe.terms if term.on(closed[0]))
             raise RecipeError(
-                f"{recipe.layers[0]} belongs to {recipe.network}, which may not dream here; "
+                f"{term.label} needs {closed[0]}, which may not dream here; "
                 f"try layers of {' or '.join(self.networks)}, such as {here}."
             )
         if self.layers and (others := [layer for layer in recipe.layers if layer not in self.layers]):
@@ -58,6 +59,14 @@ class Effective(Values):
         if not steps and (recipe.settled().steps or 0) > self.max_steps:
             steps = self.max_steps
         return replace(recipe, size=size, steps=steps)
+
+    def allows(self, recipe: Recipe) -> bool:
+        """Whether a recipe is allowed here."""
+        try:
+            self.resolve(recipe)
+        except RecipeError:
+            return False
+        return True
 
     def allows_layer(self, layer: str) -> bool:
         """Whether a layer is allowed here."""

@@ -23,9 +23,9 @@ from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
 from config.presets import Preset
 from config.problems import suggestion
 from config.schema import Config
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import CLASS, LAYERS
 from dream.backbone.inception_v3 import imagenet_file
-from dream.recipe import OPTIONS, Recipe, RecipeError
+from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
@@ -82,7 +82,7 @@ class Settings:
 
     def has_weights(self, recipe: Recipe) -> bool:
         """Whether a recipe's weights are on this machine; those of a cluster are assumed to be there."""
-        if recipe.network != "inception_v3" or self._on_cluster:
+        if "inception_v3" not in recipe.networks or self._on_cluster:
             return True
         return bool(self._weights.is_file() if self._weights else imagenet_file())
 
@@ -91,7 +91,7 @@ class Settings:
         if self.has_weights(recipe):
             return
         for layer in recipe.stand_in().layers:
-            if not effective.allows_layer(layer):
+            if layer != CLASS and not effective.allows_layer(layer):
                 raise RecipeError(
                     f"InceptionV3's weights are not here yet, and {layer}, which stands in for them until "
                     "then, may not be dreamt of here; please try later, or ask an admin to allow it."
@@ -287,7 +287,13 @@ class Settings:
             raise SettingError(
                 f"“{name[:40]}” can't be a preset's name; use 2 to 31 small letters, digits and underscores."
             )
-        if name in LAYERS or name in OPTIONS or name in self.shipped_presets or name in ("all", "none"):
+        if (
+            name in LAYERS
+            or name in (CLASS, AUTO)
+            or name in OPTIONS
+            or name in self.shipped_presets
+            or name in ("all", "none")
+        ):
             raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
         if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
             raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from bot.schedule import EVERY_DAY, MAX_TIMES, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import CLASS, LAYERS
 
 
 class SettingError(ValueError):
@@ -52,8 +52,8 @@ Removing the id instead could empty the list, which would allow everybody.
 
 def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in LAYERS:
-            raise ValueError(f"“{name[:40]}” is no layer; {suggestion(name, LAYERS)}")
+        if name not in LAYERS and name != CLASS:
+            raise ValueError(f"“{name[:40]}” is no layer; {suggestion(name, [*LAYERS, CLASS])}")
     return names
 
 

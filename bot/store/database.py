@@ -193,6 +193,15 @@ class Database:
         """What the disk of SQLite's file has left; None where that is not ours to know."""
         return shutil.disk_usage(self._file.parent).free if self._file else None
 
+    async def size_bytes(self) -> int:
+        """The size of the database, with SQLite's write-ahead log."""
+        if not self.is_sqlite:
+            async with self.engine.connect() as connection:
+                query = text("SELECT pg_database_size(current_database())")
+                return int(await connection.scalar(query) or 0)
+        files = [self._file, self._file.with_name(f"{self._file.name}-wal")] if self._file else []
+        return sum(file.stat().st_size for file in files if file.exists())
+
     async def integrity_error(self) -> str | None:
         """The first error of SQLite's quick_check, which reads the whole file, or None. Raises StoreError."""
         if not self.is_sqlite:

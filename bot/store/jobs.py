@@ -171,8 +171,8 @@ class Blob(Base):
 
 
 class Picture(Base):
-    """A file that belongs to a job; `role` is "source", "guide", "after" (what a comparison shows beside
-    its source) or "result"."""
+    """A file that belongs to a job; `role` is "source", "guide" (which a comparison shows beside the
+    source) or "result"."""
 
     __tablename__ = "pictures"
 

@@ -122,7 +122,7 @@ class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
         """Ask for the sheet."""
         await press.response.defer()
         effective = await effective_in(press)
-        variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows_layer)
+        variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
         origin = await origin_of(press.client, row, self.key)
         await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
 
@@ -157,10 +157,10 @@ class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
     async def act(self, press: Press, row: Job) -> None:
         """Ask for the comparison. Raises Refused."""
         await press.response.defer()
-        after = await press.client.queue.kept_picture(row, "result")
-        if after is None:
+        dream = await press.client.queue.kept_picture(row, "result")
+        if dream is None:
             raise Refused(self.gone)
-        origin = replace(await origin_of(press.client, row, "compare"), after=after)
+        origin = replace(await origin_of(press.client, row, "compare"), guide=dream)
         await ask(
             press.client,
             press.user,
@@ -348,6 +348,7 @@ async def origin_of(bot: DreamBot, job: Job, action: str, role: str = "source") 
     at = job.channel_id, job.status_message_id
     return Origin(
         picture=picture,
+        guide=await bot.queue.kept_picture(job, "guide"),
         author_id=job.author_id,
         message=(at[0], at[1]) if at[0] and at[1] else None,
         parent=job.id,

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.errors import Refused
 from bot.queue.request import Variant
-from dream.recipe import OPTIONS, Recipe, Term
+from dream.recipe import OPTIONS, Recipe
 
 MOST_SEED: Final = 100_000
 """Seeds that are drawn are smaller than this, to be short."""
@@ -38,26 +38,24 @@ def strengthened(recipe: Recipe, factor: float) -> Recipe:
     return replace(recipe, strength=wanted)
 
 
-def variations(recipe: Recipe, preset: str | None, allows: Callable[[str], bool]) -> list[Variant]:
+def variations(recipe: Recipe, preset: str | None, allows: Callable[[Recipe], bool]) -> list[Variant]:
     """Four recipes that differ a little: of the layers below and above, where allowed, and other seeds."""
     reseeded = [replace(recipe, seed=secrets.randbelow(MOST_SEED)) for _ in range(4)]
-    moved = [
-        shifted for by in (-1, 1) if (shifted := _shifted(recipe, by)) and all(map(allows, shifted.layers))
-    ]
+    moved = [shifted for by in (-1, 1) if (shifted := _shifted(recipe, by)) and allows(shifted)]
     changed = [Variant("+".join(one.layers), one) for one in moved]
     return [*changed, *(Variant(f"seed {one.seed}", one, preset) for one in reseeded)][:4]
 
 
 def _shifted(recipe: Recipe, by: int) -> Recipe | None:
-    """The recipe with each layer's neighbour; None where there is none, or only channels are dreamt of.
+    """The recipe with each layer's neighbour; None where there is none, or classes or channels are dreamt of.
 
     A channel's number means nothing in another layer.
     """
-    order = list(recipe.terms[0].network.layers)
-    places = [order.index(term.layer) + by for term in recipe.terms]
-    if any(term.channels for term in recipe.terms) or not all(0 <= at < len(order) for at in places):
-        return None
-    terms = (
-        Term(order[at], term.weight, top=term.top) for at, term in zip(places, recipe.terms, strict=True)
-    )
+    terms = []
+    for term in recipe.terms:
+        order = [] if term.is_classes or term.channels else list(term.networks[0].layers)
+        at = order.index(term.layer) + by if order else -1
+        if not 0 <= at < len(order):
+            return None
+        terms.append(replace(term, layer=order[at]))
     return replace(recipe, terms=tuple(terms))

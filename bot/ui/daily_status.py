@@ -124,7 +124,7 @@ async def warnings(
     if settings.enabled and changed & {"daily_enabled", "daily_channel"}:
         found.append(await bot.daily.obstacle(settings))
     if changed & {"daily_source_channels", "daily_channel"}:
-        sources = filter(None, map(guild.get_channel, settings.source_channels))
+        sources = [one for id in settings.source_channels if (one := guild.get_channel(id))]
         found += [
             f"I take no pictures from {channel.mention}: {why}."
             for channel in sources

@@ -110,7 +110,7 @@ def _done(job: Job, result: bytes | None) -> Status:
     if job.variants:
         lines.append("-# A number is a press away from its full dream.")
     elif report:
-        made = f"{code(report.recipe, MAX_LENGTH)} · {NETWORKS[report.model].title}"
+        made = f"{code(report.recipe, MAX_LENGTH)} · {_titles(report.model)}"
         lines.append(f"-# {made} · {report.width} × {report.height} · {format_duration(report.seconds)}")
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
@@ -139,7 +139,7 @@ def _alt(job: Job) -> str:
         )
     if job.kind.is_comparison:
         return "A picture before and after it was dreamt on."
-    return f"A dream of {' and '.join(report.layers) if report else job.recipe}."
+    return f"A dream of {' and '.join(map(_thing, report.layers)) if report else job.recipe}."
 
 
 def _origin(job: Job) -> str:
@@ -175,6 +175,17 @@ def part(job: Job, progress: Progress) -> str:
             total = frames(recipe)
             return f"frame {max(total - (progress.steps - progress.step), 1)} of {total}"
     return f"pass {progress.octave} of {passes}" if passes > 1 else ""
+
+
+def _thing(name: str) -> str:
+    """What a report says was dreamt of, for people: "class:snow_leopard" is "snow leopard"."""
+    return name.rpartition(":")[2].replace("_", " ").replace(",", ", ")
+
+
+def _titles(model: str) -> str:
+    """The titles of a report's networks."""
+    titles = {str(name): network.title for name, network in NETWORKS.items()}
+    return " + ".join(titles.get(name, name) for name in model.split("+"))
 
 
 def _parsed(recipe: str) -> Recipe | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dream.backbone import inception_v3
-from dream.backbone.catalog import NETWORKS, NetworkName
+from dream.backbone.catalog import NETWORKS, STAND_INS, NetworkName
 from dream.backbone.errors import WeightsError
 from dream.recipe import Recipe
 
@@ -48,24 +48,49 @@ class Status:
     detail: str
 
 
-def load(recipe: Recipe, file: Path | None = None) -> tuple[Backbone, Recipe, str | None]:
-    """The network for `recipe`, the recipe it can dream, and the layers asked for if they are substituted.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What dreams a recipe: its networks by name, and the recipe that they can dream.
 
-    `file` is the operator's weights for InceptionV3. Without it and without Keras' own file, the nearest
-    bundled layers are used instead, never random weights; the third value is then such as "mixed3+mixed5",
-    and otherwise None.
+    `fallback` is None, or the layers of InceptionV3 asked for that bundled ones stand in for, such as
+    "mixed3+mixed5".
     """
-    if recipe.network != "inception_v3":
-        return bundled(recipe.network), recipe, None
+
+    backbones: dict[NetworkName, Backbone]
+    recipe: Recipe
+    fallback: str | None
+
+    @property
+    def weights(self) -> str:
+        """Where the networks' weights came from."""
+        return "+".join(dict.fromkeys(backbone.weights for backbone in self.backbones.values()))
+
+
+def load(recipe: Recipe, file: Path | None = None) -> Loaded:
+    """The networks for `recipe`. `file` is the operator's weights for InceptionV3.
+
+    Without it and without Keras' own file, the nearest bundled layers are used instead, never random weights.
+    """
+    inception = _inception(file) if "inception_v3" in recipe.networks else None
+    fallback = None
+    if "inception_v3" in recipe.networks and inception is None:
+        fallback = "+".join(layer for layer in recipe.layers if layer in STAND_INS)
+        recipe = recipe.stand_in()
+    backbones = {
+        name: inception if name == "inception_v3" and inception else bundled(name) for name in recipe.networks
+    }
+    return Loaded(backbones, recipe, fallback)
+
+
+def _inception(file: Path | None) -> Backbone | None:
     try:
         if file is not None:
-            return _operators(file, file.stat().st_mtime_ns if file.is_file() else 0), recipe, None
-        if (found := inception_v3.imagenet_file()) is not None:
-            return _imagenet(found), recipe, None
+            return _operators(file, file.stat().st_mtime_ns if file.is_file() else 0)
+        found = inception_v3.imagenet_file()
+        return _imagenet(found) if found is not None else None
     except WeightsError as error:
         log.error("%s", error)
-    other = recipe.stand_in()
-    return bundled(other.network), other, "+".join(recipe.layers)
+        return None
 
 
 @functools.cache

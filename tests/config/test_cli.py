@@ -32,7 +32,7 @@ def dreambot(*words: str) -> Result:
         (["zoom", PHOTO, "block3", "-o", "dream.png"], "name it .mp4"),
         (["sandbox", "--attach", PHOTO], "go with --say"),
         (["sandbox", "--say", "!dream", "--save", "/nowhere/dream.png"], "there is no folder /nowhere"),
-        (["worker", "somewhere"], "write it as tcp://HOST:8786"),
+        (["worker", "somewhere"], "write it as tls://HOST:8786"),
     ],
 )
 def test_a_mistake_is_answered_in_one_sentence(
@@ -72,7 +72,23 @@ def test_doctors_lines_are_whole_in_a_pipe(tmp_path: Path, monkeypatch: pytest.M
     assert len(said.stdout.splitlines()) == 1
 
 
-def test_a_scheduler_that_anybody_could_rule_is_refused() -> None:
-    said = dreambot("scheduler", "--host", "0.0.0.0")
+@pytest.mark.parametrize(
+    "words", [["scheduler", "--host", "0.0.0.0"], ["worker", "tcp://10.0.0.5:8786"], ["worker", "box:8786"]]
+)
+def test_a_cluster_that_anybody_could_rule_is_refused(words: list[str]) -> None:
+    said = dreambot(*words)
     assert said.exit_code == 2
     assert "--insecure" in said.stderr and len(said.stderr.splitlines()) == 1
+
+
+def test_keys_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    said = dreambot("certificates", str(folder))
+    assert said.exit_code == 0 and f"export DASK_CONFIG={folder}" in said.stdout
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert files.keys() == {"certificate.pem", "key.pem", "dask.yaml"}
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    again = dreambot("certificates", str(folder))
+    assert again.exit_code == 1 and "there already" in again.stderr
+    assert files == {file.name: file.read_bytes() for file in folder.iterdir()}

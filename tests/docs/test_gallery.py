@@ -11,11 +11,13 @@ from dream.backbone.catalog import NETWORKS
 from dream.recipe import Recipe
 
 PRESETS = load_presets()
-BUNDLED = [name for name, preset in PRESETS.items() if Recipe.parse(preset.recipe).network != "inception_v3"]
+BUNDLED = [
+    name for name, preset in PRESETS.items() if "inception_v3" not in Recipe.parse(preset.recipe).networks
+]
 
 
 def test_there_are_presets_for_every_network() -> None:
-    networks = {Recipe.parse(preset.recipe).network for preset in PRESETS.values()}
+    networks = {network for preset in PRESETS.values() for network in Recipe.parse(preset.recipe).networks}
     assert networks == set(NETWORKS)
     assert len(BUNDLED) >= 12
     assert len({preset.recipe for preset in PRESETS.values()}) == len(PRESETS)

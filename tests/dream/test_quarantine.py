@@ -128,6 +128,55 @@ def test_the_processes_know_no_secret_and_end_with_their_program():
     assert not psutil.pid_exists(int(pid))
 
 
+WITHOUT_RIGHTS = """
+import os, resource, socket, sys
+from dream.decoder_process import _give_up_rights, landlock
+from dream.formats import Limits
+
+ours, theirs = socket.socketpair()
+mine = os.path.join(sys.argv[1], "mine")
+open(mine, "w").close()
+landlock()
+if os.fork() == 0:
+    _give_up_rights(Limits())
+    for act in sys.argv[2:]:
+        try:
+            eval(act)
+            ours.send(b"+")
+        except (OSError, ValueError):
+            ours.send(b"-")
+    os._exit(0)
+os.wait()
+print(theirs.recv(100).decode(), landlock() is not None, os.path.exists(mine))
+"""
+
+
+@pytest.mark.parametrize(
+    ("needs_landlock", "acts"),
+    [
+        (False, ["open('/etc/passwd')", "open(mine)", "os.listdir('/')", "socket.socket()", "os.pipe()"]),
+        (True, ["os.unlink(mine)", "os.mkdir(mine + '2')", "os.rename(mine, mine + '2')"]),
+        (True, ["os.kill(os.getppid(), 0)", "os.execv(sys.executable, ['python'])"]),
+    ],
+)
+def test_a_process_that_decodes_can_do_nothing_else(needs_landlock, acts, tmp_path):
+    program = [sys.executable, "-c", WITHOUT_RIGHTS, str(tmp_path), *acts]
+    said = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
+    if needs_landlock and said[1] == "False":
+        pytest.skip("this kernel has no Landlock")
+    assert said[0] == "-" * len(acts) and said[2] == "True"
+
+
+def test_a_descriptor_limit_that_root_raises_again_opens_no_file(tmp_path):
+    raised = "resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))"
+    connects = "socket.socket().connect(('127.0.0.1', 9))"
+    program = [sys.executable, "-c", WITHOUT_RIGHTS, str(tmp_path), raised, "open(mine)", connects]
+    said = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
+    if said[1] == "False":
+        pytest.skip("this kernel has no Landlock")
+    assert said[0][1:] == "--"
+
+
 def test_a_server_that_was_killed_is_started_again():
     first = server()
     first.kill()

@@ -108,9 +108,10 @@ def test_a_half_fetched_or_damaged_file_in_the_cache_counts_as_absent(keras_home
 
 @pytest.mark.parametrize("name", ["some.weights.h5", "some.keras", "some.h5", "whole.weights.h5"])
 def test_an_operators_file_is_what_dreams(name, files, inception):
-    backbone, recipe, fallback = load(Recipe.parse("mixed3+mixed5"), files / name)
-    assert (backbone.name, backbone.weights) == ("inception_v3", str(files / name))
-    assert (str(recipe), fallback) == ("mixed3+mixed5", None)
+    loaded = load(Recipe.parse("mixed3+mixed5"), files / name)
+    backbone = loaded.backbones["inception_v3"]
+    assert (backbone.name, loaded.weights) == ("inception_v3", str(files / name))
+    assert (str(loaded.recipe), loaded.fallback) == ("mixed3+mixed5", None)
     x = np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32)
     plain = keras.Model(inception.input, [inception.get_layer(n).output for n in ("mixed3", "mixed5")])
     for ours, theirs in zip(FeatureExtractor(backbone.model, ["mixed3", "mixed5"])(x), plain(x), strict=True):
@@ -118,7 +119,7 @@ def test_an_operators_file_is_what_dreams(name, files, inception):
 
 
 def test_folding_batchnorm_changes_no_gradient(files, inception):
-    backbone, _, _ = load(Recipe.parse("mixed5"), files / "some.weights.h5")
+    backbone = load(Recipe.parse("mixed5"), files / "some.weights.h5").backbones["inception_v3"]
     plain = keras.Model(inception.input, inception.get_layer("mixed5").output)
     x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32))
     gradients = []
@@ -148,8 +149,9 @@ def test_a_file_that_holds_no_weights_is_named_and_not_dreamt_with(content, name
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=name):
         inception_v3.build(path)
-    backbone, recipe, fallback = load(Recipe.parse("mixed5"), path)
-    assert (backbone.name, str(recipe), fallback) == ("efficientnet_lite0", "block9", "mixed5")
+    loaded = load(Recipe.parse("mixed5+fire7"), path)
+    assert list(loaded.backbones) == ["efficientnet_lite0", "squeezenet"]
+    assert (str(loaded.recipe), loaded.fallback) == ("block9+fire7", "mixed5")
     assert "weights.inception_v3" in caplog.text
 
 
@@ -167,8 +169,8 @@ def test_the_cached_imagenet_file_is_what_dreams(files, keras_home, monkeypatch)
     (keras_home / "models").mkdir(parents=True)
     (keras_home / "models" / inception_v3.FILE).write_bytes(content)
     monkeypatch.setattr(inception_v3.imagenet_file, "__defaults__", (hashlib.md5(content).hexdigest(),))
-    backbone, _, fallback = load(Recipe.parse("mixed5"))
-    assert (backbone.name, backbone.weights, fallback) == ("inception_v3", "imagenet", None)
+    loaded = load(Recipe.parse("mixed5"))
+    assert (list(loaded.backbones), loaded.weights, loaded.fallback) == (["inception_v3"], "imagenet", None)
     assert [status.ready for status in statuses()] == [True, True, True]
 
 

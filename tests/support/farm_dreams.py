@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dream.dreamer import Cancelled, Report
-from dream.picture import PictureError
+from dream.picture import PictureError, contents
 from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Work
 
@@ -35,7 +35,7 @@ def warm_slowly() -> None:
 
 def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
     """Do what the script says; the answer is this worker's process id."""
-    for word in (work.source or b"").decode().split():
+    for word in contents(work.source or b"").decode().split():
         act, _, value = word.partition("=")
         match act:
             case "note":

@@ -2,30 +2,35 @@
 
 from hypothesis import strategies as st
 
-from dream.backbone.catalog import LAYERS, NETWORKS
-from dream.recipe import MAX_CHANNELS, OPTIONS, Recipe, Term
+from dream.backbone.catalog import CLASS, CLASSIFIERS, LAYERS
+from dream.objective import MAX_CHANNELS, Term
+from dream.recipe import OPTIONS, Recipe
 
 
 @st.composite
-def terms(draw, layers):
-    layer = draw(st.sampled_from(layers))
-    count = LAYERS[layer].layers[layer]
+def terms(draw):
+    layer = draw(st.sampled_from([*LAYERS, CLASS]))
+    is_classes = layer == CLASS or layer in CLASSIFIERS.values()
+    count = 1000 if is_classes else LAYERS[layer].layers[layer]
     weight = draw(st.integers(1, 1_000_000).map(lambda n: n / 10_000)) * draw(st.sampled_from((-1, 1)))
-    channels = draw(st.sets(st.integers(0, count - 1), max_size=MAX_CHANNELS))
-    top = 0 if channels else draw(st.integers(0, count))
+    channels = draw(st.sets(st.integers(0, count - 1), max_size=5 if is_classes else MAX_CHANNELS))
+    top = 0 if channels else draw(st.integers(1, MAX_CHANNELS) if is_classes else st.integers(0, count))
     return Term(layer, weight, tuple(channels), top)
 
 
 @st.composite
 def recipes(draw):
-    network = draw(st.sampled_from(list(NETWORKS.values())))
-    chosen = draw(st.lists(terms(list(network.layers)), min_size=1, max_size=8))
+    chosen = draw(st.lists(terms(), min_size=1, max_size=8))
     options = {}
     for option in OPTIONS.values():
-        if option.choices:
+        if option.is_place:
+            options[option.field] = draw(st.none() | st.sampled_from(("tabby", "ostrich,tabby", "picture")))
+        elif option.choices:
             options[option.name] = draw(st.none() | st.sampled_from(option.choices))
         elif option.whole:
             options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
         else:
             options[option.name] = draw(st.none() | st.floats(option.low, option.high))
+    if options["only"] or options["except_"] or options["tile"]:
+        options |= {"zoom": None, "rotate": None, "seconds": None}
     return Recipe(tuple(chosen), **options)

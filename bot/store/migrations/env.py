@@ -1,6 +1,6 @@
 """Alembic's entry: runs the migrations on the connection that `bot.store.database` hands over.
 
-To write a new one, see CONTRIBUTING.md; its file is named NNNN_what.py and NNNN is its revision.
+CONTRIBUTING.md says how to add one. Its file is named NNNN_what.py; NNNN is its revision.
 """
 
 from alembic import context

@@ -281,6 +281,9 @@ async def test_the_line_tells_nothing_of_channels_that_the_asker_cannot_see(talk
     asked = await talk.admin.send(
         secret, "!dream block7 steps=100 octaves=3 size=2048", attachments=[talk.photo]
     )
+    async with asyncio.timeout(20):
+        while not await talk.in_line():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     for line in (
         await talk.says(talk.alice, "!queue"),
         await talk.says(talk.admin, "!queue"),  # the others read the answer, too

@@ -71,4 +71,22 @@ async def test_what_was_learnt_outlives_a_restart(database: Database) -> None:
 
 
 def test_the_deepest_layer_decides_how_much_of_the_network_is_computed() -> None:
-    assert deepest(Recipe.parse("block11+block2")) == "block11"
+    assert deepest(Recipe.parse("block11+block2")) == {"efficientnet_lite0": "block11"}
+    assert deepest(Recipe.parse("fire3+ostrich+block2")) == {
+        "squeezenet": "conv10",
+        "efficientnet_lite0": "classifier",
+    }
+
+
+async def test_several_networks_cost_their_sum_until_they_are_known_together(database: Database) -> None:
+    model = CostModel(database)
+    one, other, both = map(Recipe.parse, ("block8", "fire7", "fire7+block8*0.5"))
+    for _ in range(10):
+        for recipe, width, height, seconds in dreams(6):
+            model.learn(recipe, width, height, seconds)
+    expected = sum(model._of_networks([name]).seconds(1) for name in ("squeezenet", "efficientnet_lite0"))
+    assert abs(model._fit(deepest(both)).seconds(1) - expected) < 1e-6
+    for _ in range(20):
+        model.learn(both, 500, 400, 9.0)
+    assert abs(model.seconds(both, 500, 400) - 9) < 2
+    assert model.seconds(one, 500, 400) < 5 and model.seconds(other, 500, 400) < 5

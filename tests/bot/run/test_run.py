@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +14,22 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from bench.support.discord_client import ROOT, Wire
-
-PHOTO = ("chelsea.jpg", (ROOT / "dream/samples/chelsea.jpg").read_bytes())
-PRETENDING = "bench.bot_process"
-"""Runs the same bot with dreams that only sleep."""
+from tests.support.running import PHOTO, PRETENDING, connected, is_dream, running
 
 
-@asynccontextmanager
-async def running(
-    wire: Wire, data: Path, *program: str, **environment: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`dreambot run`, logged in at the stand-in; killed with its workers when the block ends."""
-    bot = await start(wire, data, *program, **environment)
+def seen(pid: int, file: str) -> bytes:
+    """What this user sees of a process in /proc, which may be nothing."""
     try:
-        yield bot
-    finally:
-        family = psutil.Process(bot.pid).children(recursive=True) if bot.returncode is None else []
-        if bot.returncode is None:
-            bot.kill()
-        await bot.wait()
-        psutil.wait_procs(family, timeout=10)
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except PermissionError:
+        return b""
 
 
-async def start(wire: Wire, data: Path, *program: str, **environment: str) -> asyncio.subprocess.Process:
-    settings = {"DREAMBOT_DATA": str(data), "DREAMBOT_DREAM__SIZE": "256"}
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *(program or ("bot.cli", "run"))),
-        cwd=ROOT,
-        env=os.environ | wire.environment | settings | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def connected(wire: Wire) -> None:
-    while not (await wire.get("state"))["sessions"]:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-
-
-def is_dream(message: dict[str, Any]) -> bool:
-    return "✨" in message["content"] and bool(message["attachments"])
+def open_files(process: psutil.Process) -> list[str]:
+    try:
+        return [file.path for file in process.open_files()]
+    except psutil.AccessDenied:
+        return []
 
 
 async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
@@ -75,12 +48,14 @@ async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
         await wire.slash("dream", recipe="block3 steps=1", picture=PHOTO)
         await wire.until(lambda answers: len(answers) == 2 and all(map(is_dream, answers)))
 
-        libraries = Path(f"/proc/{bot.pid}/maps").read_text()  # noqa: ASYNC240
-        assert "tensorflow" not in libraries
+        assert b"tensorflow" not in seen(bot.pid, "maps")
         assert psutil.Process(bot.pid).memory_info().rss < 170e6
 
         workers = psutil.Process(bot.pid).children(recursive=True)
         assert workers
+        for process in (bot.pid, *(worker.pid for worker in workers)):
+            assert b"DISCORD_TOKEN" not in seen(process, "environ").replace(b"DISCORD_TOKEN=\0", b"")
+        assert not [file for worker in workers for file in open_files(worker) if str(tmp_path) in file]
         bot.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(bot.wait(), 30) == 0
         assert not psutil.wait_procs(workers, timeout=5)[1]
@@ -225,9 +200,9 @@ async def test_text_commands_work_where_slash_commands_are_refused(tmp_path: Pat
 
 async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
     url = make_url(postgres_url)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    late = url.set(port=port).render_as_string(hide_password=False)
+    late = socket.socket()
+    late.bind(("127.0.0.1", 0))  # connections are refused until somebody listens
+    late_url = url.set(port=late.getsockname()[1]).render_as_string(hide_password=False)
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -238,9 +213,9 @@ async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres
         there = await asyncio.open_connection(url.host, url.port)
         await asyncio.gather(forward(reader, there[1]), forward(there[0], writer))
 
-    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late) as bot:
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late_url) as bot:
         assert len(await lines(bot, "opening the database failed")) == 1
-        server = await asyncio.start_server(serve, "127.0.0.1", port)
+        server = await asyncio.start_server(serve, sock=late)
         await connected(wire)
         await answered(wire)
         server.close()

@@ -1,18 +1,19 @@
 """A cluster: scheduler and workers in processes of their own, and bots that come and go."""
 
 import asyncio
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dask
 import psutil
 import pytest
 
+from dream.certificates import write_certificates
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from tests.support import farm_dreams
@@ -186,23 +187,22 @@ async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_p
     assert heard
 
 
-async def test_encryption_is_set_up_by_dasks_own_settings(
+async def test_the_keys_that_are_made_for_a_cluster_let_their_holders_in_alone(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not (openssl := shutil.which("openssl")):
-        pytest.skip("openssl is not installed")
-    words = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=dreams -keyout {tmp_path}/key -out {tmp_path}/cert"
-    await asyncio.to_thread(subprocess.run, [openssl, *words.split()], check=True, capture_output=True)
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", f"{tmp_path}/cert")
-    for role in ("SCHEDULER", "WORKER", "CLIENT"):
-        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT", f"{tmp_path}/cert")
-        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY", f"{tmp_path}/key")
+    write_certificates(tmp_path / "keys", timedelta(days=1))
+    monkeypatch.setenv("DASK_CONFIG", f"{tmp_path}/keys")
     cluster.address = cluster.address.replace("tcp://", "tls://")
     cluster.scheduler()
     cluster.workers()
     assert await ended(cluster.bot(f"note={tmp_path}/dreamt")) == 0
     assert (tmp_path / "dreamt").exists()
+    write_certificates(tmp_path / "others", timedelta(days=1))
+    for keys in ("others", "none"):
+        monkeypatch.setenv("DASK_CONFIG", f"{tmp_path}/{keys}")
+        monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+        assert await ended(cluster.bot(f"note={tmp_path}/{keys}-dreamt")) != 0
+        assert not (tmp_path / f"{keys}-dreamt").exists()
 
 
 async def test_another_version_is_refused(cluster: Cluster) -> None:

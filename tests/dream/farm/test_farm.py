@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import signal
 import subprocess
@@ -64,6 +65,17 @@ async def test_a_dream_tells_its_progress_and_comes_back(farm: Farm) -> None:
     assert heard[0].preview == b"preview"
     assert [progress.step for progress in heard] == sorted(progress.step for progress in heard)
     assert 3 <= len(heard) <= 6, "progress is thinned out, whatever the speed of the steps"
+
+
+async def test_a_large_picture_reaches_every_worker_that_needs_it_and_nothing_is_left_of_it(
+    farm: Farm, tmp_path: Path
+) -> None:
+    with pytest.raises(FarmError, match="stopped its worker three times"):
+        await farm.dream("large", work(f"note={tmp_path}/large die".ljust(2_000_000)))
+    assert attempts(tmp_path / "large") == 3
+    with pytest.raises(PictureError):
+        await farm.probe(b"no picture" * 200_000)
+    assert farm._pictures and not [*farm._pictures.path.iterdir()]
 
 
 async def test_pictures_are_looked_at_beside_a_dream(farm: Farm, tmp_path: Path) -> None:
@@ -278,7 +290,8 @@ async def test_a_worker_that_cannot_start_is_tried_ever_more_seldom_with_a_line_
         await until(lambda: caplog.text.count("trying again") == 2)
     assert [line.split()[-2] for line in caplog.messages if "did not start" in line] == ["1", "2"]
     said = capfd.readouterr().err
-    assert said.splitlines() == ["A worker cannot get ready: ValueError: no such weights"] * 2
+    heard = [json.loads(line)["event"] for line in said.splitlines()]
+    assert heard == ["A worker cannot get ready: ValueError: no such weights"] * 2
 
 
 def workers() -> set[psutil.Process]:

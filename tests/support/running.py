@@ -1,0 +1,55 @@
+"""`dreambot run` as a process, logged in at the Discord stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.support.discord_client import ROOT, Wire
+
+PHOTO = ("chelsea.jpg", (ROOT / "dream/samples/chelsea.jpg").read_bytes())
+PRETENDING = "bench.bot_process"
+"""Runs the same bot with dreams that only sleep."""
+
+
+@asynccontextmanager
+async def running(
+    wire: Wire, data: Path, *program: str, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`dreambot run`, logged in at the stand-in; killed with its workers when the block ends."""
+    bot = await start(wire, data, *program, **environment)
+    try:
+        yield bot
+    finally:
+        family = psutil.Process(bot.pid).children(recursive=True) if bot.returncode is None else []
+        if bot.returncode is None:
+            bot.kill()
+        await bot.wait()
+        psutil.wait_procs(family, timeout=10)
+
+
+async def start(wire: Wire, data: Path, *program: str, **environment: str) -> asyncio.subprocess.Process:
+    settings = {"DREAMBOT_DATA": str(data), "DREAMBOT_DREAM__SIZE": "256"}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *(program or ("bot.cli", "run"))),
+        cwd=ROOT,
+        env=os.environ | wire.environment | settings | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def connected(wire: Wire) -> None:
+    while not (await wire.get("state"))["sessions"]:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+def is_dream(message: dict[str, Any]) -> bool:
+    return "✨" in message["content"] and bool(message["attachments"])
