@@ -29,7 +29,7 @@ class Work:
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
     from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
     weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
-    `max_bytes` large.
+    `max_bytes` large. A dream that its worker has not done after `deadline` seconds is stopped.
     """
 
     source: bytes | Path | None
@@ -39,6 +39,7 @@ class Work:
     inception_v3: str | None = None
     preview_size: int = 320
     max_bytes: int = 10_000_000
+    deadline: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ PROBE_TIMEOUT: Final = 5.0
 UPLOADS_IN_MEMORY: Final = 32_000_000
 """Bytes of pictures that are fetched, probed and stored at once; others wait before they are fetched."""
 PREVIEW_SIZE: Final = 320
+LEAST_DEADLINE: Final = 600.0
+DEADLINE_FACTOR: Final = 20.0
+"""How many times as long as expected a dream may take its worker, but `LEAST_DEADLINE` seconds at least."""
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
 DISK_FULL: Final = "I've no room for more pictures just now; please ask again later, or tell my operator."
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
@@ -491,6 +494,7 @@ class Queue:
             inception_v3=str(weights) if weights else None,
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
+            deadline=max(LEAST_DEADLINE, DEADLINE_FACTOR * job.cost),
         )
 
     def share_done(self, job: Job, progress: Progress) -> float:

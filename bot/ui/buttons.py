@@ -8,7 +8,8 @@ from typing import Any
 
 import discord
 
-from bot.asking import ask, may_remove
+from bot.asking import ask
+from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job
@@ -54,7 +55,7 @@ class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Cancel the job; its message says so by itself."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
         await press.response.defer()
         if not await press.client.queue.cancel(row.id):
@@ -68,7 +69,7 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Delete the message and what is kept of the job."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can delete it.")
         await press.response.defer()
         bot = press.client
@@ -134,8 +135,15 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
+async def _may_remove(press: Press, job: Job) -> bool:
+    """Whether whoever presses asked for `job`, or moderates where it is."""
+    return press.user.id == job.member_id or await may_moderate(press, job.channel_id)
+
+
 async def _ask_again(press: Press, job: Job, role: str | None) -> None:
-    """Ask for a job's recipe with another seed, on its picture of this role."""
+    """Ask for a job's recipe with another seed, on its picture of this role, in the same channel."""
+    if job.channel_id != press.channel_id:  # whose pictures not everybody may see here
+        raise Refused(JobButton.gone)
     await press.response.defer()
     picture = await press.client.queue.kept_picture(job, role) if role else None
     if role and picture is None:
