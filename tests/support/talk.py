@@ -10,6 +10,7 @@ import simcord
 from bot.sandbox import Sandbox
 from bot.store.jobs import Job
 from bot.ui.status import status
+from tests.support.speaker import whispered as whispered
 
 
 class Talk:
@@ -80,9 +81,3 @@ def buttons(message: discord.Message) -> list[discord.Button]:
     """The buttons under a message."""
     rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
     return [item for row in rows for item in row.children if isinstance(item, discord.Button)]
-
-
-def whispered(result: simcord.InteractionResult) -> str:
-    """What whoever pressed or used a slash command, and nobody else, was told."""
-    messages = [result.response, *result.followups]
-    return " ".join(message.content for message in messages if message and message.ephemeral)
