@@ -154,7 +154,7 @@ class App:
         await self.alarms.update((await self.health.check()).problems)
 
     async def _tell_operators(self, sentence: str) -> None:
-        if self.config.monitoring.alarms:
+        if self.config.monitoring.alarms and self.bot.is_ready():
             await tell_operators(self.bot, content=sentence)
 
     def _connection(self) -> Connection:
