@@ -122,7 +122,8 @@ class Actions:
             choices = place.actor.autocomplete(name, option, typed)
         else:
             choices = place.actor.autocomplete(place.channel, name, option, typed)
-        return {"choices": await self._sandbox.complete(choices)}
+        _, offered = await self._sandbox.interact(choices)
+        return {"choices": offered or []}
 
     async def _menu(self, place: Place, action: Json, files: Files) -> Json:
         if isinstance(place.actor, simcord.UserHandle):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import discord
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 from tzlocal import get_localzone
 
 from bot.sandbox.actions import Actions, Files, ImpossibleError
@@ -237,7 +237,8 @@ async def _read_form(request: web.Request) -> tuple[Json, Files]:
     action: Json = {}
     files: dict[str, list[tuple[str, bytes]]] = {}
     async for part in await request.multipart():
-        assert part.name is not None
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise web.HTTPBadRequest
         if part.filename is None:
             action = json.loads(await part.text())
         else:

@@ -11,12 +11,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import discord
+from sqlalchemy import select
 from tzlocal import get_localzone_name
 
 from bot.run import wait_for_stop_signal
+from bot.sandbox.farm import LiveFarm
 from bot.sandbox.page import LOOPBACK, Page
-from bot.sandbox.server import CAPTIONS, SAMPLES, LiveFarm, Sandbox, open_sandbox
+from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
 from bot.store.database import StoreError
+from bot.store.jobs import Job, State
+from bot.ui.status import status
 from config.schema import Config
 from dream.farm import Farm
 
@@ -27,6 +32,8 @@ WELCOME = """\
 2. Press **Again** or **Deeper** under the dream, or reply to any picture with `!dream puppyslug`.
 3. Open **Time and trouble** and go to *tomorrow 09:00*: the daily dream comes to #daily-dream."""
 FIRST_PICTURE = "chelsea.jpg"
+EARLIER = 10
+"""Dreams of earlier runs that are shown, at most."""
 
 
 def serve(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
@@ -91,6 +98,7 @@ async def open_page(sandbox: Sandbox, listening: socket.socket) -> AsyncIterator
 
 
 async def _open_conversation(sandbox: Sandbox) -> None:
+    await _show_earlier(sandbox)
     await sandbox.send(sandbox.admin.send(sandbox.dreams, WELCOME))
     picture = (FIRST_PICTURE, (SAMPLES / FIRST_PICTURE).read_bytes())
     await sandbox.send(sandbox.bob.send(sandbox.dreams, CAPTIONS[FIRST_PICTURE], attachments=[picture]))
@@ -98,3 +106,15 @@ async def _open_conversation(sandbox: Sandbox) -> None:
         zone = get_localzone_name() or "UTC"
         turn_on = f"!daily on {sandbox.daily.mention} 09:00 {zone}"
         await sandbox.send(sandbox.admin.send(sandbox.admins, turn_on))
+
+
+async def _show_earlier(sandbox: Sandbox) -> None:
+    """Let the bot post what is kept of earlier dreams, whose messages SimCord has forgotten."""
+    newest = select(Job).where(Job.state == State.DONE, Job.guild_id == sandbox.guild.id)
+    async with sandbox.app.database.session() as session:
+        jobs = list(await session.scalars(newest.order_by(Job.finished_at.desc()).limit(EARLIER)))
+    channel = sandbox.env.bot.get_channel(sandbox.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    for job in reversed(jobs):
+        if result := await sandbox.app.queue.result(job.id):
+            await channel.send(**status(job, result=result).sending(), silent=True)
