@@ -259,29 +259,38 @@ def sandbox(
         Path | None, typer.Option(metavar="OUT", dir_okay=False, help="Where to write the answer's picture.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds to wait for the answer.")] = 300,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The page's port, or else the next free one; 0: any.")
+    ] = 8765,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="A folder to keep what is dreamt in.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     config: ConfigFile = None,
 ) -> None:
-    """Try the bot without a Discord account: a simulated server with the real bot in it.
+    """Try the bot without a Discord account: a simulated Discord of your own with the real bot in it.
 
-    Alone it serves a page of #dreams to chat in. With `--say` it says one thing and leaves with 0, with 1 if
-    the bot answered with an error, or with 2 if no answer came in time:
+    Alone it serves a page to chat in, and opens it. With `--say` it says one thing and leaves with 0, with 1
+    if the bot answered with an error, or with 2 if no answer came in time:
 
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
     try:
+        import markdown_it  # noqa: F401
         import simcord  # noqa: F401
     except ImportError:
-        stop("The sandbox needs SimCord: pip install 'dreambot[sandbox]'.")
-    import bot.sandbox
-
+        stop("The sandbox needs SimCord and more: pip install 'dreambot[sandbox]'.")
     if say is None:
+        from bot.sandbox.serve import serve
+
         if attach or save:
             stop("--attach and --save go with --say.", 2)
-        raise typer.Exit(bot.sandbox.serve(read_config(config), port))
+        raise typer.Exit(serve(read_config(config), port, data=data, browser=browser))
+    from bot.sandbox.say import say as say_once
+
     if save:
         check_out(save)
-    raise typer.Exit(bot.sandbox.say(read_config(config), say, attach, save, timeout))
+    raise typer.Exit(say_once(read_config(config), say, attach, save, timeout))
 
 
 @app.command()
