@@ -147,7 +147,7 @@ async def measure(soak: Soak, minutes: int, rate: float, faults: float) -> None:
         soak.tell(f"minute {minute + 1}")
     breaking.cancel()
     deadline = time.monotonic() + QUIET
-    while await soak.unanswered() and time.monotonic() < deadline:
+    while await soak.unanswered() and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(2)
     await asyncio.sleep(5)
     last = soak.tell("quiet")

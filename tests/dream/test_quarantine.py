@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from bench.hostile import mutated_photographs
 from dream import quarantine
 from dream.formats import Limits, PictureError
 from dream.picture import decode, probe
@@ -216,6 +218,12 @@ def test_broken_exif_never_breaks_a_photograph(offset, value):
     data[start + offset] = value
     assert decode(bytes(data)).shape in ((90, 60, 3), (60, 90, 3))
     assert probe(bytes(data)).format == "JPEG"
+
+
+def test_photographs_with_any_damage_to_their_exif_are_decoded():
+    """A short form of `python -m bench.hostile mutated`."""
+    damaged = mutated_photographs(random.Random(7))
+    assert {decode(next(damaged)).shape for _ in range(150)} <= {(120, 160, 3), (160, 120, 3)}
 
 
 @pytest.mark.parametrize(("compression", "header"), [(3, 40), (3, 56), (3, 124), (6, 40)])
