@@ -27,14 +27,18 @@ class Work:
     """One dream to be rendered.
 
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
-    from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
-    weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
-    `max_bytes` large. A dream that its worker has not done after `deadline` seconds is stopped.
+    from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
+    dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
+    beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
+    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A dream that its
+    worker has not done after `deadline` seconds is stopped.
     """
 
     source: bytes | Path | None
     recipe: Recipe
     guide: bytes | Path | None = None
+    sheet: tuple[tuple[str, Recipe], ...] = ()
+    compare: str = ""
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
@@ -61,11 +65,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video."""
+    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video.
+
+    A comparison has no `report`, as nothing was dreamt.
+    """
 
     data: bytes
     filename: str
-    report: Report
+    report: Report | None
     seconds: float = 0.0
     """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
     is_cold: bool = False
@@ -114,6 +121,9 @@ def render(
     Raises PictureError, Cancelled.
     """
     began = last_preview = time.monotonic()
+    if work.compare:
+        data, filename = _compared(work)
+        return Rendered(data, filename, None, time.monotonic() - began)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
     is_cold = compiled not in _warm
 
@@ -136,7 +146,13 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    if work.recipe.is_video:
+    if work.sheet:
+        from dream.compare import sheet
+
+        pixels, made = sheet(work.source, work.sheet, **options)
+        data, extension = encode(pixels, recipe="", max_bytes=work.max_bytes)
+        filename = f"dreams.{extension}"
+    elif work.recipe.is_video:
         from dream.zoom import zoom
 
         with TemporaryDirectory(prefix="dreambot-") as folder:
@@ -149,6 +165,18 @@ def render(
         filename, made = f"dream.{extension}", result.report
     _warm.add(compiled)
     return Rendered(data, filename, made, time.monotonic() - began, is_cold)
+
+
+def _compared(work: Work) -> tuple[bytes, str]:
+    """A picture and its dream as one file, and the file's name."""
+    from dream.compare import sides, wipe
+
+    assert work.source is not None and work.guide is not None
+    pictures = contents(work.source), contents(work.guide)
+    if work.compare == "wipe":
+        return wipe(*pictures, work.limits, work.max_bytes), "wipe.gif"
+    data, extension = encode(sides(*pictures, work.limits), max_bytes=work.max_bytes)
+    return data, f"before-and-after.{extension}"
 
 
 def warm() -> None:

@@ -16,8 +16,9 @@ from sqlalchemy import select
 from tzlocal import get_localzone_name
 
 from bot.run import wait_for_stop_signal
+from bot.sandbox.farm import LiveFarm
 from bot.sandbox.page import LOOPBACK, Page
-from bot.sandbox.server import CAPTIONS, SAMPLES, LiveFarm, Sandbox, open_sandbox
+from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
 from bot.store.database import StoreError
 from bot.store.jobs import Job, State
 from bot.ui.status import status

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import discord
 import simcord
@@ -17,9 +17,9 @@ import simcord
 import dream
 from bot.app import App
 from bot.clock import Clock
+from bot.sandbox.farm import LiveFarm
 from config.schema import Config, Store
 from dream.farm import Farm
-from dream.picture import Limits, Probe
 
 T = TypeVar("T")
 
@@ -50,52 +50,6 @@ class SandboxClock(Clock):
     def now(self) -> datetime:
         """The time in the sandbox, in UTC."""
         return super().now() + self.ahead
-
-
-class LiveFarm(Farm):
-    """A farm for whose answers SimCord does not wait, so that others can act while a picture is looked at."""
-
-    env: simcord.Env | None = None
-
-    async def start(self) -> None:
-        """Start the farm, and what asks it in the name of the bot's handlers."""
-        await super().start()
-        self._probes: asyncio.Queue[tuple[asyncio.Future[Probe], bytes, Limits]] = asyncio.Queue()
-        self._asking = asyncio.create_task(self._ask())
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def close(self) -> None:
-        """Stop both."""
-        for task in {self._asking, *self._tasks}:
-            task.cancel()
-        await super().close()
-
-    async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
-        """Probe a picture, in a task that is none of the bot's."""
-        answer: asyncio.Future[Probe] = asyncio.get_running_loop().create_future()
-        self._probes.put_nowait((answer, data, limits))
-        try:
-            if self.env:
-                return cast(Probe, await self.env.external_wait(answer, reason="a picture is looked at"))
-        except simcord.SetupError:
-            pass  # asked by none of the bot's handlers
-        return await answer
-
-    async def _ask(self) -> None:
-        while True:
-            task = asyncio.create_task(self._answer(*await self._probes.get()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, answer: asyncio.Future[Probe], data: bytes, limits: Limits) -> None:
-        try:
-            probe = await super().probe(data, limits)
-        except Exception as error:
-            if not answer.done():
-                answer.set_exception(error)
-        else:
-            if not answer.done():
-                answer.set_result(probe)
 
 
 @dataclass(frozen=True)

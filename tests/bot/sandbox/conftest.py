@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 
 from bench.support import pretended_dreams
+from bot.sandbox.farm import LiveFarm
 from bot.sandbox.page import LOOPBACK, Page
 from bot.sandbox.serve import open_page
-from bot.sandbox.server import LiveFarm, Sandbox, open_sandbox
+from bot.sandbox.server import Sandbox, open_sandbox
 from config.schema import Config, Discord
 from tests.support import seen_dreams
 

@@ -94,7 +94,7 @@ async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sa
         await page.locator("#command .suggestions li", has_text="puppyslug").first.wait_for()
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
-        await page.keyboard.press("Escape")
+        assert "puppyslug" in await page.input_value("#option-recipe")
         await page.keyboard.press("Enter")
         await until(lambda: "puppyslug" in str(sandbox.dreams.last_message.content).lower())
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from bot.sandbox import faults
 from bot.sandbox.faults import Faults
 from bot.sandbox.server import Sandbox
+from tests.support.speaker import Speaker
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,7 +27,7 @@ async def trouble(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def dreaming(sandbox: Sandbox) -> int:
     """Let Alice ask for a dream of a second or two; its message, once it is being dreamt."""
-    await sandbox.send(sandbox.alice.send(sandbox.dreams, "!sky block3 steps=30"))
+    await Speaker(sandbox.alice, sandbox.dreams).says("!sky block3 steps=30")
     await until(lambda: "Dreaming" in sandbox.dreams.last_message.content)
     return sandbox.dreams.last_message.id
 

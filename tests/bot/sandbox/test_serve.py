@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 
 from bench.support import pretended_dreams
+from bot.sandbox.farm import LiveFarm
 from bot.sandbox.serve import open_page
-from bot.sandbox.server import SAMPLES, LiveFarm, open_sandbox
+from bot.sandbox.server import SAMPLES, open_sandbox
 from config.schema import Config
 from tests.support import seen_dreams
 from tests.support.waiting import until
