@@ -44,6 +44,8 @@ def encoded(format: str, **options: object) -> bytes:
         (hostile.jpeg_of_scans(10_000), "more than 100 scans"),
         (b"\xff\xd8" + b"\xff\xe1\0\2" * 1_000_000, "more than 5000 segments"),
         (hostile.png(64, 64, extra=hostile.chunk(b"tEXt", b"a\0b") * 60_000), "more than 50000 chunks"),
+        (hostile.png(50_000, 50_000, color=0, depth=1), "50000 × 50000"),
+        (hostile.png(7000, 7000, color=6, depth=16), "too much time or memory"),
         (hostile.png(1, 50_000_000), "sides have at most 65535"),
         (hostile.gif_of_comments(1_000_000), "more than 200000 blocks"),
         (hostile.gif_of_frames(100_000), "more than 1000 frames"),
