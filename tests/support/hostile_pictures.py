@@ -22,7 +22,7 @@ def png(
 
 
 def slow_png() -> bytes:
-    """46 megapixels of 16 bits, each predicted from its neighbours: more than a second of CPU time in 1 MB."""
+    """46 megapixels of 16 bits, each predicted from its neighbours: over a second of CPU time in 1 MB."""
     return png(6800, 6800, color=2, depth=16, row=b"\4" + bytes(6800 * 6))
 
 
