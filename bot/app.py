@@ -72,7 +72,7 @@ class App:
         self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate, self.settings)
         self.daily.on_ready = self.daily_posts.post_due
         stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
-        self.privacy = Privacy(self.database, config, self.clock, self.settings.pseudonym, stores)
+        self.privacy = Privacy(self.database, config, self.clock, self.queue, self.settings, stores)
         self.health = HealthMonitor(
             self.database,
             self.queue,
@@ -157,7 +157,7 @@ class App:
         await self.alarms.update((await self.health.check()).problems)
 
     async def _tell_operators(self, sentence: str) -> None:
-        if self.config.monitoring.alarms:
+        if self.config.monitoring.alarms and self.bot.is_ready():
             await tell_operators(self.bot, content=sentence)
 
     def _connection(self) -> Connection:

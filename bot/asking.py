@@ -348,8 +348,3 @@ async def _fetch(attachment: discord.Attachment) -> bytes:
             return await attachment.read()
     except (discord.HTTPException, TimeoutError):
         raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
-
-
-def may_remove(press: discord.Interaction[Any], job: Job) -> bool:
-    """Whether whoever presses asked for `job`, or moderates here."""
-    return press.user.id == job.member_id or press.permissions.manage_messages

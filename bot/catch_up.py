@@ -79,10 +79,6 @@ class CatchUp:
                 for message in messages:
                     yield message
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Forget where the bot was used on a server."""
-        await self._answered.forget_guild(guild_id)
-
     async def forget_member(self, member_id: int) -> None:
         """Nothing is kept of members here."""
 

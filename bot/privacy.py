@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import select, union, update
+from sqlalchemy import delete, select, union, update
 
 from bot.clock import Clock
-from bot.pseudonyms import Pseudonym
+from bot.queue.queue import Queue
+from bot.settings.service import Settings
 from bot.store.database import Base, Database
+from bot.store.jobs import Job
 from bot.store.settings import AuditRow, ServerRow
 from config.schema import Config
 
@@ -22,13 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class PersonalDataStore(Protocol):
-    """A part of the bot that stores data of members and servers."""
+    """A part of the bot that stores data of members."""
 
     async def forget_member(self, member_id: int) -> object:
         """Delete a member's pictures, jobs and statistics."""
-
-    async def forget_guild(self, guild_id: int) -> object:
-        """Delete all data of a server."""
 
     async def purge(self) -> object:
         """Delete data whose retention period has passed."""
@@ -42,20 +41,21 @@ class Privacy:
         database: Database,
         config: Config,
         clock: Clock,
-        pseudonym: Pseudonym,
+        queue: Queue,
+        settings: Settings,
         stores: Sequence[PersonalDataStore],
     ) -> None:
         self._database = database
         self._config = config.privacy
         self._clock = clock
-        self._pseudonym = pseudonym
+        self._queue, self._settings = queue, settings
         self._stores = stores
 
     async def forget_member(self, member_id: int) -> None:
         """Delete a member's data in all stores; blocks and the audit log keep a keyed hash of the id."""
         for store in self._stores:
             await store.forget_member(member_id)
-        somebody = self._pseudonym(member_id)
+        somebody = self._settings.pseudonym(member_id)
         async with self._database.session() as session, session.begin():
             session.add(
                 AuditRow(
@@ -100,11 +100,19 @@ class Privacy:
         async with self._database.session() as session:
             left = (await session.scalars(select(ServerRow).where(ServerRow.left_at <= over))).all()
         for row in left:
-            for store in self._stores:
-                await store.forget_guild(row.guild_id)
+            await self._forget_guild(row.guild_id)
             async with self._database.session() as session, session.begin():
                 row = await session.merge(row)
                 row.left_at = None
                 if row.approval is None:
                     await session.delete(row)
             log.info("deleted the data of server %s, which the bot left", row.guild_id)
+
+    async def _forget_guild(self, guild_id: int) -> None:
+        """Delete all data of a server: its jobs, and the rows of every table that names servers."""
+        await self._queue.forget_guild(guild_id)
+        async with self._database.session() as session, session.begin():
+            for table in Base.metadata.tables.values():
+                if "guild_id" in table.c and table not in (Job.__table__, ServerRow.__table__):
+                    await session.execute(delete(table).where(table.c.guild_id == guild_id))
+        self._settings.uncache(guild_id)

@@ -30,7 +30,8 @@ class Work:
     from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
     dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
     beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
-    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large.
+    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A dream that its
+    worker has not done after `deadline` seconds is stopped.
     """
 
     source: bytes | Path | None
@@ -42,6 +43,7 @@ class Work:
     inception_v3: str | None = None
     preview_size: int = 320
     max_bytes: int = 10_000_000
+    deadline: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,3 @@ class Exclusions:
         async with self._database.session() as session, session.begin():
             found = await session.scalars(query.returning(ForgottenRow.member_hash))
             return found.first() is not None
-
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's excluded pictures."""
-        async with self._database.session() as session, session.begin():
-            await session.execute(delete(RemovedRow).where(RemovedRow.guild_id == guild_id))

@@ -205,11 +205,6 @@ class PostRepository:
         concerned = await self._scalars(select(PostRow.id).where(gone).limit(1))
         return await self._disown(gone) if concerned else []
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's posts."""
-        async with self._database.session() as session, session.begin():
-            await session.execute(delete(PostRow).where(PostRow.guild_id == guild_id))
-
     async def purge(self, authors_before: datetime, posts_before: datetime) -> None:
         """Delete closed posts due before `posts_before`, and authors of those before `authors_before`."""
         closed = PostRow.state.not_in(OPEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from bot.store.daily import PAUSE_AFTER, DailyRow
 from bot.store.database import Database, shielded
@@ -50,11 +50,6 @@ class ServerStates:
     async def reset_failures(self, guild_id: int) -> None:
         """Set a server's failures to 0."""
         await self._update(guild_id, failures=0, reason=None)
-
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's row."""
-        async with self._database.session() as session, session.begin():
-            await session.execute(delete(DailyRow).where(DailyRow.guild_id == guild_id))
 
     async def forget_admin(self, member_id: int) -> None:
         """Remove a member from rows that name them as the admin."""

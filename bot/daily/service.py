@@ -259,11 +259,6 @@ class DailyService:
 
     # Deletion
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete all data of a server."""
-        for repository in (self.states, self.posts, self._exclusions):
-            await repository.forget_guild(guild_id)
-
     async def purge(self) -> None:
         """Clear the authors of posts, and later delete the posts, as their retention periods pass."""
         now, days = self._clock.now(), max(self._config.remember_days, 30)

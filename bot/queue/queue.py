@@ -45,6 +45,9 @@ COMPARISON_SECONDS: Final = 1.5
 """What a comparison of a picture with its dream takes one worker, about."""
 ROOM_SOUGHT: Final = 64
 """Jobs that are looked at, at most, to tell when one more fits."""
+LEAST_DEADLINE: Final = 600.0
+DEADLINE_FACTOR: Final = 20.0
+"""How many times as long as expected a dream may take its worker, but `LEAST_DEADLINE` seconds at least."""
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
 DISK_FULL: Final = "I've no room for more pictures just now; please ask again later, or tell my operator."
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
@@ -518,6 +521,7 @@ class Queue:
             inception_v3=str(weights) if weights else None,
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
+            deadline=max(LEAST_DEADLINE, DEADLINE_FACTOR * job.cost),
         )
 
     def share_done(self, job: Job, progress: Progress) -> float:

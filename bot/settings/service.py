@@ -19,7 +19,7 @@ from bot.settings.scopes import Choices, Effective, ServerSettings, operator_val
 from bot.settings.text import expected, parse_value, serialize, unknown_setting
 from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
 from bot.store.database import Database, shielded
-from bot.store.settings import WHOLE_SERVER, AuditRow, PresetRow, SettingRow
+from bot.store.settings import WHOLE_SERVER, AuditRow, SettingRow
 from config.presets import Preset
 from config.problems import suggestion
 from config.schema import Config
@@ -249,11 +249,8 @@ class Settings:
                     )
         self._servers.clear()
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete a server's settings, presets and audit log."""
-        async with self._database.session() as session, session.begin():
-            for table in (SettingRow, PresetRow, AuditRow):
-                await session.execute(delete(table).where(table.guild_id == guild_id))
+    def uncache(self, guild_id: int) -> None:
+        """A server's rows were deleted by somebody else."""
         self._servers.pop(guild_id, None)
 
     async def purge(self) -> None:

@@ -1,4 +1,4 @@
-"""Which messages' commands were answered, so that others are found when the bot comes back."""
+"""The messages whose commands were answered; the others of a channel are caught up with later."""
 
 from datetime import datetime
 from typing import Final
@@ -58,11 +58,6 @@ class AnsweredRepository:
         )
         async with self._database.session() as session, session.begin():
             return {*await session.scalars(query)}
-
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete the rows of a server."""
-        async with self._database.session() as session, session.begin():
-            await session.execute(delete(Answered).where(Answered.guild_id == guild_id))
 
     async def purge(self, before: datetime) -> None:
         """Delete the rows of messages older than a moment."""

@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 
 import discord
 
-from bot.asking import Origin, ask, ask_for_sheet, may_remove
+from bot.asking import Origin, ask, ask_for_sheet
+from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.queue.request import Variant
@@ -210,7 +211,7 @@ class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Cancel the job; its message says so by itself."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
         await press.response.defer()
         if not await press.client.queue.cancel(row.id):
@@ -224,7 +225,7 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Delete the message and what is kept of the job."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can delete it.")
         await press.response.defer()
         bot = press.client
@@ -290,6 +291,11 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
+async def _may_remove(press: Press, job: Job) -> bool:
+    """Whether whoever presses asked for `job`, or moderates where it is."""
+    return press.user.id == job.member_id or await may_moderate(press, job.channel_id)
+
+
 async def submit_remix(press: Press) -> None:
     """Ask for what the form of `Remix` says, if that is what was submitted; errors are answered."""
     if (found := read_form(press)) is None:
@@ -323,10 +329,12 @@ async def grow(
     action: str | None = None,
     preset: str | None = None,
 ) -> None:
-    """Ask for another dream from a job's picture of this role. Raises Refused if it is not kept any more.
+    """Ask for another dream from a job's picture of this role, in the same channel. Raises Refused.
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
     """
+    if job.channel_id != press.channel_id:  # whose pictures not everybody may see here
+        raise Refused(JobButton.gone)
     await press.response.defer()
     origin = await origin_of(press.client, job, action or button_key(press), role)
     preset = preset if action else job.preset

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.checks import NOT_A_MODERATOR, is_moderator
+from bot.checks import NOT_A_MODERATOR, may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.daily import PostRow
@@ -131,7 +131,7 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
         """Delete the post, its dream and its picture; edit the report if this is one. Raises Refused."""
         bot, message = press.client, press.message
         assert message is not None
-        if not await is_moderator(bot, press.user, press.permissions):
+        if not await may_moderate(press, row.channel_id):
             raise Refused(NOT_A_MODERATOR)
         await press.response.defer(ephemeral=True)
         await bot.daily.remove(row, by=press.user.id)
@@ -145,7 +145,7 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
 
     async def miss(self, press: Press) -> None:
         """Delete the message, as there is no row. Raises Refused."""
-        if not await is_moderator(press.client, press.user, press.permissions):
+        if not await may_moderate(press, None):
             raise Refused(NOT_A_MODERATOR)
         assert press.message is not None
         await press.message.delete()

@@ -10,6 +10,7 @@ import simcord
 from bot.sandbox import Sandbox
 from bot.store.jobs import Job
 from bot.ui.status import status
+from tests.support.speaker import whispered as whispered
 
 
 class Talk:
@@ -83,9 +84,3 @@ def buttons(message: discord.Message | simcord.ResponseMessage) -> list[discord.
         return [discord.Button(item) for item in items if item["type"] == 2]
     rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
     return [item for row in rows for item in row.children if isinstance(item, discord.Button)]
-
-
-def whispered(result: simcord.InteractionResult) -> str:
-    """What whoever pressed or used a slash command, and nobody else, was told."""
-    messages = [result.response, *result.followups]
-    return " ".join(message.content for message in messages if message and message.ephemeral)

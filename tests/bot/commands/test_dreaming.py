@@ -171,12 +171,12 @@ def sixty_megapixels() -> bytes:
         ("!dream", [], "please attach one"),
         ("!dream", [("notes.png", b"milk, eggs")], "no picture I can read"),
         ("!dream mixde5", ["photo"], "did you mean mixed5"),
-        ("!dream a red dragon", [], "can't dream of `a red dragon`"),
+        ("!dream a red dragon", [], "can't dream of `red dragon`"),
         ("!dream foo", [], "can't dream of `foo`"),
         ("!dream https://example.org/cat.jpg", [], "I open no links; please attach"),
         ("!dream block8 steps 20", ["photo"], "write steps= and"),
         ("!dream steps=0", ["photo"], "a whole number from 1"),
-        ("!dream block3+mixed5", ["photo"], "different networks"),
+        ("!dream crane", ["photo"], "write crane_bird or crane_machine"),
         ("!dream", [("nothing.png", b"")], "empty"),
         ("!dream", [("huge.png", sixty_megapixels())], "megapixels"),
         ("!dream", [("cut.jpg", "half a photo")], "damaged"),
@@ -258,7 +258,7 @@ async def test_presets_are_offered_first_and_what_is_not_here_says_so(talk: Talk
     choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "mixed")
     assert all("not here yet" in choice["name"] for choice in choices if choice["value"] != "mixed")
     (choice,) = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "block8 steps=")
-    assert "from 1 to 200" in choice["name"]
+    assert "from 1 to 5000" in choice["name"]
 
 
 async def test_the_line_is_seen_and_left(talk: Talk) -> None:

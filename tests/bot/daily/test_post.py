@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import discord
 import pytest
 from simcord.backend import serializers
+from sqlalchemy import delete
 
 import dream
-from bot.store.daily import PostState
+from bot.store.daily import PostRow, PostState
 from tests.support.daily_world import answered
 
 if TYPE_CHECKING:
@@ -259,7 +260,8 @@ async def test_a_post_that_is_not_known_any_more_can_be_removed_by_moderators(wo
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    await world.app.daily.forget_guild(world.guild.id)
+    async with world.app.database.session() as session, session.begin():
+        await session.execute(delete(PostRow))
     [message] = world.seen()
     assert "Only moderators" in answered(await world.alice.click(message, label="Remove")).content
     await world.moderator.click(message, label="Remove")
