@@ -107,13 +107,13 @@ class About(commands.Cog, name="Help"):
         if page:
             embed.set_image(url=f"attachment://{page.name}")
         file = discord.File(page, description="What each layer dreams of by itself.") if page else None
-        names = {
+        offered = {
             layer: f"{one.title}, layer {number} of {len(one.layers)}"
             for one in shown
             for number, layer in enumerate(one.layers, 1)
             if effective.allows_layer(layer) and self.bot.settings.has_weights(Recipe.parse(layer))
         }
-        view = menus(names)
+        view = menus(offered)
         await context.reply(embed=embed, file=file, view=view, mention_author=False, ephemeral=True)
 
     @layers.autocomplete("network")
