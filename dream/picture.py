@@ -119,11 +119,11 @@ def encode(
     return data, format
 
 
-def recipe_in(data: bytes) -> str | None:
+def recipe_in(data: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
     """The recipe that `encode` put into a picture, or None if it carries none or is no picture."""
     try:
-        _check_length(data, DEFAULT_LIMITS)
-        with Quarantined(data, DEFAULT_LIMITS) as file:
+        _check_length(data, limits)
+        with Quarantined(data, limits) as file:
             return file.recipe()
     except PictureError:
         return None

@@ -212,6 +212,11 @@ class Queue:
         async with self._uploads.hold(upload.size):
             return await self.farm.see(await upload.fetch(), most, self.picture_limits)
 
+    async def read_recipe(self, upload: Upload) -> str | None:
+        """The recipe that a picture file carries, if it does; the file is not kept. Raises as `see`."""
+        async with self._uploads.hold(upload.size):
+            return await self.farm.read_recipe(await upload.fetch(), self.picture_limits)
+
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
         if await self.jobs.cancel(id, reason) is None:

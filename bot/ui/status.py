@@ -103,9 +103,7 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
 
 def _done(job: Job, result: bytes | None) -> Status:
     report = job.dream_report
-    files = []
-    if result is not None:
-        files = [_file(result, job.filename or "dream.png", _alt(job), spoiler=job.spoiler)]
+    files = with_result(job, result)
     lines = [f"✨ **{title(job)}** for <@{job.member_id}>{_origin(job)}"]
     if job.variants:
         lines.append("-# A number is a press away from its full dream.")
@@ -115,6 +113,13 @@ def _done(job: Job, result: bytes | None) -> Status:
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
     return _message(*lines, buttons=dream_buttons(job), files=files)
+
+
+def with_result(job: Job, result: bytes | None) -> list[discord.File]:
+    """A finished dream as a file to send; nothing where it is not kept."""
+    if result is None:
+        return []
+    return [_file(result, job.filename or "dream.png", _alt(job), spoiler=job.spoiler)]
 
 
 def title(job: Job) -> str:

@@ -75,7 +75,10 @@ async def test_a_report_is_made_once_however_often_it_is_pressed(world: World) -
     await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     job = await world.dream(world.alice)
     post = world.dreams.history()[-1]
-    answers = [told(await who.click(post, custom_id=f"report:{job.id}")) for who in (world.bob, world.alice)]
+    answers = []
+    for who in (world.bob, world.alice):
+        panel = await world.more(who, post, job)
+        answers.append(told(await who.click(panel, custom_id=f"report:{job.id}")))
     assert "have been told." in answers[0] and "told already" in answers[1]
     assert len(world.art.history()) == 1
 
