@@ -17,7 +17,7 @@ from bot.ui.errors import code
 from config.presets import load_presets
 from dream.backbone.catalog import NETWORKS
 from dream.octaves import frames
-from dream.recipe import MAX_LENGTH, OPTIONS, Recipe, RecipeError
+from dream.recipe import MAX_LENGTH, Recipe, RecipeError
 from dream.render import Progress
 
 BAR = 12
@@ -81,7 +81,8 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
-        files = [_file(progress.preview, PREVIEW, alt, spoiler=job.spoiler)]
+        name = PREVIEW.replace("jpg", "gif") if progress.preview.startswith(b"GIF") else PREVIEW
+        files = [_file(progress.preview, name, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
         f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
@@ -132,6 +133,8 @@ def when(ready_at: datetime | None, now: datetime) -> str:
 def part(job: Job, progress: Progress) -> str:
     """Which part of the work is being done: a video's frame, or one of a picture's passes."""
     passes = progress.octaves
+    if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and not recipe.is_video:
+        return f"frame {progress.step} of {progress.steps}"
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and recipe.settled().zoom != 1:
         passes -= 1  # a zoom's frames, which follow its passes, count as one more octave
         if progress.octave > passes:
@@ -159,10 +162,8 @@ def preset_title(recipe: str) -> str | None:
         return None
     found: dict[str, int] = {}
     for title, preset in _presets().items():
-        given = {o.field: value for o in OPTIONS.values() if (value := getattr(preset, o.field)) is not None}
-        if preset.terms == wanted.terms and all(
-            getattr(wanted, name) == value for name, value in given.items()
-        ):
+        given = preset.given
+        if preset.terms == wanted.terms and given.items() <= wanted.given.items():
             found[title] = len(given)
     return max(found, key=found.__getitem__, default=None)
 
