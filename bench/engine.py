@@ -5,6 +5,7 @@
     python -m bench.engine loops --samples chelsea coffee --curves curves.csv
 
 step    one whole step of ours / the plain Keras gradient alone, and the share of the float32 peak reached
+networks    a step of two networks at once / the sum of a step of each
 loops   seconds until ours and the known loops reach the same objective of the untouched network, and what
         that took of the photograph; curves of it all go to a file of --curves
 tiles   a step's seconds a megapixel from 0.5 to 16; tiled against untiled: likeness and seams
@@ -111,6 +112,19 @@ def step() -> None:
         done = operations(gradient, picture.shape)
         row("  share of the float32 peak: the step", done / best / peak, "", f"{done / 1e9:.2f} GFLOP")
         row("  share of the float32 peak: the plain gradient", done / best_plain / peak)
+
+
+def networks() -> None:
+    """A step of two networks at once beside a step of each; of classes, whose pictures are rescaled, too."""
+    picture = photograph("astronaut")
+    for parts in (("block8", "fire7"), ("classifier:ostrich", "conv10:ostrich")):
+        random = np.random.default_rng(1)
+        calls = {}
+        for recipe in (*parts, "+".join(parts)):
+            climber = Dreamer(picture, f"{recipe} size={SIZE} seed=1").ascent
+            calls[recipe] = partial(climber.step, picture.copy(), 0.001, random)
+        *each, both = (statistics.median(took) for took in in_turns(15, **calls).values())
+        row(f"a step of {'+'.join(parts)} / the sum of steps of each", both / sum(each), "", f"{both:.3f} s")
 
 
 def matmul_peak() -> float:
@@ -418,6 +432,7 @@ def main() -> None:
             return _start(began)
     parts: dict[str, Callable[..., None]] = {
         "step": step,
+        "networks": networks,
         "loops": loops,
         "tiles": tiles,
         "memory": memory,

@@ -52,7 +52,7 @@ class App:
         self.rate = RateLimit()
         self.settings = Settings(self.database, config, self.clock, self.presets)
         self.queue = Queue(self.database, self.farm, self.clock, config)
-        self.job_messages = JobMessages(self.queue, self.rate, self.clock, self.settings)
+        self.job_messages = JobMessages(self.queue, self.rate, self.clock)
         self.queue.listener = self.job_messages
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
@@ -66,7 +66,7 @@ class App:
             self.clock,
             config,
         )
-        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
+        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate, self.settings)
         self.daily.on_ready = self.daily_posts.post_due
         stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.queue, self.settings, stores)
@@ -154,7 +154,7 @@ class App:
         await self.alarms.update((await self.health.check()).problems)
 
     async def _tell_operators(self, sentence: str) -> None:
-        if self.config.monitoring.alarms:
+        if self.config.monitoring.alarms and self.bot.is_ready():
             await tell_operators(self.bot, content=sentence)
 
     def _connection(self) -> Connection:

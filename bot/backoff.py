@@ -17,9 +17,9 @@ LONGEST = 60.0
 
 def attempts(
     what: str,
-    passes: Callable[[BaseException], bool],
+    is_transient: Callable[[BaseException], bool],
 ) -> AsyncRetrying:
-    """Attempts at `what`, without end, for as long as they raise an error that `passes` in time.
+    """Retry `what`, without end, while it raises errors that are transient.
 
         async for attempt in attempts("storing a result", is_outage):
             with attempt:
@@ -33,7 +33,7 @@ def attempts(
         log.warning("%s failed (attempt %d): %s", what, state.attempt_number, _one_line(error))
 
     return AsyncRetrying(
-        retry=retry_if_exception(passes),
+        retry=retry_if_exception(is_transient),
         wait=wait_exponential_jitter(multiplier=FIRST, max=LONGEST, jitter=FIRST / 2),
         before_sleep=tell,
         reraise=True,

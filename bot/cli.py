@@ -278,29 +278,38 @@ def sandbox(
         Path | None, typer.Option(metavar="OUT", dir_okay=False, help="Where to write the answer's picture.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds to wait for the answer.")] = 300,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The page's port, or else the next free one; 0: any.")
+    ] = 8765,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="A folder to keep what is dreamt in.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     config: ConfigFile = None,
 ) -> None:
-    """Try the bot without a Discord account: a simulated server with the real bot in it.
+    """Try the bot without a Discord account: a simulated Discord of your own with the real bot in it.
 
-    Alone it serves a page of #dreams to chat in. With `--say` it says one thing and leaves with 0, with 1 if
-    the bot answered with an error, or with 2 if no answer came in time:
+    Alone it serves a page to chat in, and opens it. With `--say` it says one thing and leaves with 0, with 1
+    if the bot answered with an error, or with 2 if no answer came in time:
 
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
     try:
+        import markdown_it  # noqa: F401
         import simcord  # noqa: F401
     except ImportError:
-        stop("The sandbox needs SimCord: pip install 'dreambot[sandbox]'.")
-    import bot.sandbox
-
+        stop("The sandbox needs SimCord and more: pip install 'dreambot[sandbox]'.")
     if say is None:
+        from bot.sandbox.serve import serve
+
         if attach or save:
             stop("--attach and --save go with --say.", 2)
-        raise typer.Exit(bot.sandbox.serve(read_config(config), port))
+        raise typer.Exit(serve(read_config(config), port, data=data, browser=browser))
+    from bot.sandbox.say import say as say_once
+
     if save:
         check_out(save)
-    raise typer.Exit(bot.sandbox.say(read_config(config), say, attach, save, timeout))
+    raise typer.Exit(say_once(read_config(config), say, attach, save, timeout))
 
 
 @app.command()
@@ -357,6 +366,83 @@ def worker(
             log_settings=read_config(config).log.settings,
         )
     )
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """End the command with one sentence where the database, a file or a setting cannot be used."""
+    from bot.backup import BackupError
+    from bot.store.database import StoreError
+    from config.problems import ConfigError
+
+    try:
+        yield
+    except (BackupError, StoreError, ConfigError) as error:
+        stop(str(error))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Such as dreambot.tar.")],
+    config: ConfigFile = None,
+) -> None:
+    """Write what the bot remembers to a file: its database, and its key. It may run meanwhile.
+
+    Whoever has the file can read every picture and setting in it.
+    """
+    import asyncio
+
+    with sentences():
+        from bot.backup import backup
+
+        size = asyncio.run(backup(read_config(config), file))
+    typer.echo(f"{file}: {size / 1e6:.1f} MB. `dreambot restore {file}` restores it.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="What backup wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite what is in the database, and the key.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Fill an empty database, SQLite or PostgreSQL, from a backup. Stop the bot first."""
+    import asyncio
+
+    with sentences():
+        from bot.backup import restore
+
+        counts = asyncio.run(restore(read_config(config), file, replace=replace))
+    typer.echo(f"Restored {summary(counts)}.")
+
+
+@app.command()
+def move(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Such as postgresql://dreambot@db/dreambot.")],
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="A file with the new one's password.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Copy the bot's database to an empty one, as from SQLite to PostgreSQL. Stop the bot first."""
+    import asyncio
+
+    with sentences():
+        from bot.backup import move
+        from bot.store.database import Database
+        from config.schema import with_password
+
+        to = with_password(url, password_file, "--password-file") if password_file else url
+        counts = asyncio.run(move(read_config(config), to))
+    typer.echo(
+        f"Moved {summary(counts)}. Now set store.url to {Database(url)}; the old database is as it was."
+    )
+
+
+def summary(counts: dict[str, int]) -> str:
+    """How many rows of which tables, in words."""
+    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
 
 
 @app.command()
@@ -419,21 +505,29 @@ def certificates(
 
 
 @app.command()
-def doctor(config: ConfigFile = None) -> None:
-    """Say what is right and wrong with this installation, and what to do about it; 1 if anything is wrong."""
+def doctor(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Without a small dream, which takes seconds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as a list of objects.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say what is right and wrong with this installation, and what mends it; 1 if it cannot work."""
     import asyncio
-
-    from rich.console import Console
-    from rich.markup import escape
 
     from bot.doctor import Level, examine
 
-    signs = {Level.GOOD: "[green]✓[/]", Level.NOTE: "[yellow]•[/]", Level.WRONG: "[red]✗[/]"}
-    findings, console = asyncio.run(examine(config)), Console()
-    for level, subject, detail in findings:
-        line = f"{signs[level]} [bold]{subject}[/]: {escape(detail)}"
-        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
-    raise typer.Exit(int(any(finding.level is Level.WRONG for finding in findings)))
+    findings = asyncio.run(examine(config, dream=not quick))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        signs = {Level.FINE: ("✓", "green"), Level.WARNING: ("•", "yellow"), Level.FAILURE: ("✗", "red")}
+        for finding in findings:
+            sign, colour = signs[finding.level]
+            typer.echo(f"{typer.style(sign, fg=colour)} {finding.subject}: {finding.detail}")
+            if finding.mend:
+                typer.echo(f"  → {finding.mend}")
+    raise typer.Exit(int(any(finding.level is Level.FAILURE for finding in findings)))
 
 
 def check_out(out: Path, *suffixes: str) -> None:
@@ -538,12 +632,22 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
+BOT = "aiohttp aiolimiter aiosqlite alembic apscheduler discord prometheus_client sqlalchemy tenacity"
+EXTRAS = dict.fromkeys(BOT.split(), "bot") | dict.fromkeys(("cryptography", "dask", "distributed"), "farm")
+"""The extra of `pyproject.toml` that brings a package."""
+
+
 def main() -> None:
-    """Entry point: without a traceback on Ctrl-C."""
+    """Entry point: without a traceback on Ctrl-C, or where an extra is not installed."""
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        sys.exit(f"This needs {error.name}, which the engine alone does not: pip install 'dreambot[{extra}]'")
 
 
 if __name__ == "__main__":

@@ -142,11 +142,6 @@ class Moderation:
                 session.add(self._entry(guild_id, by, "unblock", str(member_id), None, None))
         return row is not None
 
-    async def block_of(self, guild_id: int, member_id: int) -> Block | None:
-        """A member's current block on a server, or None."""
-        async with self._database.session() as session:
-            return await self._block_of(session, guild_id, member_id)
-
     async def blocked(self, guild_id: int, hashes: Collection[str]) -> set[str]:
         """The subset of these members' keyed hashes that are blocked on a server now."""
         query = select(BlockRow.member_hash).where(

@@ -17,7 +17,7 @@ Action = Callable[[], Awaitable[object]]
 
 
 class Periodic:
-    """Runs actions periodically while it is open, each never beside itself.
+    """Runs actions periodically while it is open; one is never run twice at the same time.
 
     An action that takes longer than its interval is next run at the first time after it is done; runs that
     were missed are not made up for. One that raises is logged, and runs again at its next time.

@@ -19,10 +19,14 @@ Pseudonym = Callable[[int], str]
 """From a member's id to the 34 characters that stand for it, always the same ones."""
 
 
+def key_file(config: Config) -> Path:
+    """Where the key of this installation is."""
+    return config.privacy.key_file or config.folder / "privacy.key"
+
+
 def pseudonyms(config: Config) -> Pseudonym:
     """The pseudonyms of this installation, whose key is made at the first start. Raises ConfigError."""
-    file = config.privacy.key_file or config.folder / "privacy.key"
-    key = _key(file)
+    key = _key(key_file(config))
 
     def pseudonym(member_id: int) -> str:
         return "m-" + hmac.digest(key, str(member_id).encode(), "sha256").hex()[:32]

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from contextlib import nullcontext, suppress
+from importlib.metadata import version
 
 import aiohttp
 import discord
@@ -134,10 +135,27 @@ async def _start(app: App, token: str) -> None:
     async for attempt in opening.copy(stop=stop_after_delay(DATABASE_TIMEOUT)):
         with attempt:
             await app.open_store()
+    app.database.lock()
     await _log_in(app.bot, token)
-    print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}", flush=True)
+    print(f"Logged in as {app.bot.user}. Add the bot to a server: {app.bot.invite}")
+    for name, value in what_is_on(app).items():
+        print(f"  {name:<14} {value}")
+    sys.stdout.flush()
     await app.open_farm()
     await asyncio.to_thread(_warn_about_weights, app.config)
+
+
+def what_is_on(app: App) -> dict[str, str]:
+    """What this bot runs with, for whoever starts it."""
+    config, farm = app.config, app.config.farm
+    page = f"http://{config.monitoring.host}:{config.monitoring.port}/status"
+    return {
+        "version": version("dreambot"),
+        "database": str(app.database),
+        "dreams": f"at {farm.scheduler}" if farm.scheduler else "on this machine",
+        "text commands": "on" if config.discord.message_content else "off (discord.message_content)",
+        "status": page if config.monitoring.port else "not served (monitoring.port is 0)",
+    }
 
 
 def _warn_about_weights(config: Config) -> None:

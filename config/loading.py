@@ -35,7 +35,9 @@ def load_config(path: Path | str | None = None) -> Config:
     try:
         config = Config(**values)
     except ValidationError as error:
-        problems += [_problem(detail, values, file) for detail in error.errors()]
+        found = [_problem(detail, values, file) for detail in error.errors()]
+        named = {problem.where for problem in problems}  # unknown variables, which pydantic finds as well
+        problems += [problem for problem in found if problem.where not in named or problem.where == str(file)]
     except SettingsError as error:
         problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
     else:

@@ -409,10 +409,14 @@ class Config(BaseSettings):
         if not url:
             return f"sqlite:///{self.folder / 'dreambot.db'}"
         if self.store.password_file and "@" in url:
-            user, host = url.rsplit("@", 1)
-            password = quote(_secret(self.store.password_file, "store", "password_file"), safe="")
-            return f"{user}:{password}@{host}"
+            return with_password(url, self.store.password_file, "password_file")
         return url
+
+
+def with_password(url: str, file: Path, setting: str) -> str:
+    """A database's URL with the password that a file holds. Raises ConfigError."""
+    user, host = url.rsplit("@", 1)
+    return f"{user}:{quote(_secret(file, 'store', setting), safe='')}@{host}"
 
 
 def _secret(file: Path, section: str, key: str) -> str:

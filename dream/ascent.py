@@ -21,7 +21,7 @@ from dream.backbone import runtime
 from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import Backbone
 from dream.objective import Function
-from dream.picture import Pixels
+from dream.picture import Pixels, resize
 from dream.statistics import NetworkObjective, term_values
 from dream.tiles import GRID, OVERLAP, Span, cut, paste, tiles
 
@@ -39,6 +39,9 @@ BLURS = {0.85: 1, 1.7: 1, 3.4: 2}
 
 CLIP = 3.0
 """The most that one step changes a pixel, in standard deviations of the gradient."""
+
+SCALES = (0.86, 0.93, 1.0, 1.07, 1.15)
+"""The scales at which networks see pictures of classes, after lucid's transformations (Olah et al., 2017)."""
 
 CACHE_FLOATS = 2**17
 """About how many floats of a picture, and as many of its gradient, fit into a processor core's cache."""
@@ -69,8 +72,9 @@ class Ascent:
     `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
     the blur of the gradient: 1 is normal, 0 none. `wrap` says whether rows and columns of pictures go on at
     the other side. `plain` leaves out what the original loop has not: jitter, the terms' own magnitudes, and
-    the limit of a pixel's change. `before_tile` is called before a network is run on a tile and may raise to
-    stop.
+    the limit of a pixel's change. `rescaled` shows the networks a picture of up to a megapixel at another of
+    `SCALES` in each step, which brings out whole shapes in place of textures. `before_tile` is called before
+    a network is run on a tile and may raise to stop.
     """
 
     def __init__(
@@ -81,12 +85,14 @@ class Ascent:
         smooth: float = 1.0,
         wrap: tuple[bool, bool] = (False, False),
         plain: bool = False,
+        rescaled: bool = False,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
         self.tile = largest_tile(runtime.free_gpu_memory())
         self._colors = tf.constant(colors)
         self._smooth = smooth
         self._wrap = wrap
+        self._rescaled = rescaled
         self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
         self._parts = [_Part(objective) for objective in objectives]
@@ -107,14 +113,18 @@ class Ascent:
         `step_size` is the standard deviation of the change, in units of the pixels' range. `random` decides
         the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel.
         """
-        down, right = (0, 0) if self._plain else self._jitter(picture, random)
+        seen, scale = picture, 1.0
+        if self._rescaled and picture.size <= 3 * LARGEST_TILE**2:
+            scale = float(random.choice(SCALES))
+            height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+            seen = resize(picture, width, height, wrap=self._wrap)
+        shift = (0, 0) if self._plain else self._jitter(seen, random)
         objective, total = 0.0, None
         for part in self._parts:
             if part.magnitudes is None:
-                _, part.magnitudes = self._evaluate(part, picture)
-            gradient, values = self._within_memory(
-                partial(self._gradient, part, picture, (down, right)), picture
-            )
+                _, part.magnitudes = self._evaluate(part, seen)
+            differentiate = partial(self._gradient, part, seen, shift, scale * self._smooth)
+            gradient, values = self._within_memory(differentiate, seen)
             objective += part.objective.value(values)
             if len(self._parts) > 1:
                 gradient *= part.objective.weight / _deviation(gradient)
@@ -123,6 +133,9 @@ class Ascent:
             else:
                 total += gradient
         assert total is not None
+        if seen is not picture:
+            total = resize(total.transpose(1, 2, 0), picture.shape[1], picture.shape[0], wrap=self._wrap)
+            total = np.ascontiguousarray(total.transpose(2, 0, 1))
         masked = 1.0
         if mask is not None:
             total *= mask
@@ -156,12 +169,12 @@ class Ascent:
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
 
     def _gradient(
-        self, part: "_Part", picture: Pixels, shift: tuple[int, int]
+        self, part: "_Part", picture: Pixels, shift: tuple[int, int], smooth: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A part's blurred gradient on `picture` rolled by `shift` (rows, columns), and the terms' values.
 
         The gradient is that of `picture` itself, not rolled, of shape (colours, height, width), and has mean
-        0 in each colour. Raises ResourceExhaustedError.
+        0 in each colour. `smooth` scales its blur. Raises ResourceExhaustedError.
         """
         height, width, colors = picture.shape
         objective = part.objective
@@ -177,7 +190,7 @@ class Ascent:
                 objective.masks,
                 objective.guides,
                 self._colors,
-                *_responses(rows.size, columns.size, self._smooth),
+                *_responses(rows.size, columns.size, smooth),
             )
             paste(tile_gradient.numpy(), gradient, rows, columns, shift)
             values += share * tile_values.numpy()

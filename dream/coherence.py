@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dream.dreamer import Dreamer, Report, finish
+from dream.dreamer import Dreamer, Report, blended
 from dream.flow import Motion, motion
 from dream.octaves import SMALLEST
 from dream.picture import Pixels, resize
@@ -101,7 +101,7 @@ class FrameDreamer:
 
     def finished(self, state: State) -> Pixels:
         """A dreamt frame as the recipe's `keep` and `blend` want it."""
-        return finish(state.frame + state.change, state.frame, self.recipe)
+        return blended(state.frame + state.change, state.frame, self.recipe)
 
     def dream_back(self, frames: Iterable[Pixels], state: State) -> list[State]:
         """The dreams of `frames`, each before the other in time, that lead into the dream `state`.

@@ -41,6 +41,9 @@ DECAY = 0.6
 """An octave's step sizes fall linearly from 1 + DECAY to 1 - DECAY times their mean."""
 
 
+MOST_CHANGE = 0.5
+"""The most that a dream of classes changes a pixel's colour, softly limited: more looks burnt in."""
+
 Picture = PictureFile | NDArray[Any] | None
 """What to dream on: a file, pixels (float in [0, 1], or 8 bits) of shape (height, width, 3), or None."""
 
@@ -195,6 +198,7 @@ class Dreamer:
             colors=IDENTITY if is_plain else color_transform(self.source),
             smooth=0 if is_plain else self.recipe.smooth or 0,
             plain=is_plain,
+            rescaled=self.recipe.is_of_classes and not is_plain,
             wrap=self.recipe.wraps,
             before_tile=stop_if_cancelled,
         )
@@ -235,7 +239,7 @@ class Dreamer:
             source = self._resize(self.source, pixels.shape[1], pixels.shape[0])
             pixels = self._resize(pixels - source, *self.size)
             pixels += photograph
-        pixels = finish(pixels, photograph, self.recipe)
+        pixels = _finished(pixels, photograph, self.recipe)
         if self._mask is not None:
             from dream.masks import scaled
 
@@ -299,7 +303,17 @@ def _checked(pixels: NDArray[Any]) -> Pixels:
     return np.asarray(pixels, np.float32)
 
 
-def finish(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
+def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
+    """Apply the recipe's `keep` and `blend` to `pixels`, which may be overwritten.
+
+    Of classes, whose many steps go far from the photograph, the change is limited softly first.
+    """
+    if recipe.is_of_classes:
+        pixels = photograph + MOST_CHANGE * np.tanh((pixels - photograph) / np.float32(MOST_CHANGE))
+    return blended(pixels, photograph, recipe)
+
+
+def blended(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
     """Apply the recipe's `keep` and `blend` to `pixels`, which may be overwritten."""
     if recipe.keep == "color":
         pixels = photograph + np.asarray((pixels - photograph) @ _LUMA, np.float32)

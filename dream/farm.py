@@ -277,9 +277,15 @@ class Farm:
         return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
     async def _pick_worker(self) -> str:
+        """The address of a worker; waits while there is none, or no scheduler."""
+        workers: dict[str, int]
         while True:
-            await self._client.wait_for_workers(1)
-            workers: dict[str, int] = await self._client.nthreads()
+            try:
+                await self._client.wait_for_workers(1)
+                workers = await self._client.nthreads()
+            except OSError:
+                await asyncio.sleep(0.5)
+                continue
             if workers:
                 return random.choice(list(workers))
 

@@ -51,18 +51,24 @@ class Work:
     """One dream to be rendered.
 
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
-    from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
-    weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
-    `max_bytes` large. A clip with a `key` goes on where an earlier process that died had come with this key.
+    from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
+    dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
+    beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
+    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A dream that its
+    worker has not done after `deadline` seconds is stopped. A clip with a `key` goes on where an earlier
+    process that died had come with this key.
     """
 
     source: bytes | Path | None
     recipe: Recipe
     guide: bytes | Path | None = None
+    sheet: tuple[tuple[str, Recipe], ...] = ()
+    compare: str = ""
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
     max_bytes: int = 10_000_000
+    deadline: float = 86_400.0
     key: str = ""
 
 
@@ -85,11 +91,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished dream as a file to post: a picture, a video, or a moving picture."""
+    """A finished dream as a file to post: a picture, a video, or a moving picture.
+
+    A comparison has no `report`, as nothing was dreamt.
+    """
 
     data: bytes
     filename: str
-    report: Report
+    report: Report | None
     seconds: float = 0.0
     """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
     is_cold: bool = False
@@ -138,6 +147,9 @@ def render(
     Raises PictureError, Cancelled.
     """
     began = last_preview = time.monotonic()
+    if work.compare:
+        data, filename = _compared(work)
+        return Rendered(data, filename, None, time.monotonic() - began)
     film = _film_format(work)
     latest: deque[Pixels] = deque(maxlen=PREVIEW_FRAMES)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
@@ -167,7 +179,13 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    if film:
+    if work.sheet:
+        from dream.compare import sheet
+
+        pixels, made = sheet(work.source, work.sheet, **options)
+        data, extension = encode(pixels, recipe="", max_bytes=work.max_bytes)
+        filename = f"dreams.{extension}"
+    elif film:
         from dream.clip import dream_clip
         from dream.zoom import zoom
 
@@ -221,6 +239,18 @@ def _kept(key: str) -> Path | None:
             if time.time() - other.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(other)
     return folder / key
+
+
+def _compared(work: Work) -> tuple[bytes, str]:
+    """A picture and its dream as one file, and the file's name."""
+    from dream.compare import sides, wipe
+
+    assert work.source is not None and work.guide is not None
+    pictures = contents(work.source), contents(work.guide)
+    if work.compare == "wipe":
+        return wipe(*pictures, work.limits, work.max_bytes), "wipe.gif"
+    data, extension = encode(sides(*pictures, work.limits), max_bytes=work.max_bytes)
+    return data, f"before-and-after.{extension}"
 
 
 def warm() -> None:

@@ -125,6 +125,7 @@ class Discord:
     def __init__(self, servers: int = 1, *, limits: bool = True, privileged: bool = True) -> None:
         self.limits, self.privileged = limits, privileged
         self.serial = itertools.count(1)
+        self.restricted = 0
         self.bot: Json = {
             "id": "1000",
             "username": "Dreambot",
@@ -191,7 +192,7 @@ class Discord:
         }
 
     def permissions(self, user: Json) -> str:
-        return str(EVERYONE | (ADMINISTRATOR if user["username"] == "admin" else 0))
+        return str((EVERYONE | (ADMINISTRATOR if user["username"] == "admin" else 0)) & ~self.restricted)
 
     def guild(self, guild: str) -> Json:
         role: Json = {
@@ -447,6 +448,12 @@ class Discord:
             "owner": {"id": "1", "username": "owner", "discriminator": "0", "avatar": None},
         }
 
+    async def get_guilds(self, _: web.Request) -> list[Json]:
+        return [
+            {"id": guild, "name": self.guild(guild)["name"], "permissions": self.permissions(self.bot)}
+            for guild in self.guilds
+        ]
+
     async def gateway_address(self, _: web.Request) -> Json:
         limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
         return {
@@ -697,6 +704,11 @@ class Discord:
         await self.forget(message["channel_id"], message["id"])
         return web.json_response({})
 
+    async def restrict(self, request: web.Request) -> web.Response:
+        """Take permissions, as their bits, from everybody."""
+        self.restricted |= (await request.json())["bits"]
+        return web.json_response({})
+
     async def fail(self, request: web.Request) -> web.Response:
         self.failures.append({"times": 1, "status": 500} | await request.json())
         return web.json_response({})
@@ -735,6 +747,7 @@ class Discord:
         hook = "/webhooks/{application}/{token}"
         for method, path, handler in [
             ("GET", "/users/@me", self.me),
+            ("GET", "/users/@me/guilds", self.get_guilds),
             ("GET", "/oauth2/applications/@me", self.application),
             ("GET", "/gateway/bot", self.gateway_address),
             ("PUT", "/applications/{application}/commands", self.put_commands),
@@ -757,7 +770,16 @@ class Discord:
             server.router.add_route(method, api + path, handler)
         server.router.add_get("/socket", self.gateway)
         server.router.add_get("/cdn/{path:.*}", self.cdn)
-        for action in (self.say, self.slash, self.press, self.delete, self.fail, self.event, self.drop):
+        for action in (
+            self.say,
+            self.slash,
+            self.press,
+            self.delete,
+            self.restrict,
+            self.fail,
+            self.event,
+            self.drop,
+        ):
             server.router.add_post(f"/control/{action.__name__}", action)
         server.router.add_get("/control/messages", self.read)
         server.router.add_get("/control/interaction", self.interaction)

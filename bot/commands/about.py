@@ -41,7 +41,7 @@ RECIPES = (
     "`block8 size=1024 seed=7` with options, in any order",
 )
 
-FIRST_RECIPES = (RECIPES[0], RECIPES[1], RECIPES[-1])
+FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
 FIRST_OPTIONS = ("quality", "size", "strength", "keep")
 
 TOPICS = {

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.jobs import Job, Kind, State
+from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, whisper
-from bot.ui.status import named, ordinal, when
+from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public
 from dream.backbone.catalog import CLASSIFIERS, LAYERS
 from dream.backbone.classes import normal, singulars
@@ -61,15 +62,10 @@ class Dreaming(commands.Cog, name="Dreams"):
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
-        if context.interaction:
-            given = Found(picture, context.author.id) if picture else None
-            found = given or await newest_picture(context)
-            guiding = Found(guide, context.author.id) if guide else None
-        else:
-            found, guiding = await find_pictures(context)
+        found, guiding = await wanted_pictures(context, picture, guide)
         if found is None:
             await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
-            raise Refused(self._no_picture(context))
+            raise Refused(no_picture(context))
         await self._ask(context, recipe, found, guiding)
 
     @commands.hybrid_command(usage="[recipe]")
@@ -115,7 +111,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             case []:
                 sentence = "Too late to cancel: it is already finished."
             case [job]:
-                sentence = f"Cancelled your dream of {code(job.recipe)}."
+                sentence = f"Cancelled your dream of {described(job, 60)}."
             case _:
                 sentence = f"Cancelled {len(cancelled)} of your dreams."
         await context.reply(sentence, mention_author=False, ephemeral=True)
@@ -127,39 +123,16 @@ class Dreaming(commands.Cog, name="Dreams"):
         found: Found | None,
         guiding: Found | None = None,
     ) -> None:
-        """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = found and upload(found.picture, self.bot.config.picture.max_bytes)
-        guide = guiding and upload(guiding.picture, self.bot.config.picture.max_bytes)
-        job = await ask(
-            self.bot,
-            context.author,
-            context.channel,
-            recipe,
-            source,
-            guide=guide,
-            message=None if context.interaction else context.message,
-            interaction=context.interaction,
-            parent=found and found.parent,
-            author_id=found and found.author_id,
-            spoiler=found is not None and found.picture.is_spoiler(),
+        origin = found.origin(self.bot.config.picture.max_bytes, guiding) if found else SKY
+        await answer(
+            context, ask(self.bot, context.author, context.channel, recipe, origin, **asked_by(context))
         )
-        if job.state is State.FAILED:
-            raise Refused(job.reason)
-        if context.interaction and job.status_message_id is None:
-            await whisper(context.interaction, "Your dream is on its way.")
-        elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
-            with contextlib.suppress(discord.HTTPException):
-                await context.interaction.delete_original_response()
 
-    def _no_picture(self, context: commands.Context[DreamBot]) -> str:
-        prefix = self.bot.prefix_in(context)
-        if prefix == "/":
-            return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
-        dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
-        return (
-            f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
-            f"has one. {sky} needs none."
-        )
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Read the forms that buttons opened, also before a restart."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await submit_remix(interaction)
 
     def _listing(self, context: commands.Context[DreamBot], waiting: Sequence[Job]) -> str:
         if not waiting:
@@ -172,6 +145,51 @@ class Dreaming(commands.Cog, name="Dreams"):
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
+
+
+async def wanted_pictures(
+    context: commands.Context[DreamBot],
+    given: discord.Attachment | None = None,
+    guide: discord.Attachment | None = None,
+) -> tuple[Found | None, Found | None]:
+    """The picture that a command means and the one that guides its dream, if any does."""
+    if not context.interaction:
+        return await find_pictures(context)
+    found = Found(given, context.author.id) if given else await newest_picture(context)
+    return found, Found(guide, context.author.id) if guide else None
+
+
+def no_picture(context: commands.Context[DreamBot]) -> str:
+    """What to say where a command means no picture."""
+    prefix = context.bot.prefix_in(context)
+    if prefix == "/":
+        return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
+    dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
+    return (
+        f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
+        f"has one. {sky} needs none."
+    )
+
+
+def asked_by(context: commands.Context[DreamBot]) -> dict[str, Any]:
+    """What asks for a dream, for `bot.asking`: a message, or a slash command's interaction."""
+    interaction = context.interaction
+    return {"message": None if interaction else context.message, "interaction": interaction}
+
+
+async def answer(context: commands.Context[DreamBot], asking: Awaitable[Job]) -> None:
+    """Ask; the dream's message is sent by the queue, and lives on when this command is over.
+
+    Raises Refused where it can be sent nowhere.
+    """
+    job = await asking
+    if job.state is State.FAILED:
+        raise Refused(job.reason)
+    if context.interaction and job.status_message_id is None:
+        await whisper(context.interaction, "Your dream is on its way.")
+    elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
+        with contextlib.suppress(discord.HTTPException):
+            await context.interaction.delete_original_response()
 
 
 def _described(context: commands.Context[DreamBot], job: Job) -> str:
@@ -190,7 +208,7 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
         if not context.interaction and not is_no_less_public(channel, _listed(here)):
             return "a dream elsewhere"
     who = f" for <@{job.member_id}>" if job.member_id else ""
-    return f"{named(job.recipe, 60)}{who}"
+    return f"{described(job, 60)}{who}"
 
 
 def _listed(channel: object) -> discord.abc.GuildChannel | None:

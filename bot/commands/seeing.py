@@ -51,11 +51,8 @@ class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
             press.user,
             press.channel,
             Recipe.parse(f"class:{self.name}" if self.name != AUTO else AUTO),
-            upload(found.picture, press.client.config.picture.max_bytes),
+            found.origin(press.client.config.picture.max_bytes),
             interaction=press,
-            parent=found.parent,
-            author_id=found.author_id,
-            spoiler=found.picture.is_spoiler(),
         )
 
 
@@ -80,10 +77,10 @@ class Seeing(commands.Cog, name="Seeing"):
             raise Refused("I see no picture here; please attach one, or reply to a message that has one.")
         sights = await self.bot.queue.see(upload(found.picture, self.bot.config.picture.max_bytes), MOST)
         shown: dict[str, Any] = {}
-        if found.message_id:
+        if found.message:
             shown["view"] = discord.ui.View(timeout=None)
             for thing in sights.things[:BUTTONS]:
-                shown["view"].add_item(DreamOf(found.message_id, thing.name, thing.title[:80]))
+                shown["view"].add_item(DreamOf(found.message[1], thing.name, thing.title[:80]))
         file = discord.File(
             io.BytesIO(sights.sheet),
             "seen.jpg",

@@ -1,1 +1,1 @@
-"""The durable queue: who asked for what, whose turn it is, and the answer that arrives exactly once."""
+"""The durable queue: jobs in the database, their order, limits and cost, and their dispatch to the farm."""

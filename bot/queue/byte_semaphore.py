@@ -1,4 +1,4 @@
-"""How many bytes of pictures are in memory at once."""
+"""A semaphore that counts bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class ByteSemaphore:
-    """A semaphore of `size` bytes. Whoever comes first is served first; more than all is let in alone."""
+    """A semaphore of `size` bytes: first come, first served. A request for more waits for all of them."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size

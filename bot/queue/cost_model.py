@@ -22,25 +22,30 @@ from dream.recipe import Recipe
 PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
 """Seconds of two CPU cores for each pixel of a step."""
 FIXED: Final = 0.5
-MEMORY: Final = 0.93
+"""Seconds of a dream that do not depend on its work."""
+FORGETTING_FACTOR: Final = 0.93
 """How much of an observation's weight is left at the next one."""
+NOISE: Final = 0.05
+"""The variance of a dream's seconds, relative to their square."""
 
 
 @dataclass(slots=True)
 class Fit:
-    """seconds ≈ fixed + pace × work, in units of a million pixel steps, with the fit's covariance."""
+    """seconds ≈ fixed + pace × work, in units of a million pixel steps.
+
+    The fit's covariance is [[a, b], [b, c]].
+    """
 
     fixed: float
     pace: float
     a: float = 4.0
     b: float = 0.0
     c: float = 4.0
-    seen: float = 0.0
 
     @classmethod
     def like(cls, other: Self) -> Self:
         """A fit that starts from what `other` has learnt, with a wide covariance."""
-        return cls(other.fixed, other.pace, 0.05, 0.0, 0.05 * other.pace**2)
+        return cls(other.fixed, other.pace, NOISE, 0.0, NOISE * other.pace**2)
 
     def seconds(self, work: float) -> float:
         """What a dream of this much work takes; never less than a tenth of a second."""
@@ -52,13 +57,12 @@ class Fit:
         x, y = scale, work * scale
         error = max(-3.0, min(3.0, (seconds - self.fixed - self.pace * work) * scale))
         px, py = self.a * x + self.b * y, self.b * x + self.c * y
-        gain = 1 / (MEMORY * 0.05 + x * px + y * py)
+        gain = 1 / (FORGETTING_FACTOR * NOISE + x * px + y * py)
         self.fixed = max(0.0, self.fixed + gain * px * error)
         self.pace = max(1e-9, self.pace + gain * py * error)
-        self.a = min((self.a - gain * px * px) / MEMORY, 100.0)
-        self.b = (self.b - gain * px * py) / MEMORY
-        self.c = min((self.c - gain * py * py) / MEMORY, 100.0)
-        self.seen += 1
+        self.a = min((self.a - gain * px * px) / FORGETTING_FACTOR, 100.0)
+        self.b = (self.b - gain * px * py) / FORGETTING_FACTOR
+        self.c = min((self.c - gain * py * py) / FORGETTING_FACTOR, 100.0)
 
 
 def deepest(recipe: Recipe) -> dict[str, str]:

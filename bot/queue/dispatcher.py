@@ -31,8 +31,8 @@ FARM_PAUSE: Final = 5.0
 WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
 
 
-class Owner(Protocol):
-    """The queue that a dispatcher works for."""
+class Callbacks(Protocol):
+    """What a dispatcher asks and tells the queue."""
 
     def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
         """What the farm is to do for a job. Raises RecipeError."""
@@ -81,18 +81,25 @@ class Run:
 
 
 class Dispatcher:
-    """Runs jobs from `waiting` on the farm. `busy` holds the ids of all jobs that it has to do with.
+    """Runs jobs from `waiting` on the farm. `busy` holds the ids of the jobs taken from it
+    whose end is not recorded yet.
 
     A job occupies a worker only while it is in `runs`; recording its end, which may take as long as the
     database is away, happens after that.
     """
 
     def __init__(
-        self, owner: Owner, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
+        self, callbacks: Callbacks, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.busy: set[str] = set()
-        self._owner, self._jobs, self._farm, self._waiting, self._clock = owner, jobs, farm, waiting, clock
+        self._callbacks, self._jobs, self._farm, self._waiting, self._clock = (
+            callbacks,
+            jobs,
+            farm,
+            waiting,
+            clock,
+        )
         self._wake = asyncio.Event()
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +171,7 @@ class Dispatcher:
         started = await self._jobs.start(queued.id)
         if started is None:
             self.busy.discard(queued.id)
-            self._owner.ended(queued.id, None, None, 0.0)
+            self._callbacks.ended(queued.id, None, None, 0.0)
             return
         job, pictures = started
         run = self.runs[job.id] = Run(job, is_preemptible)
@@ -186,9 +193,11 @@ class Dispatcher:
         bind_contextvars(job=id)  # for every line that this task logs
         rendered: Rendered | None = None
         try:
-            self._owner.progressed(run.job, None)
+            self._callbacks.progressed(run.job, None)
             dreaming = self._farm.dream(
-                id, self._owner.work_for(run.job, pictures), lambda progress: self._progressed(run, progress)
+                id,
+                self._callbacks.work_for(run.job, pictures),
+                lambda progress: self._progressed(run, progress),
             )
             pictures.clear()  # the farm need not keep them in memory
             rendered = await dreaming
@@ -230,13 +239,13 @@ class Dispatcher:
         finally:
             self.busy.discard(id)
         if job is not None and not job.state.is_final:
-            self._owner.requeued(job)
+            self._callbacks.requeued(job)
         else:
-            self._owner.ended(id, job, rendered, seconds, cause)
+            self._callbacks.ended(id, job, rendered, seconds, cause)
 
     def _progressed(self, run: Run, progress: Progress) -> None:
-        run.share_done = self._owner.share_done(run.job, progress)
-        self._owner.progressed(run.job, progress)
+        run.share_done = self._callbacks.share_done(run.job, progress)
+        self._callbacks.progressed(run.job, progress)
 
     def _free(self, run: Run) -> None:
         if self.runs.pop(run.job.id, None):

@@ -14,9 +14,10 @@ waited gives its worker back when one does. The database keeps the jobs; a start
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from bot.store.jobs import Kind
@@ -25,7 +26,7 @@ ORDER: Final = (Kind.DREAM, Kind.DAILY, Kind.ZOOM)
 SHARE: Final = {Kind.DREAM: 1.0, Kind.DAILY: 0.2, Kind.ZOOM: 0.1}
 URGENT_SHARE: Final = 0.5
 URGENT: Final = timedelta(minutes=15)
-LEAST: Final = 0.01
+MIN_SERVICE: Final = 0.01
 """Seconds of service that a job counts for at least."""
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -40,6 +41,11 @@ class QueuedJob:
     member_id: int
     cost: float
     due_at: datetime | None = None
+
+
+Key = Callable[[QueuedJob], int]
+"""What identifies the flow that a job belongs to."""
+_SERVER_THEN_MEMBER: Final[tuple[Key, ...]] = (attrgetter("guild_id"), attrgetter("member_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,11 @@ class _Fifo:
     def __len__(self) -> int:
         return len(self.jobs)
 
-    def __iter__(self) -> Iterator[QueuedJob]:
-        return iter(self.jobs.values())
-
-    def add(self, job: QueuedJob, path: tuple[int, ...]) -> None:
+    def add(self, job: QueuedJob) -> None:
         self.jobs[job.id] = job
         self.cost += job.cost
 
-    def remove(self, job: QueuedJob, path: tuple[int, ...]) -> None:
+    def remove(self, job: QueuedJob) -> None:
         del self.jobs[job.id]
         self.cost -= job.cost
 
@@ -84,19 +87,19 @@ class _Fifo:
 
     def take(self) -> QueuedJob:
         job = self.first()
-        self.remove(job, ())
+        self.remove(job)
         return job
 
-    def ahead(self, job: QueuedJob, path: tuple[int, ...]) -> Ahead:
+    def ahead(self, job: QueuedJob) -> Ahead:
         before = list(itertools.takewhile(lambda id: id != job.id, self.jobs))
         return Ahead(len(before), sum(self.jobs[id].cost for id in before))
 
 
 class _FairFlows:
-    """Fair queueing over flows that a number identifies: servers (depth 1), or the members of one (0)."""
+    """Fair queueing over the flows of one key of jobs, and within each over those of the next."""
 
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
+    def __init__(self, key: Key, *within: Key) -> None:
+        self.key, self.within = key, within
         self.flows: dict[int, _FairFlows | _Fifo] = {}
         self.heap: list[tuple[_Tag, int]] = []
         self.tags: dict[int, _Tag] = {}
@@ -107,23 +110,19 @@ class _FairFlows:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[QueuedJob]:
-        return itertools.chain.from_iterable(self.flows.values())
-
-    def add(self, job: QueuedJob, path: tuple[int, ...]) -> None:
-        key, *rest = path
+    def add(self, job: QueuedJob) -> None:
+        key = self.key(job)
         if key not in self.flows:
-            self.flows[key] = _FairFlows(self.depth - 1) if self.depth else _Fifo()
+            self.flows[key] = _FairFlows(*self.within) if self.within else _Fifo()
             level = self.heap[0][0].service if self.heap else 0.0
             self.tags[key] = _Tag(level, False, next(self.arrivals))
             heapq.heappush(self.heap, (self.tags[key], key))
-        self.flows[key].add(job, tuple(rest))
+        self.flows[key].add(job)
         self.count += 1
         self.cost += job.cost
 
-    def remove(self, job: QueuedJob, path: tuple[int, ...]) -> None:
-        key, *rest = path
-        self.flows[key].remove(job, tuple(rest))
+    def remove(self, job: QueuedJob) -> None:
+        self.flows[self.key(job)].remove(job)
         self.count -= 1
         self.cost -= job.cost
 
@@ -138,18 +137,18 @@ class _FairFlows:
         self.first()
         key = self.heap[0][1]
         job = self.flows[key].take()
-        service = self.tags[key].service + max(job.cost, LEAST)
+        service = self.tags[key].service + max(job.cost, MIN_SERVICE)
         self.tags[key] = _Tag(service, True, next(self.arrivals))
         heapq.heapreplace(self.heap, (self.tags[key], key))
         self.count -= 1
         self.cost -= job.cost
         return job
 
-    def ahead(self, job: QueuedJob, path: tuple[int, ...]) -> Ahead:
+    def ahead(self, job: QueuedJob) -> Ahead:
         """Estimated as if all jobs of a flow cost the same: each other flow goes first for as long as it has
         had less service than this one will have had when the job is next."""
-        key, *rest = path
-        own = self.flows[key].ahead(job, tuple(rest))
+        key = self.key(job)
+        own = self.flows[key].ahead(job)
         reached = self.tags[key].service + own.cost
         jobs, cost = own.jobs, own.cost
         for other, flow in self.flows.items():
@@ -157,7 +156,7 @@ class _FairFlows:
                 continue
             behind = reached - self.tags[other].service
             if behind > 0:
-                before = min(len(flow), math.ceil(behind * len(flow) / max(flow.cost, LEAST)))
+                before = min(len(flow), math.ceil(behind * len(flow) / max(flow.cost, MIN_SERVICE)))
             else:
                 before = int(behind == 0 and (own.jobs > 0 or self.tags[other] < self.tags[key]))
             jobs += before
@@ -175,18 +174,15 @@ class _ByDueTime:
     def __len__(self) -> int:
         return len(self.jobs)
 
-    def __iter__(self) -> Iterator[QueuedJob]:
-        return iter(self.jobs.values())
-
     @property
     def cost(self) -> float:
-        return sum(job.cost for job in self)
+        return sum(job.cost for job in self.jobs.values())
 
-    def add(self, job: QueuedJob, path: tuple[int, ...]) -> None:
+    def add(self, job: QueuedJob) -> None:
         self.jobs[job.id] = job
         heapq.heappush(self.heap, (job.due_at or _FAR, job.id))
 
-    def remove(self, job: QueuedJob, path: tuple[int, ...]) -> None:
+    def remove(self, job: QueuedJob) -> None:
         del self.jobs[job.id]
 
     def first(self) -> QueuedJob:
@@ -197,9 +193,10 @@ class _ByDueTime:
     def take(self) -> QueuedJob:
         return self.jobs.pop(self.first().id)
 
-    def ahead(self, job: QueuedJob, path: tuple[int, ...]) -> Ahead:
-        before = [j for j in self if (j.due_at or _FAR, j.id) < (job.due_at or _FAR, job.id)]
-        return Ahead(len(before), sum(j.cost for j in before))
+    def ahead(self, job: QueuedJob) -> Ahead:
+        due = job.due_at or _FAR, job.id
+        before = [one for one in self.jobs.values() if (one.due_at or _FAR, one.id) < due]
+        return Ahead(len(before), sum(one.cost for one in before))
 
 
 class FairQueue:
@@ -209,20 +206,14 @@ class FairQueue:
         self.jobs: dict[str, QueuedJob] = {}
         self.interrupted = _Fifo()
         self.kinds: dict[Kind, _FairFlows | _ByDueTime] = {
-            Kind.DREAM: _FairFlows(1),
+            Kind.DREAM: _FairFlows(*_SERVER_THEN_MEMBER),
             Kind.DAILY: _ByDueTime(),
-            Kind.ZOOM: _FairFlows(1),
+            Kind.ZOOM: _FairFlows(*_SERVER_THEN_MEMBER),
         }
         self.deficits = dict.fromkeys(ORDER, 0.0)
 
     def __len__(self) -> int:
         return len(self.jobs)
-
-    def __contains__(self, id: object) -> bool:
-        return id in self.jobs
-
-    def __iter__(self) -> Iterator[QueuedJob]:
-        return iter(self.jobs.values())
 
     def add(self, job: QueuedJob, *, interrupted: bool = False) -> None:
         """Add a job. One that waits already stays where it is.
@@ -232,14 +223,14 @@ class FairQueue:
         if job.id not in self.jobs:
             self.jobs[job.id] = job
             flow = self.interrupted if interrupted else self.kinds[job.kind]
-            flow.add(job, (job.guild_id, job.member_id))
+            flow.add(job)
 
     def remove(self, id: str) -> bool:
         """Remove a job; False if it does not wait."""
         job = self.jobs.pop(id, None)
         if job is not None:
             flow = self.interrupted if id in self.interrupted.jobs else self.kinds[job.kind]
-            flow.remove(job, (job.guild_id, job.member_id))
+            flow.remove(job)
         return job is not None
 
     def take(self, now: datetime) -> QueuedJob | None:
@@ -276,8 +267,8 @@ class FairQueue:
         if job is None:
             return None
         if id in self.interrupted.jobs:
-            return self.interrupted.ahead(job, ())
-        ahead = self.kinds[job.kind].ahead(job, (job.guild_id, job.member_id))
+            return self.interrupted.ahead(job)
+        ahead = self.kinds[job.kind].ahead(job)
         sooner = [self.interrupted, *(self.kinds[kind] for kind in ORDER[: ORDER.index(job.kind)])]
         return Ahead(
             ahead.jobs + sum(len(flow) for flow in sooner), ahead.cost + sum(flow.cost for flow in sooner)

@@ -164,7 +164,12 @@ class JobRepository:
             request_message_id=request.request_message_id,
             interaction_token=request.interaction_token,
             parent=request.parent,
+            action=request.action,
+            origin_channel_id=request.origin and request.origin[0],
+            origin_message_id=request.origin and request.origin[1],
             recipe=str(request.recipe),
+            preset=request.preset,
+            variants=[one.row for one in request.variants] or None,
             has_source=source is not None,
             width=size and size[0],
             height=size and size[1],
@@ -210,7 +215,8 @@ class JobRepository:
 
     async def complete(self, id: str, rendered: Rendered) -> Job | None:
         """Make `COMPLETE`, with the result."""
-        result, report = await _blob(rendered.data), asdict(rendered.report)
+        result = await _blob(rendered.data)
+        report = asdict(rendered.report) if rendered.report else None
         async with self._database.session() as session, session.begin():
             job = await self._make(session, COMPLETE, id, filename=rendered.filename, report=report)
             if job is not None:

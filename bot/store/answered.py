@@ -1,4 +1,4 @@
-"""Which messages' commands were answered, so that others are found when the bot comes back."""
+"""The messages whose commands were answered; the others of a channel are caught up with later."""
 
 from datetime import datetime
 from typing import Final

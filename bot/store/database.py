@@ -150,7 +150,7 @@ class Database:
         Raises StoreError, which is a StoreUnavailable where trying again may help.
         """
         with self._translate_errors():
-            if file := self._file:
+            if file := self.file:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 file.touch(mode=0o600)
                 if file.is_file():
@@ -163,7 +163,7 @@ class Database:
     async def revisions(self) -> tuple[str | None, str]:
         """The schema's revision in the database, None in an empty one, and the newest. Raises StoreError."""
         newest = _revisions()[-1]
-        if self.is_sqlite and not (self._file and self._file.exists()):
+        if self.is_sqlite and not (self.file and self.file.exists()):
             return None, newest
         with self._translate_errors():
             async with self.engine.connect() as connection:
@@ -184,14 +184,15 @@ class Database:
         """
         if not self.is_sqlite:
             return
-        left = None
-        while left != (left := await self._pragma("freelist_count")) and left:
+        before, free = None, await self._pragma("freelist_count")
+        while free and free != before:
             await self._pragma(f"incremental_vacuum({_SHRINK_STEP})")
+            before, free = free, await self._pragma("freelist_count")
         await self.truncate_wal()
 
     def free_bytes(self) -> int | None:
-        """What the disk of SQLite's file has left; None where that is not ours to know."""
-        return shutil.disk_usage(self._file.parent).free if self._file else None
+        """What the disk of SQLite's file has left; None for PostgreSQL and for a database in memory."""
+        return shutil.disk_usage(self.file.parent).free if self.file else None
 
     async def size_bytes(self) -> int:
         """The size of the database, with SQLite's write-ahead log."""
@@ -199,7 +200,7 @@ class Database:
             async with self.engine.connect() as connection:
                 query = text("SELECT pg_database_size(current_database())")
                 return int(await connection.scalar(query) or 0)
-        files = [self._file, self._file.with_name(f"{self._file.name}-wal")] if self._file else []
+        files = [self.file, self.file.with_name(f"{self.file.name}-wal")] if self.file else []
         return sum(file.stat().st_size for file in files if file.exists())
 
     async def integrity_error(self) -> str | None:
@@ -212,15 +213,15 @@ class Database:
         return None if found == "ok" else " ".join(str(found).split())
 
     def lock(self) -> None:
-        """Lock a SQLite file against other bot processes until this one ends. Raises StoreError.
+        """Lock a SQLite file against other bot processes until this one is closed. Raises StoreError.
 
         A PostgreSQL database may be shared, so it is not locked.
         """
-        if not self._file:
+        if not self.file or self._lock_connection:
             return
         # A lock on a file beside it, which the kernel releases however this process ends.
         with self._translate_errors():
-            held = sqlite3.connect(f"{self._file}.held", timeout=0, check_same_thread=False)
+            held = sqlite3.connect(f"{self.file}.held", timeout=0, check_same_thread=False)
             try:
                 held.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as error:
@@ -228,19 +229,24 @@ class Database:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 raise StoreError(
-                    f"store.url: another dreambot is using {self._file}; stop it first, or let several "
+                    f"store.url: another dreambot is using {self.file}; stop it first, or let several "
                     "share a PostgreSQL database"
                 ) from error
         self._lock_connection = held
+
+    def __str__(self) -> str:
+        """Its URL, as `store.url` has it, without the password."""
+        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
 
     async def close(self) -> None:
         """Close all connections, and release the lock."""
         await self.engine.dispose()
         if self._lock_connection:
             self._lock_connection.close()
+            self._lock_connection = None
 
     @property
-    def _file(self) -> Path | None:
+    def file(self) -> Path | None:
         """SQLite's file, if it is SQLite and in a file."""
         named = self.is_sqlite and self.url.database and self.url.database != ":memory:"
         return Path(self.url.database or "") if named else None
@@ -250,17 +256,17 @@ class Database:
 
         That needs as much of the disk as the file has; where there is less, it is tried at the next start.
         """
-        if not self._file or await self._pragma("auto_vacuum") == _INCREMENTAL:
+        if not self.file or await self._pragma("auto_vacuum") == _INCREMENTAL:
             return
-        size = self._file.stat().st_size
+        size = self.file.stat().st_size
         if (self.free_bytes() or 0) < 2 * size:  # the copy, and the write-ahead log with it
-            log.warning("%s cannot shrink before its disk has %d MB left", self._file, 2 * size // 1_000_000)
+            log.warning("%s cannot shrink before its disk has %d MB left", self.file, 2 * size // 1_000_000)
             return
-        log.info("%s is being rewritten, once, so that it can shrink", self._file)
+        log.info("%s is being rewritten, once, so that it can shrink", self.file)
         try:
             await self._pragma("auto_vacuum = INCREMENTAL", "VACUUM")
         except sqlite3.OperationalError as error:  # another process has it open
-            log.info("%s is rewritten at the next start: %s", self._file, error)
+            log.info("%s is rewritten at the next start: %s", self.file, error)
         await self.truncate_wal()
 
     async def _pragma(self, name: str, *statements: str) -> int | None:
@@ -279,10 +285,9 @@ class Database:
             yield
         except (OSError, sqlite3.Error, DBAPIError) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
-            where = self.url.render_as_string(hide_password=True)
             kind = StoreUnavailable if _is_transient(cause, is_sqlite=self.is_sqlite) else StoreError
             reason = " ".join(str(cause).split()) or type(cause).__name__
-            raise kind(f"store.url: the database {where} cannot be opened: {reason}") from error
+            raise kind(f"store.url: the database {self} cannot be opened: {reason}") from error
 
 
 def _is_transient(error: BaseException | None, *, is_sqlite: bool) -> bool:

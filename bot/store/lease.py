@@ -69,3 +69,12 @@ class Lease:
             return or_(owner.is_(None), owner != self.owner)
         alive: Any = select(Process.id).where(Process.alive_until >= func.clock_timestamp())
         return or_(owner.is_(None), owner.not_in(alive))
+
+
+async def is_in_use(database: Database) -> bool:
+    """Whether a process holds a lease on a PostgreSQL database; a SQLite file is locked instead."""
+    if database.is_sqlite:
+        return False
+    async with database.session() as session:
+        alive = select(func.count()).where(Process.alive_until >= func.clock_timestamp())
+        return bool(await session.scalar(alive))

@@ -1,4 +1,4 @@
-"""Telling a database that is away for a while from a statement that is wrong."""
+"""Tells transient errors of the database from errors in a statement."""
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 

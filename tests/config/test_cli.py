@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,13 +54,6 @@ def test_a_picture_that_is_there_already_outlives_a_mistake(tmp_path: Path) -> N
     kept.write_bytes(b"of yesterday")
     assert dreambot("dream", PHOTO, "mixde5", "-o", str(kept)).exit_code == 2
     assert kept.read_bytes() == b"of yesterday"
-
-
-def test_a_sandbox_whose_port_is_taken_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        said = dreambot("sandbox", "--port", str(taken.getsockname()[1]))
-    assert said.exit_code == 1
-    assert "try --port 0" in said.stderr and len(said.stderr.splitlines()) == 1
 
 
 def test_doctors_lines_are_whole_in_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,14 @@ def test_the_classic_plan():
     assert sum(octave.steps for octave in plan) == 30
 
 
+def test_classes_take_most_of_their_steps_at_the_smaller_sizes_which_draw_shapes():
+    of_layers, of_classes = (
+        octaves(Recipe.parse(f"{r} octaves=4 steps=8"), 512, 384) for r in ("fire9", "ostrich")
+    )
+    assert sum(o.steps for o in of_layers) == sum(o.steps for o in of_classes)
+    assert of_classes[-1].steps < 0.7 * of_layers[-1].steps
+
+
 def test_rich_dreams_are_dreamt_larger_and_brought_down():
     recipe = Recipe.parse("block8 quality=rich size=512")
     assert octaves(recipe, 512, 512)[-1].width == 768

@@ -3,8 +3,11 @@
 from hypothesis import strategies as st
 
 from dream.backbone.catalog import CLASS, CLASSIFIERS, LAYERS
+from dream.backbone.classes import meanings
 from dream.objective import MAX_CHANNELS, Term
 from dream.recipe import OPTIONS, Recipe
+
+meanings()  # read once, before any draw is timed
 
 
 @st.composite

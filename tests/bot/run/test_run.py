@@ -37,6 +37,8 @@ async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
         assert bot.stdout
         invite = (await bot.stdout.readline()).decode()
         assert "oauth2/authorize" in invite and "client_id=1000" in invite
+        screen = [(await bot.stdout.readline()).decode().split() for _ in range(5)]
+        assert screen[1] == ["database", f"sqlite:///{tmp_path}/dreambot.db"]
         await connected(wire)
         asked = await wire.say("!dream block3 steps=2", PHOTO)
 

@@ -64,7 +64,7 @@ async def test_settings_of_the_first_release_hold_after_upgrading(database_url: 
     here = await settings.effective(700, 11)
     assert str(here.parse_recipe("", await settings.presets(700))) == "block3*0.5 steps=5 size=512"
     blocks = Moderation(database, config, ManualClock(), settings.pseudonym)
-    assert (await blocks.block_of(700, 5)).reason == "frogs"
+    assert "ask for dreams" in await blocks.refusal(700, 3, 5)
     (entry,) = await settings.audit_log(700, 5)
     assert (entry.at, entry.after) == (datetime(2026, 1, 1, 12, tzinfo=UTC), 512)
     await settings.choose(700, "size", 600, by=900)

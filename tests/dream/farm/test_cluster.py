@@ -13,10 +13,13 @@ import dask
 import psutil
 import pytest
 
+import dream
 from dream.certificates import write_certificates
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from tests.support import farm_dreams
+
+PHOTO = Path(dream.__file__).parent / "samples" / "chelsea.jpg"
 
 SCHEDULER = """
 import sys
@@ -179,7 +182,10 @@ async def test_everything_comes_back_after_the_scheduler(cluster: Cluster, tmp_p
         await until(note.exists)
         scheduler.send_signal(signal.SIGKILL)
         await ended(scheduler)
+        probing = asyncio.create_task(farm.probe(PHOTO.read_bytes()))
+        await asyncio.sleep(0.5)
         cluster.scheduler()
+        assert (await probing).format == "JPEG"
         heard: list[int] = []
         await dreaming
         work = farm_dreams.work("sleep=0.2")

@@ -1,0 +1,200 @@
+"""What an operator relies on, under load: the metrics' sums, backups, and how soon trouble shows.
+
+    python -m bench.operating [--dreams 100] [--seed 0]
+
+Members ask for dreams, which only sleep, through the Discord stand-in. Every scrape of /metrics must hold the
+sum asked + taken over = done + failed + cancelled + moved + queued + dreaming. In the middle a backup is made
+and restored elsewhere: every job that was committed before it began must be there, each with its picture.
+Then bots are started whose workers die, and whose disk is full: how soon /readyz says so.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.support.discord_client import ROOT, Wire
+from bench.table import row
+
+PICTURE = ("rocket.jpg", (ROOT / "dream/samples/rocket.jpg").read_bytes())
+BOT, REAL_BOT = ("bench.bot_process",), ("bot.cli", "run")
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+@asynccontextmanager
+async def bot(wire: Wire, data: Path, port: str, *program: str, **more: str) -> AsyncIterator[Path]:
+    """A bot that runs within the block; yields the file of its log."""
+    seconds = {f"DREAMBOT_QUEUE__{whose}_SECONDS": "100000" for whose in ("MEMBER", "SERVER", "TOTAL")}
+    own = {"DREAMBOT_DATA": str(data), "DREAMBOT_MONITORING__PORT": port}
+    log = data.with_suffix(".log")
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *program),
+            cwd=ROOT,
+            env=os.environ | wire.environment | seconds | own | more,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 60)
+
+
+async def page(port: str, path: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{path}") as answer:
+        return answer.status, await answer.text()
+
+
+async def until_ready(port: str) -> None:
+    async with asyncio.timeout(120):
+        while True:
+            with suppress(aiohttp.ClientError):
+                if (await page(port, "/readyz"))[0] == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+def sums(text: str) -> tuple[int, int]:
+    """What came in, and what became of it, by a scrape."""
+    values: Counter[str] = Counter()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            values[sample.name] += int(sample.value)
+    came = values["dreambot_jobs_asked_total"] + values["dreambot_jobs_taken_over_total"]
+    went = values["dreambot_jobs_ended_total"] + values["dreambot_jobs_moved_total"] + values["dreambot_jobs"]
+    return came, went
+
+
+async def scrape(port: str, found: list[tuple[int, int]]) -> None:
+    while True:
+        found.append(sums((await page(port, "/metrics"))[1]))
+        await asyncio.sleep(0.1)
+
+
+def jobs_in(data: Path) -> set[str]:
+    with closing(sqlite3.connect(data / "dreambot.db", timeout=30)) as database:
+        return {id for (id,) in database.execute("SELECT id FROM jobs")}
+
+
+async def command(data: Path, *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", *words),
+        cwd=ROOT,
+        env=os.environ | {"DREAMBOT_DATA": str(data)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit(said.decode())
+    return said.decode()
+
+
+async def load(folder: Path, dreams: int, chance: random.Random) -> None:
+    """Dreams, scrapes and a backup at once."""
+    data, port, scrapes = folder / "bot", free_port(), list[tuple[int, int]]()
+    data.mkdir()
+    async with Wire(limits=False) as wire, bot(wire, data, port, *BOT) as log:
+        await until_ready(port)
+        scraping = asyncio.create_task(scrape(port, scrapes))
+        began = time.perf_counter()
+        for number in range(dreams):
+            recipe = f"block8 steps={chance.randint(1, 8)}"
+            await wire.say(f"!dream {recipe}", PICTURE, channel=f"0/channel-{number % 10}")
+            if number == dreams // 2:
+                committed = jobs_in(data)
+                took = time.perf_counter()
+                await command(data, "backup", str(folder / "backup.tar"))
+                took = time.perf_counter() - took
+        async with asyncio.timeout(300):
+            while (await ended(port)) < dreams or log.read_text().count('"delivered"') < dreams:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        seconds = time.perf_counter() - began
+        scraping.cancel()
+    restored = folder / "restored"
+    restored.mkdir()
+    await command(restored, "restore", str(folder / "backup.tar"))
+    kept = jobs_in(restored)
+    with closing(sqlite3.connect(restored / "dreambot.db")) as database:
+        bare = "SELECT count(*) FROM jobs WHERE has_source AND id NOT IN (SELECT job_id FROM pictures)"
+        (without,) = database.execute(bare).fetchone()
+    lines = map(json.loads, re.findall(r"^\{.*\}$", log.read_text(), re.MULTILINE))
+    lives = Counter(line["event"] for line in lines if "job" in line)
+    wrong = [sample for sample in scrapes if sample[0] != sample[1]]
+    row("dreams", dreams, f"in {seconds:.0f} s")
+    row("scrapes whose sum is wrong", len(wrong), f"of {len(scrapes)}")
+    for event in ("asked", "begun", "done", "delivered"):
+        row(f"log lines “{event}”", lives[event])
+    row("backup while they are dreamt", took, "s", f"{(folder / 'backup.tar').stat().st_size / 1e6:.1f} MB")
+    row("jobs committed before it and not restored", len(committed - kept), f"of {len(committed)}")
+    row("restored jobs without their picture", without)
+    assert not wrong and not committed - kept and not without and lives["delivered"] >= dreams
+
+
+async def ended(port: str) -> int:
+    _, text = await page(port, "/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    return sum(
+        int(sample.value) for sample in families["dreambot_jobs_ended"].samples if "_total" in sample.name
+    )
+
+
+async def seconds_until(port: str, said: str) -> float:
+    """Seconds until /readyz says something."""
+    began = time.perf_counter()
+    async with asyncio.timeout(120):
+        while True:
+            with suppress(aiohttp.ClientError):
+                status, text = await page(port, "/readyz")
+                if status == 503 and said in text:
+                    return time.perf_counter() - began
+            await asyncio.sleep(0.1)
+
+
+async def trouble(folder: Path) -> None:
+    """How soon /readyz tells of dead workers and of a full disk."""
+    for name, program, environment, said in (
+        ("workers die", REAL_BOT, {"DREAMBOT_FARM__MEMORY_LIMIT": "200MB"}, "No worker has been up"),
+        ("the disk is full", BOT, {"DREAMBOT_STORE__FREE_BYTES": str(1 << 60)}, "store.free_bytes"),
+    ):
+        data, port = folder / name.replace(" ", "-"), free_port()
+        data.mkdir()
+        async with Wire() as wire, bot(wire, data, port, *program, **environment):
+            row(f"/readyz is 503 where {name}", await seconds_until(port, said), "s", "after the start")
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dreams", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dreambot-") as folder:
+        await load(Path(folder), given.dreams, random.Random(given.seed))
+        await trouble(Path(folder))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,77 @@
+"""A farm for whose answers SimCord does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar, cast
+
+import simcord
+
+from dream.farm import Farm
+from dream.picture import Limits, Probe
+from dream.render import Sights
+
+T = TypeVar("T")
+
+
+class LiveFarm(Farm):
+    """Lets people go on in the simulated Discord while the bot waits for a worker to look at a picture.
+
+    SimCord ends a member's action when all that the bot does because of it is done, unless that waits for
+    something that was declared as external.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.env: simcord.Env | None = None
+        self._wanted: asyncio.Queue[tuple[asyncio.Future[Any], Coroutine[Any, Any, Any]]] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start the farm, and a task that probes for the bot's handlers without being one of theirs."""
+        await super().start()
+        self._begin(self._serve())
+
+    async def close(self) -> None:
+        """Stop both."""
+        for task in self._tasks:
+            task.cancel()
+        await super().close()
+
+    async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
+        """Probe a picture in a worker, as `Farm` does."""
+        return await self._aside(super().probe(data, limits))
+
+    async def see(self, data: bytes, most: int, limits: Limits) -> Sights:
+        """Say what a picture shows, as `Farm` does."""
+        return await self._aside(super().see(data, most, limits))
+
+    async def _aside(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._wanted.put_nowait((answer, coroutine))
+        try:
+            if self.env:
+                return cast(T, await self.env.external_wait(answer, reason="a worker looks at a picture"))
+        except simcord.SetupError:
+            pass  # it is none of the bot's handlers that asks
+        return await answer
+
+    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self) -> None:
+        while True:
+            self._begin(self._answer(*await self._wanted.get()))
+
+    async def _answer(self, answer: asyncio.Future[T], coroutine: Coroutine[Any, Any, T]) -> None:
+        try:
+            result = await coroutine
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(result)

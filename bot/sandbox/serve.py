@@ -1,0 +1,120 @@
+"""`dreambot sandbox`: the page, and what the people of the sandbox have said before one comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import discord
+from sqlalchemy import select
+from tzlocal import get_localzone_name
+
+from bot.run import wait_for_stop_signal
+from bot.sandbox.farm import LiveFarm
+from bot.sandbox.page import LOOPBACK, Page
+from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
+from bot.store.database import StoreError
+from bot.store.jobs import Job, State
+from bot.ui.status import status
+from config.schema import Config
+from dream.farm import Farm
+
+PORTS_TRIED = 20
+WELCOME = """\
+**Welcome to your own Discord.** Everything here is real but Discord itself. Three things to try:
+1. Choose a photograph and a preset below, and press **Dream**.
+2. Press **Again** or **Deeper** under the dream, or reply to any picture with `!dream puppyslug`.
+3. Open **Time and trouble** and go to *tomorrow 09:00*: the daily dream comes to #daily-dream."""
+FIRST_PICTURE = "chelsea.jpg"
+EARLIER = 10
+"""Dreams of earlier runs that are shown, at most."""
+
+
+def serve(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
+    """Serve the page until SIGINT or SIGTERM, at `port` or, where that is taken, at the next free one.
+
+    `data` is a folder to keep what was dreamt in; `browser` whether to open the page. Returns 0, or 1 where
+    there is no free port, or the folder cannot be used.
+    """
+    logging.getLogger("discord").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    try:
+        listening = _listen(port)
+        if data:
+            data.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_serve(config, listening, data, browser))
+    except OSError as error:
+        print(f"The sandbox cannot start: {error}.", file=sys.stderr)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+    return 1
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket at the first free port from `port` on. Raises OSError."""
+    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
+        try:
+            return socket.create_server((LOOPBACK, candidate))
+        except OSError:
+            if candidate == min(port + PORTS_TRIED, 65536) - 1:
+                raise
+    raise OSError(f"no port from {port} on is free")
+
+
+async def _serve(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:
+    def make_farm() -> Farm:
+        return LiveFarm(**config.farm.model_dump())
+
+    async with (
+        open_sandbox(config, data=data, make_farm=make_farm) as sandbox,
+        open_page(sandbox, listening) as page,
+    ):
+        print(f"Your Discord is at {page.url}\nCtrl-C ends it.", flush=True)
+        if browser:
+            await asyncio.to_thread(webbrowser.open, page.url)
+        await wait_for_stop_signal()
+    return 0
+
+
+@asynccontextmanager
+async def open_page(sandbox: Sandbox, listening: socket.socket) -> AsyncIterator[Page]:
+    """Let people say what they say first, and serve the page."""
+    await _open_conversation(sandbox)
+    keeping_time = asyncio.create_task(sandbox.keep_time())
+    page = Page(sandbox, listening)
+    await page.open()
+    try:
+        yield page
+    finally:
+        await page.close()
+        keeping_time.cancel()
+        await asyncio.gather(keeping_time, return_exceptions=True)
+
+
+async def _open_conversation(sandbox: Sandbox) -> None:
+    await _show_earlier(sandbox)
+    await sandbox.send(sandbox.admin.send(sandbox.dreams, WELCOME))
+    picture = (FIRST_PICTURE, (SAMPLES / FIRST_PICTURE).read_bytes())
+    await sandbox.send(sandbox.bob.send(sandbox.dreams, CAPTIONS[FIRST_PICTURE], attachments=[picture]))
+    if not (await sandbox.app.daily.settings.get(sandbox.guild.id)).enabled:
+        zone = get_localzone_name() or "UTC"
+        turn_on = f"!daily on {sandbox.daily.mention} 09:00 {zone}"
+        await sandbox.send(sandbox.admin.send(sandbox.admins, turn_on))
+
+
+async def _show_earlier(sandbox: Sandbox) -> None:
+    """Let the bot post what is kept of earlier dreams, whose messages SimCord has forgotten."""
+    newest = select(Job).where(Job.state == State.DONE, Job.guild_id == sandbox.guild.id)
+    async with sandbox.app.database.session() as session:
+        jobs = list(await session.scalars(newest.order_by(Job.finished_at.desc()).limit(EARLIER)))
+    channel = sandbox.env.bot.get_channel(sandbox.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    for job in reversed(jobs):
+        if result := await sandbox.app.queue.result(job.id):
+            await channel.send(**status(job, result=result).sending(), silent=True)

@@ -1,0 +1,165 @@
+"""The sandbox's page in a browser: what a person can do there, and that the browser complains of nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.sandbox.server import SAMPLES, Sandbox
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+
+DROP = """([where, kind, data]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))
+    const transfer = new DataTransfer()
+    transfer.items.add(new File([bytes], `${kind}.jpg`, { type: "image/jpeg" }))
+    const event = kind === "paste"
+        ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
+        : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+    document.querySelector(where).dispatchEvent(event)
+}"""
+
+Opened = Callable[..., Any]
+
+
+def said(sandbox: Sandbox) -> list[str]:
+    return [message.content for message in sandbox.dreams.history()]
+
+
+async def test_a_first_dream_takes_one_press(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.click("text=Cubs")
+        await page.click("button.dream")
+        dreamt = page.locator(".message", has_text="Dreamt in").last
+        await dreamt.locator(".attachments img").wait_for()
+        assert await dreamt.locator(".attachments img").evaluate(
+            "image => image.decode().then(() => image.naturalWidth)"
+        )
+        assert said(sandbox)[-2] == "!dream cubs"
+        assert (
+            await page.evaluate(
+                "() => { const log = document.getElementById('messages');"
+                "return log.scrollHeight - log.scrollTop - log.clientHeight }"
+            )
+            < 5
+        )
+        await dreamt.get_by_role("button", name="Enlarge").click()
+        await page.locator("#viewer img").wait_for()
+
+
+async def test_pictures_are_picked_pasted_and_dropped(opened: Opened, sandbox: Sandbox) -> None:
+    data = base64.b64encode((SAMPLES / "chelsea.jpg").read_bytes()).decode()
+    async with opened() as page:
+        await page.set_input_files("#files", SAMPLES / "rocket.jpg")
+        await page.evaluate(DROP, ["#text", "paste", data])
+        await page.evaluate(DROP, ["main", "drop", data])
+        await page.get_by_role("button", name="Take drop.jpg away").wait_for()
+        await page.fill("#text", "three of them")
+        await page.keyboard.press("Enter")
+        await until(lambda: said(sandbox)[-1] == "three of them")
+        sent = sandbox.dreams.last_message
+        assert [file.filename for file in sent.attachments] == ["rocket.jpg", "paste.jpg", "drop.jpg"]
+
+
+async def test_a_reply_and_the_apps_menu_dream_on_a_message(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.fill("#text", "!sky block3")
+        await page.keyboard.press("Enter")
+        await page.locator(".message", has_text="Dreamt in").last.wait_for()
+        pictured = page.locator(".message", has_text="would like to be left alone")
+        await pictured.hover()
+        await pictured.get_by_role("button", name="Reply to Bob").click()
+        await page.fill("#text", "!dream block3")
+        await page.keyboard.press("Enter")
+        await until(lambda: sandbox.dreams.history()[-2].content == "!dream block3")
+        assert sandbox.dreams.history()[-2].reference.message_id == sandbox.dreams.history()[1].id
+        await pictured.hover()
+        await pictured.get_by_role("button", name="More for Bob").click()
+        await page.keyboard.press("Enter")  # the first entry: Apps › Dream this picture
+        await page.locator(".message", has_text="for @Alice").locator(".attachments img").last.wait_for()
+
+
+async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.focus("#text")
+        await page.keyboard.type("/sky")
+        await page.locator("#suggestions li").first.wait_for()
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("pupp")
+        await page.locator("#command .suggestions li", has_text="puppyslug").first.wait_for()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        assert "puppyslug" in await page.input_value("#option-recipe")
+        await page.keyboard.press("Enter")
+        await until(lambda: "puppyslug" in str(sandbox.dreams.last_message.content).lower())
+
+
+async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.get_by_label("Admin").check(force=True)
+        await page.get_by_role("button", name="# admins").click()
+        await page.fill("#text", "/settings")
+        await page.locator("#suggestions li", has_text="/settings").first.wait_for()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Send").click()
+        panel = page.locator(".message.ephemeral").last
+        await panel.wait_for()
+        await panel.locator("select").nth(2).select_option("size")
+        await panel.get_by_role("button", name="Change…").click()
+        form = page.locator("#form[open]")
+        await form.locator("input, textarea").first.fill("512")
+        await form.get_by_role("button", name="Submit").click()
+        await form.wait_for(state="hidden")
+        await until(lambda: _size_is(sandbox, 512))
+        await page.get_by_label("Bob").check(force=True)
+        await page.locator(".message").first.wait_for()
+        assert not await page.locator(".message.ephemeral").count()
+
+
+async def _size_is(sandbox: Sandbox, size: int) -> bool:
+    return (await sandbox.app.settings.effective(sandbox.guild.id)).size == size
+
+
+async def test_fifty_messages_while_dreams_run_arrive_once_and_in_order(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    async with opened() as page:
+        for number in range(50):
+            text = f"!sky block3 steps=10 seed={number}" if number % 10 == 0 else f"hello {number}"
+            await page.fill("#text", text)
+            await page.keyboard.press("Enter")
+        await until(lambda: said(sandbox).count("hello 49") == 1, 60)
+        mine = [text for text in said(sandbox) if text.startswith("hello ")]
+        assert mine == [f"hello {number}" for number in range(50) if number % 10]
+        await page.locator(".message", has_text="hello 49").wait_for()
+        assert not await page.locator(".message.pending").count()
+        assert await page.locator("#notice").is_hidden()
+        await until(lambda: sum("Dreamt" in text and "seed=" in text for text in said(sandbox)) >= 5, 60)
+
+
+async def test_a_telephone_has_room_for_it_all(opened: Opened, sandbox: Sandbox) -> None:
+    window = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"}
+    async with opened(**window) as page:
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await page.get_by_role("button", name="Channels and people").click()
+        await page.get_by_role("button", name="@ Dreambot").click()
+        await page.fill("#text", "!help")
+        await page.get_by_role("button", name="Send").click()
+        await page.locator(".embed", has_text="How to dream").wait_for()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_tomorrow_at_nine_the_daily_dream_comes(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.get_by_role("button", name="Time and trouble").click()
+        await page.get_by_role("button", name="Tomorrow 09:00").click()
+        await until(lambda: any(message.attachments for message in sandbox.daily.history()), 60)
+        assert sandbox.clock.ahead > timedelta(0)
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="# daily-dream").click()
+        await page.locator(".message img:not(.avatar)").first.wait_for()

@@ -1,0 +1,62 @@
+"""compose.yaml, the Dockerfile and the unit: their commands and settings are the bot's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from bot.cli import app
+from config.schema import Config
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+OURS = {name: each for name, each in COMPOSE["services"].items() if name != "postgres"}
+SETTINGS = {"DREAMBOT_CONFIG", "DREAMBOT_DATA"} | {
+    f"DREAMBOT_{section}__{key}".upper()
+    for section, field in Config.model_fields.items()
+    if hasattr(field.default, "__class__") and hasattr(type(field.default), "model_fields")
+    for key in type(field.default).model_fields
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_is_hardened_rotates_its_log_and_runs_a_command_that_there_is(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["tmpfs"] == ["/tmp"]
+    assert service["logging"]["options"]["max-size"]
+    command = typer.main.get_command(app)
+    words = service.get("command", ["run"])
+    command.make_context("dreambot", list(words), resilient_parsing=True)
+    assert words[0] in command.commands  # type: ignore[attr-defined]
+
+
+def test_profiles_start_what_they_say() -> None:
+    profiles = {name: each.get("profiles", []) for name, each in COMPOSE["services"].items()}
+    assert profiles == {
+        "dreambot": [],
+        "postgres": ["postgres"],
+        "scheduler": ["scheduler"],
+        "worker-cpu": ["cpu"],
+        "worker-gpu": ["gpu"],
+    }
+    (device,) = OURS["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia" and OURS["worker-gpu"]["build"]["args"]["DEVICE"] == "gpu"
+    named = {
+        volume.partition(":")[0]
+        for each in COMPOSE["services"].values()
+        for volume in each.get("volumes", ())
+    }
+    assert {name for name in named if name.isalpha()} == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize(
+    "file", ["compose.yaml", "Dockerfile", "deploy/dreambot.service", "docs/operators.md"]
+)
+def test_a_variable_is_a_setting(file: str) -> None:
+    named = set(re.findall(r"\bDREAMBOT_[A-Z_]+\b", (ROOT / file).read_text())) - {"DREAMBOT_SECTION__KEY"}
+    assert named <= SETTINGS
