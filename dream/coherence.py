@@ -38,7 +38,7 @@ LEAST = np.float32(1e-3)
 ALIKE = 1.5
 """How far the dreams of two scenes may differ in strength to be made equally strong."""
 
-GROWTH = 0.4
+GROWTH = 0.7
 """The most that a frame's steps add to the change at a place, relative to the strength wanted there."""
 
 GIVING_UP = 0.1
