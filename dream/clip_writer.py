@@ -249,7 +249,7 @@ def _encode_mp4(
             picture = frame.reformat(*size, "yuv420p", interpolation="LANCZOS")
             picture.pts, picture.time_base, picture.pict_type = frame.pts, TICK, 0
             container.mux(film.encode(picture))
-            last, lasting = frame.pts, frame.duration
+            last, lasting = frame.pts or 0, frame.duration
             frames += 1
             while pcm and heard < (frame.time or 0.0) * SOUND_RATE:
                 heard = _add_sound(container, voice, pcm.read(4 * 1024), heard) or SOUND_RATE * 10**6
