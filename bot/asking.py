@@ -21,7 +21,7 @@ from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
 from config.presets import preset_title
-from dream.formats import is_picture
+from dream.formats import is_film, is_picture
 from dream.recipe import Recipe, RecipeError
 
 MESSAGE_BYTES = 50_000
@@ -322,9 +322,10 @@ async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
 
 
 def first_picture(message: discord.Message) -> Found | None:
-    """Return the first picture in a message. What it really is, a worker finds out."""
+    """Return the first picture or clip in a message. What it really is, a worker finds out."""
     for attachment in message.attachments:
-        if is_picture(attachment.filename, attachment.content_type):
+        name, kind = attachment.filename, attachment.content_type
+        if is_picture(name, kind) or is_film(name, kind):
             return Found(attachment, message.author.id, (message.channel.id, message.id))
     return None
 

@@ -90,7 +90,8 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
-        files = [_file(progress.preview, PREVIEW, alt, spoiler=job.spoiler)]
+        name = PREVIEW.replace("jpg", "gif") if progress.preview.startswith(b"GIF") else PREVIEW
+        files = [_file(progress.preview, name, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
         f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
@@ -174,6 +175,8 @@ def part(job: Job, progress: Progress) -> str:
     if job.variants:
         return f"picture {progress.octave} of {progress.octaves}"
     passes = progress.octaves
+    if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and not recipe.is_video:
+        return f"frame {progress.step} of {progress.steps}"
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and recipe.settled().zoom != 1:
         passes -= 1  # a zoom's frames, which follow its passes, count as one more octave
         if progress.octave > passes:
