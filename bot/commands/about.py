@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.ui.choices import menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
 from dream import atlas
@@ -107,7 +108,14 @@ class About(commands.Cog, name="Help"):
         if page:
             embed.set_image(url=f"attachment://{page.name}")
         file = discord.File(page, description="What each layer dreams of by itself.") if page else None
-        await context.reply(embed=embed, file=file, mention_author=False, ephemeral=True)
+        offered = {
+            layer: f"{one.title}, layer {number} of {len(one.layers)}"
+            for one in shown
+            for number, layer in enumerate(one.layers, 1)
+            if effective.allows_layer(layer) and self.bot.settings.has_weights(Recipe.parse(layer))
+        }
+        view = menus(offered)
+        await context.reply(embed=embed, file=file, view=view, mention_author=False, ephemeral=True)
 
     @layers.autocomplete("network")
     async def networks(

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import discord
 
@@ -33,6 +33,13 @@ class JobButton(RowButton[Job], template="-"):
     """A button that does one thing to one job."""
 
     gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
+
+    is_of_reports: ClassVar[bool] = False
+    """Whether it stands under reports, too, which are in another channel than their dream."""
+
+    def belongs(self, press: Press, row: Job) -> bool:
+        """Whether it is a job of this channel: elsewhere not everybody may see its pictures and recipe."""
+        return super().belongs(press, row) and (self.is_of_reports or row.channel_id == press.channel_id)
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
@@ -124,7 +131,7 @@ class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
         await press.response.defer()
         effective = await effective_in(press)
         variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
-        origin = await origin_of(press.client, row, self.key)
+        origin = await origin_of(press, row, self.key)
         await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
 
 
@@ -161,7 +168,7 @@ class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
         dream = await press.client.queue.kept_picture(row, "result")
         if dream is None:
             raise Refused(self.gone)
-        origin = replace(await origin_of(press.client, row, "compare"), guide=dream)
+        origin = replace(await origin_of(press, row, "compare"), guide=dream)
         await ask(
             press.client,
             press.user,
@@ -222,6 +229,7 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
     """Take a dream away, with the picture that it was dreamt from."""
 
     key, label, emoji, line = "delete", "Delete", "🗑️", 2
+    is_of_reports = True
 
     async def act(self, press: Press, row: Job) -> None:
         """Delete the message and what is kept of the job."""
@@ -333,10 +341,8 @@ async def grow(
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
     """
-    if job.channel_id != press.channel_id:  # whose pictures not everybody may see here
-        raise Refused(JobButton.gone)
     await press.response.defer()
-    origin = await origin_of(press.client, job, action or button_key(press), role)
+    origin = await origin_of(press, job, action or button_key(press), role)
     preset = preset if action else job.preset
     await ask(press.client, press.user, press.channel, recipe, origin, interaction=press, preset=preset)
 
@@ -347,8 +353,14 @@ def button_key(press: Press) -> str:
     return str(data.get("custom_id")).partition(":")[0]
 
 
-async def origin_of(bot: DreamBot, job: Job, action: str, role: str = "source") -> Origin:
-    """A job's source or result as what the next dream grows from. Raises Refused if it is not kept."""
+async def origin_of(press: Press, job: Job, action: str, role: str = "source") -> Origin:
+    """A job's source or result as what the next dream grows from. Raises Refused if it is not kept.
+
+    A dream of another channel, whose pictures not everybody may see here, is refused to all but whose it is.
+    """
+    bot, is_own = press.client, job.member_id == press.user.id and job.author_id in (None, press.user.id)
+    if job.channel_id != press.channel_id and not is_own:
+        raise Refused("That dream belongs to another channel; please press its buttons there.")
     is_sky = role == "source" and not job.has_source
     picture = None if is_sky else await bot.queue.kept_picture(job, role)
     if picture is None and not is_sky:

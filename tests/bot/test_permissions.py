@@ -25,12 +25,31 @@ from bot import checks
 from bot.commands.seeing import DreamOf
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
-from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
+from bot.ui.buttons import (
+    Again,
+    Bigger,
+    Cancel,
+    Choose,
+    Compare,
+    Deeper,
+    Delete,
+    Flag,
+    Gentler,
+    More,
+    Remix,
+    ShowRecipe,
+    Vary,
+    Wilder,
+    Zoom,
+)
+from bot.ui.choices import DreamOne
 from bot.ui.components import Component
 from bot.ui.daily_post import Flag as DailyFlag
 from bot.ui.daily_post import Remove, ShowBefore
+from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
+from bot.ui.recipes import DreamRecipe
 from bot.ui.settings.panel import Control
 from tests.support.world import NOON, PHOTO, World
 
@@ -154,8 +173,11 @@ async def press(people: People, make: Callable[[], Awaitable[Any]]) -> dict[str,
         view = discord.ui.View(timeout=None)
         button = await make()
         view.add_item(button)
-        message = await channel.send("x", view=view)
-        used = await who.click(message, custom_id=button.item.custom_id)
+        message = await channel.send("```\nblock3\n```", view=view)
+        if isinstance(button.item, discord.ui.Select):
+            used = await who.select(message, ["block3"], custom_id=button.item.custom_id)
+        else:
+            used = await who.click(message, custom_id=button.item.custom_id)
         found[role] = "✓" if used.modal else may(told(used))
     return found
 
@@ -185,6 +207,9 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     dream = await world.app.queue.finished(asked.id)
     assert dream and dream.has_source and dream.request_message_id
     photograph = dream.request_message_id
+    await world.alice.send(world.dreams, "!compare block3 | block4")
+    (sheet,) = [job for job in await world.jobs(world.alice) if job.variants]
+    await world.app.queue.finished(sheet.id)
     lines += ["", "| button | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
 
     async def post() -> PostRow:
@@ -206,11 +231,24 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
         return Delete((await world.dream(world.alice)).id)
 
     made: dict[type[Component], list[tuple[str, Callable[[], Awaitable[Any]]]]] = {
-        Again: [("Again", lambda: value(Again(dream.id)))],
-        Deeper: [("Deeper", lambda: value(Deeper(dream.id)))],
+        Remix: [("Remix", lambda: value(Remix(dream.id)))],
+        Again: [("🎲 again", lambda: value(Again(dream.id)))],
+        Deeper: [("🌀 deeper", lambda: value(Deeper(dream.id)))],
+        Bigger: [("🔎 bigger", lambda: value(Bigger(dream.id)))],
+        More: [("⋯ more", lambda: value(More(dream.id)))],
+        Gentler: [("Gentler", lambda: value(Gentler(dream.id)))],
+        Wilder: [("Wilder", lambda: value(Wilder(dream.id)))],
+        Vary: [("Four variations", lambda: value(Vary(dream.id)))],
+        Compare: [("Before & after", lambda: value(Compare(dream.id)))],
+        Zoom: [("Fall into it", lambda: value(Zoom(dream.id)))],
+        ShowRecipe: [("Recipe", lambda: value(ShowRecipe(dream.id)))],
+        Choose: [("a number of a sheet", lambda: value(Choose(sheet.id, 1)))],
         Cancel: [("Cancel", lambda: value(Cancel(dream.id)))],
-        Flag: [("🚩 of a dream", lambda: value(Flag(dream.id)))],
-        Delete: [("🗑️ of a dream", deleted)],
+        Flag: [("Report", lambda: value(Flag(dream.id)))],
+        Delete: [("Delete", deleted)],
+        DreamOne: [("a preset of a menu", lambda: value(one_of_a_menu()))],
+        DreamRecipe: [("a recipe that was read", lambda: value(DreamRecipe()))],
+        Turn: [("*My dreams*", lambda: value(Turn(0, "x")))],
         ShowBefore: [("Before of a daily dream", lambda: made_of(ShowBefore, post()))],
         Remove: [("🗑️ of a daily dream", lambda: made_of(Remove, post()))],
         DailyFlag: [("🚩 of a daily dream", lambda: made_of(DailyFlag, post()))],
@@ -259,6 +297,10 @@ async def type_into(people: People, name: str, option: str) -> dict[str, str]:
         role: "✓" if await who.autocomplete(people.world.dreams, name, option, "") else "–"
         for role, who in people.members.items()
     }
+
+
+def one_of_a_menu() -> DreamOne:
+    return DreamOne(discord.ui.Select(options=[discord.SelectOption(label="block3")]))
 
 
 async def value(button: Any) -> Any:
