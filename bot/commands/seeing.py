@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import io
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord.ext import commands
 
-from bot.asking import ask, picture_in, read_recipe, upload
+from bot.asking import read_recipe, upload
 from bot.client import DreamBot
 from bot.commands.dreaming import wanted_pictures
 from bot.errors import Refused
-from bot.ui.components import Component, Press
-from dream.recipe import AUTO, Recipe
+from bot.ui.seeing import DreamOf
+from dream.recipe import AUTO
 from dream.render import Sights
 
 MOST = 5
 BUTTONS = 3
-
-
-class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
-    """Dream of a thing on the picture in a message of this channel."""
-
-    def __init__(self, message_id: int, name: str, label: str) -> None:
-        self.message_id, self.name = message_id, name
-        super().__init__(discord.ui.Button(label=label, emoji="🌀", custom_id=f"see:{message_id}:{name}"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Recreate the button from its custom id."""
-        return cls(int(match["message"]), match["name"], "")
-
-    async def press(self, press: Press) -> None:
-        """Ask for the dream. Raises Refused."""
-        if not isinstance(press.channel, discord.abc.Messageable):
-            raise Refused("I can't dream here; please ask in a channel.")
-        try:
-            message = await press.channel.fetch_message(self.message_id)
-        except discord.HTTPException:
-            raise Refused("That picture is gone; please post it again.") from None
-        found = await picture_in(message, press.client)
-        if found is None:
-            raise Refused("That picture is gone; please post it again.")
-        await press.response.defer()
-        await ask(
-            press.client,
-            press.user,
-            press.channel,
-            Recipe.parse(f"class:{self.name}" if self.name != AUTO else AUTO),
-            found.origin(press.client.config.picture.max_bytes),
-            interaction=press,
-        )
 
 
 class Seeing(commands.Cog, name="Seeing"):

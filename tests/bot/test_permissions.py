@@ -22,7 +22,6 @@ from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
 from bot import checks
-from bot.commands.seeing import DreamOf
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
 from bot.ui.buttons import (
@@ -50,6 +49,7 @@ from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
 from bot.ui.recipes import DreamRecipe
+from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
 from tests.support.world import NOON, PHOTO, World
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.seeing import DreamOf
 from bot.durations import parse_duration
 from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.settings import files
@@ -28,6 +27,7 @@ from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
 from bot.ui.recipes import DreamRecipe
+from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
 from dream.recipe import MAX_LENGTH, Recipe
 
