@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import discord
 
@@ -33,6 +33,13 @@ class JobButton(RowButton[Job], template="-"):
     """A button that does one thing to one job."""
 
     gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
+
+    is_of_reports: ClassVar[bool] = False
+    """Whether it stands under reports, too, which are in another channel than their dream."""
+
+    def belongs(self, press: Press, row: Job) -> bool:
+        """Whether it is a job of this channel: elsewhere not everybody may see its pictures and recipe."""
+        return super().belongs(press, row) and (self.is_of_reports or row.channel_id == press.channel_id)
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
@@ -222,6 +229,7 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
     """Take a dream away, with the picture that it was dreamt from."""
 
     key, label, emoji, line = "delete", "Delete", "🗑️", 2
+    is_of_reports = True
 
     async def act(self, press: Press, row: Job) -> None:
         """Delete the message and what is kept of the job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
@@ -66,7 +67,7 @@ class RowButton(Component, Generic[Row], template="-"):
         return cls(match["id"])
 
     async def press(self, press: Press) -> None:
-        """Load the row and act on it; a row of another server counts as missing.
+        """Load the row and act on it; one that does not belong here counts as missing.
 
         The second half of a double click does nothing.
         """
@@ -74,15 +75,19 @@ class RowButton(Component, Generic[Row], template="-"):
             await press.response.defer()
             return
         row = await self.load(press.client)
-        if row is None or getattr(row, "guild_id", None) != press.guild_id:
+        if row is None or not self.belongs(press, row):
             await self.miss(press)
         else:
             await self.act(press, row)
 
+    def belongs(self, press: Press, row: Row) -> bool:
+        """Whether a row is of the server on which the button is pressed."""
+        return getattr(row, "guild_id", None) == press.guild_id
+
     def _is_repeated(self, press: Press) -> bool:
         """Whether the same user pressed the same button a moment ago."""
         now, key = time.monotonic(), (press.user.id, self.item.custom_id)
-        last = self._last.get(key, 0.0)
+        last = self._last.get(key, -math.inf)
         self._last[key] = now
         if len(self._last) > 1000:
             recent = {key: at for key, at in self._last.items() if now - at < DOUBLE_CLICK_SECONDS}

@@ -25,10 +25,9 @@ from bot import checks
 from bot.commands.seeing import DreamOf
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
-from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
+from bot.ui.buttons import BUTTONS, Choose, Delete
 from bot.ui.components import Component
-from bot.ui.daily_post import Flag as DailyFlag
-from bot.ui.daily_post import Remove, ShowBefore
+from bot.ui.daily_post import DAILY_BUTTONS
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
 from bot.ui.settings.panel import Control
@@ -165,6 +164,7 @@ def row(name: str, found: dict[str, str], direct: str) -> str:
     return f"| {name} | {' | '.join(cells[role] for role in ROLES)} |"
 
 
+@pytest.mark.slow
 async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> None:
     people = People(world)
     await people.name_admin_role()
@@ -185,6 +185,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     dream = await world.app.queue.finished(asked.id)
     assert dream and dream.has_source and dream.request_message_id
     photograph = dream.request_message_id
+    await world.app.moderation.pause("later", by=1)  # whoever may ask is told so: nothing need be dreamt
     lines += ["", "| button | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
 
     async def post() -> PostRow:
@@ -202,21 +203,24 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
             session.add(new)
         return new
 
-    async def deleted() -> Delete:
-        return Delete((await world.dream(world.alice)).id)
+    async def deleted() -> Any:
+        await world.app.moderation.resume(by=1)
+        job = await world.dream(world.alice)
+        await world.app.moderation.pause("later", by=1)
+        return Delete(job.id)
 
     made: dict[type[Component], list[tuple[str, Callable[[], Awaitable[Any]]]]] = {
-        Again: [("Again", lambda: value(Again(dream.id)))],
-        Deeper: [("Deeper", lambda: value(Deeper(dream.id)))],
-        Cancel: [("Cancel", lambda: value(Cancel(dream.id)))],
-        Flag: [("🚩 of a dream", lambda: value(Flag(dream.id)))],
-        Delete: [("🗑️ of a dream", deleted)],
-        ShowBefore: [("Before of a daily dream", lambda: made_of(ShowBefore, post()))],
-        Remove: [("🗑️ of a daily dream", lambda: made_of(Remove, post()))],
-        DailyFlag: [("🚩 of a daily dream", lambda: made_of(DailyFlag, post()))],
-        ForgetMe: [("*Delete everything of me*", lambda: value(ForgetMe(world.alice.id)))],
-        DreamOf: [("a thing that `see` found", lambda: value(DreamOf(photograph, "ostrich", "x")))],
-        Decision: [("*Allow* a server", lambda: value(Decision(Approval.ALLOWED, world.guild.id)))],
+        kind: [(f"{kind.__name__} of a dream", partial(value, kind, *arguments_of(kind, dream.id)))]
+        for kind in BUTTONS
+    }
+    made[Delete] = [("Delete of a dream", deleted)]
+    made |= {
+        kind: [(f"{kind.__name__} of a daily dream", partial(made_of, kind, post))] for kind in DAILY_BUTTONS
+    }
+    made |= {
+        ForgetMe: [("*Delete everything of me*", partial(value, ForgetMe, world.alice.id))],
+        DreamOf: [("a thing that `see` found", partial(value, DreamOf, photograph, "ostrich", "x"))],
+        Decision: [("*Allow* a server", partial(value, Decision, Approval.ALLOWED, world.guild.id))],
         Control: [
             (f"settings' {action}", partial(control, action, subject))
             for action, subject in (
@@ -230,8 +234,8 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
             )
         ],
     }
-    registered = {*bot._connection._view_store._dynamic_items.values()}
-    assert registered == made.keys(), "a button that nobody looked at"
+    registered = {kind.__name__ for kind in bot._connection._view_store._dynamic_items.values()}
+    assert registered == {kind.__name__ for kind in made}, "a button that nobody looked at"
     for buttons in made.values():
         for name, make in buttons:
             lines.append(row(name, await press(people, make), " "))
@@ -261,12 +265,16 @@ async def type_into(people: People, name: str, option: str) -> dict[str, str]:
     }
 
 
-async def value(button: Any) -> Any:
-    return button
+def arguments_of(kind: type[Component], id: str) -> tuple[Any, ...]:
+    return (id, 1) if kind is Choose else (id,)
 
 
-async def made_of(kind: Any, row: Awaitable[PostRow]) -> Any:
-    return kind((await row).id)
+async def value(kind: Any, *arguments: Any) -> Any:
+    return kind(*arguments)
+
+
+async def made_of(kind: Any, post: Callable[[], Awaitable[PostRow]]) -> Any:
+    return kind((await post()).id)
 
 
 async def control(action: str, subject: str) -> Control:
