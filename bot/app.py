@@ -28,6 +28,9 @@ from bot.settings.service import Settings
 from bot.store.database import Database
 from bot.store.lease import DURATION
 from bot.ui.buttons import BUTTONS
+from bot.ui.choices import DreamOne
+from bot.ui.mine import Turn
+from bot.ui.recipes import DreamRecipe
 from config.presets import load_presets
 from config.schema import Config
 from dream.farm import Farm
@@ -167,7 +170,7 @@ class App:
     async def _set_up(self, bot: DreamBot) -> None:
         for cog in COGS:
             await bot.load_extension(cog)
-        bot.add_dynamic_items(*BUTTONS)
+        bot.add_dynamic_items(*BUTTONS, DreamOne, DreamRecipe, Turn)
         self.job_messages.attach(bot)
         self.daily_servers.attach(bot)
         await bot.add_cog(WithdrawnPictures(self.daily))

@@ -21,7 +21,7 @@ from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
 from config.presets import preset_title
-from dream.formats import is_picture
+from dream.formats import is_film, is_picture
 from dream.recipe import Recipe, RecipeError
 
 MESSAGE_BYTES = 50_000
@@ -262,7 +262,9 @@ async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | No
     if message.attachments:
         own = own or [Found(message.attachments[0], message.author.id)]  # it will be refused by name
         return own[0], own[1] if len(own) > 1 else None
-    return (None if message.reference else await newest_picture(context)), None
+    if message.reference:
+        return None, None
+    return await newest_picture(context.bot, context.channel, context.permissions, message), None
 
 
 async def _replied(context: commands.Context[DreamBot]) -> Found | None:
@@ -278,23 +280,31 @@ async def _replied(context: commands.Context[DreamBot]) -> Found | None:
     return await picture_in(replied, context.bot)
 
 
-async def newest_picture(context: commands.Context[DreamBot]) -> Found | None:
-    """Return the newest picture among the last messages of a command's channel, if its user may read them.
+async def newest_picture(
+    bot: DreamBot,
+    channel: object,
+    permissions: discord.Permissions,
+    before: discord.Message | None = None,
+    author_id: int | None = None,
+) -> Found | None:
+    """Return the newest picture among the last messages of a channel, for a user with these permissions.
 
     Members' pictures go before the bot's own dreams, so that another recipe can be tried on the same
-    photograph; where there is none, the last finished dream is dreamt on.
+    photograph; where there is none, the last finished dream is dreamt on. With `author_id`, only what this
+    member posted counts.
     """
-    if not context.permissions.read_message_history:
+    if not permissions.read_message_history or not isinstance(channel, discord.abc.Messageable):
         return None
-    before = None if context.interaction else context.message
     dream: Found | None = None
     try:
-        async for message in context.channel.history(limit=LOOK_BACK, before=before):
-            if message.author.id != context.me.id:
+        async for message in channel.history(limit=LOOK_BACK, before=before):
+            if author_id is not None and message.author.id != author_id:
+                continue
+            if bot.user is None or message.author.id != bot.user.id:
                 if found := first_picture(message):
                     return found
             elif dream is None:
-                found = await picture_in(message, context.bot)
+                found = await picture_in(message, bot)
                 dream = found if found and found.parent else None
     except discord.Forbidden:
         pass
@@ -312,11 +322,15 @@ async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
 
 
 def first_picture(message: discord.Message) -> Found | None:
-    """Return the first picture in a message. What it really is, a worker finds out."""
+    """Return the first picture or clip in a message. What it really is, a worker finds out."""
     for attachment in message.attachments:
-        if is_picture(attachment.filename, attachment.content_type):
+        name, kind = attachment.filename, attachment.content_type
+        if is_picture(name, kind) or is_film(name, kind):
             return Found(attachment, message.author.id, (message.channel.id, message.id))
     return None
+
+
+NO_PICTURE: Final = "I see no picture here to dream on; please post one and choose again."
 
 
 def upload(attachment: discord.Attachment, max_bytes: int) -> Upload:

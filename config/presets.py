@@ -12,6 +12,9 @@ from config.problems import ConfigError, Problem
 from config.toml import FOLDER, read_toml
 from dream.recipe import Recipe, RecipeError
 
+OVERVIEW = FOLDER / "presets.jpg"
+"""Each preset of the bundled networks on the same photograph; `python -m bench.presets --sheets` makes it."""
+
 
 class Preset(BaseModel):
     """A named recipe with its title and description."""

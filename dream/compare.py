@@ -56,7 +56,7 @@ def sheet(
 
         made.append(dreamer.dream(picture, on_sheet(recipe, count), on_progress=report, **options))
     labels = [f"{number}  {label}" for number, (label, _) in enumerate(variants, 1)]
-    image = _laid_out([to_bytes(one.pixels) for one in made], labels, columns(count))
+    image = laid_out([to_bytes(one.pixels) for one in made], labels, columns(count))
     pixels = np.asarray(image, np.float32) / np.float32(255)
     seconds = round(sum(one.report.seconds for one in made), 3)
     return pixels, dataclasses.replace(
@@ -67,7 +67,7 @@ def sheet(
 def sides(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS) -> Pixels:
     """A picture and its dream beside each other. Raises PictureError."""
     pictures = [to_bytes(one) for one in _same_size(before, after, 1024, limits)]
-    return np.asarray(_laid_out(pictures, ["before", "after"], 2), np.float32) / np.float32(255)
+    return np.asarray(laid_out(pictures, ["before", "after"], 2), np.float32) / np.float32(255)
 
 
 def wipe(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes: int | None = None) -> bytes:
@@ -112,7 +112,7 @@ def _same_size(before: bytes, after: bytes, longer: int, limits: Limits) -> tupl
     return np.clip(resize(decode(before, limits, (width, height)), width, height), 0, 1), second
 
 
-def _laid_out(tiles: Sequence[Any], labels: Sequence[str], columns: int) -> Image.Image:
+def laid_out(tiles: Sequence[Any], labels: Sequence[str], columns: int) -> Image.Image:
     """Tiles of 8-bit pixels, each under its label, in rows."""
     width, height = max(tile.shape[1] for tile in tiles), max(tile.shape[0] for tile in tiles)
     rows = -(-len(tiles) // columns)

@@ -16,7 +16,7 @@ from dream import quarantine
 from dream.dreamer import Cancelled
 from dream.environment import hide_memory
 from dream.log import LogSettings, configure
-from dream.picture import Limits, PictureError, Probe
+from dream.picture import Limits, PictureError, Probe, contents, recipe_in
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
 from dream.render import Progress, Rendered, Sights, Work
@@ -163,6 +163,12 @@ async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
             return await asyncio.to_thread(probe_picture, picture, limits)
         except REFUSALS as refusal:
             return refusal
+
+
+async def read_recipe(picture: bytes | Path, limits: Limits) -> str | None:
+    """The task of reading the recipe that a picture carries, if it does, which may run beside a dream."""
+    async with _probes:
+        return await asyncio.to_thread(lambda: recipe_in(contents(picture), limits))
 
 
 async def see(picture: bytes | Path, most: int, limits: Limits) -> Sights | ValueError:

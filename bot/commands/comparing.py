@@ -51,7 +51,7 @@ class Comparing(commands.Cog, name="Compare"):
 
     @commands.hybrid_command(usage="[presets or layers]")
     @app_commands.describe(
-        what="Presets or layers with spaces between them; without any, some of the presets",
+        what="Presets or layers, with spaces or | between them; without any, some of the presets",
         picture="The picture to dream on; without one, the newest picture in this channel",
     )
     async def grid(
@@ -62,8 +62,9 @@ class Comparing(commands.Cog, name="Compare"):
         what: str = "",
     ) -> None:
         """Dream several presets or layers on one picture; a press dreams the one you like in full."""
-        wanted = what.replace(",", " ").split() or await self._some_presets(context)
-        await self._ask(context, list(dict.fromkeys(wanted)), picture)
+        parts = what.split("|") if "|" in what else what.replace(",", " ").split()
+        named = dict.fromkeys(one.strip() for one in parts if one.strip())
+        await self._ask(context, list(named) or await self._some_presets(context), picture)
 
     @compare.autocomplete("recipes")
     async def recipe_of_several(

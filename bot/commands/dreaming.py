@@ -10,17 +10,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe
+from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.queue.request import Upload
 from bot.store.jobs import Job, Kind, State
 from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, whisper
+from bot.ui.mine import opener, page
+from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public
 from dream.backbone.catalog import CLASSIFIERS, LAYERS
 from dream.backbone.classes import normal, singulars
-from dream.recipe import OPTIONS, Recipe
+from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100
@@ -98,6 +101,36 @@ class Dreaming(commands.Cog, name="Dreams"):
         waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
         await context.reply(self._listing(context, waiting), mention_author=False, ephemeral=True)
 
+    @commands.hybrid_command()
+    @app_commands.describe(picture="A dream that you saved; without one, the newest picture in this channel")
+    async def recipe(
+        self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
+    ) -> None:
+        """Say how a dream was made: in reply to it, or on a file of it that you saved."""
+        found, _ = await wanted_pictures(context, picture)
+        if found is None:
+            raise Refused("I see no dream here; please reply to one, or attach a file of one.")
+        job = await self.bot.queue.get(found.parent) if found.parent else None
+        recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
+        try:
+            shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
+        except RecipeError:
+            raise Refused("That picture carries no recipe of mine.") from None
+        await context.reply(**shown.sending(), mention_author=False, ephemeral=True)
+
+    def _upload(self, found: Found) -> Upload:
+        return upload(found.picture, self.bot.config.picture.max_bytes)
+
+    @commands.hybrid_command()
+    async def mine(self, context: commands.Context[DreamBot]) -> None:
+        """Look through your dreams of the last days; nobody else sees them."""
+        if context.interaction:
+            shown = await page(self.bot, context.author.id, context.guild and context.guild.id, 0)
+            await context.send(**shown.sending(), ephemeral=True)
+        else:
+            text = "Your dreams are a press away, for your eyes only."
+            await context.reply(text, view=opener(), mention_author=False)
+
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
     async def cancel(self, context: commands.Context[DreamBot], which: str = "") -> None:
@@ -155,7 +188,8 @@ async def wanted_pictures(
     """The picture that a command means and the one that guides its dream, if any does."""
     if not context.interaction:
         return await find_pictures(context)
-    found = Found(given, context.author.id) if given else await newest_picture(context)
+    found = Found(given, context.author.id) if given else None
+    found = found or await newest_picture(context.bot, context.channel, context.permissions)
     return found, Found(guide, context.author.id) if guide else None
 
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 import discord
 from discord.ext import commands
 
-from bot.asking import Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import ask, picture_in, read_recipe, upload
 from bot.client import DreamBot
+from bot.commands.dreaming import wanted_pictures
 from bot.errors import Refused
 from bot.ui.components import Component, Press
 from dream.recipe import AUTO, Recipe
@@ -69,9 +70,7 @@ class Seeing(commands.Cog, name="Seeing"):
         """Say what the networks see in a picture, and where; one press dreams of it."""
         if context.interaction:
             await context.defer(ephemeral=True)
-            found = Found(picture, context.author.id) if picture else await newest_picture(context)
-        else:
-            found, _ = await find_pictures(context)
+        found, _ = await wanted_pictures(context, picture)
         await read_recipe(self.bot, context.author, context.channel, AUTO, context.interaction)
         if found is None:
             raise Refused("I see no picture here; please attach one, or reply to a message that has one.")

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
@@ -80,6 +80,14 @@ class NobodyListens:
         """Do nothing."""
 
 
+class _Extent(NamedTuple):
+    """A picture's size in pixels, and its frames."""
+
+    width: int
+    height: int
+    frames: int
+
+
 class Queue:
     """Every job of this process. The rows are the truth; what is in memory is rebuilt from them.
 
@@ -99,7 +107,10 @@ class Queue:
         self.limits = Limits(limits.member_seconds, limits.server_seconds, limits.total_seconds)
         self.byte_limits = Limits(limits.member_bytes, limits.server_bytes, limits.total_bytes)
         self.picture_limits = PictureLimits(
-            config.picture.max_bytes, config.picture.max_pixels, config.picture.max_frames
+            config.picture.max_bytes,
+            config.picture.max_pixels,
+            config.picture.max_frames,
+            length=config.picture.max_seconds,
         )
         self.listener: Listener = NobodyListens()
         self._database = database
@@ -190,9 +201,14 @@ class Queue:
             request = dataclasses.replace(request, source=await request.source.fetch())
         if isinstance(request.guide, Upload):
             request = dataclasses.replace(request, guide=await request.guide.fetch())
-        size = await self._probe(request.source)
+        found = await self._probe(request.source)
         await self._probe(request.guide)
-        cost = self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
+        size = found and (found.width, found.height)
+        moves = request.kind is Kind.DREAM and not request.variants
+        frames = found.frames if found and moves else 1
+        if request.recipe.dreams_clip(frames):
+            request = dataclasses.replace(request, kind=Kind.ZOOM)
+        cost = self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)), frames)
         self._check_seconds(request, cost)
         self._reserve(id, request, self.limits, cost)
         try:
@@ -211,6 +227,11 @@ class Queue:
         """
         async with self._uploads.hold(upload.size):
             return await self.farm.see(await upload.fetch(), most, self.picture_limits)
+
+    async def read_recipe(self, upload: Upload) -> str | None:
+        """The recipe that a picture file carries, if it does; the file is not kept. Raises as `see`."""
+        async with self._uploads.hold(upload.size):
+            return await self.farm.read_recipe(await upload.fetch(), self.picture_limits)
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
@@ -284,7 +305,7 @@ class Queue:
         width, height = (report.width, report.height) if report else (None, None)
         if role == "source":
             width, height = job.width, job.height
-        return KeptPicture(job.id, role, size, width, height)
+        return KeptPicture(job.id, role, size, width, height, report.frames if report else 1)
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's unfinished jobs on a server (None: in direct messages), oldest first."""
@@ -334,13 +355,13 @@ class Queue:
         """What a dream on a picture of this size is likely to take one worker."""
         return self.cost_model.seconds(recipe, width, height)
 
-    def _cost(self, request: DreamRequest, width: int, height: int) -> float:
+    def _cost(self, request: DreamRequest, width: int, height: int, frames: int = 1) -> float:
         """What a request is likely to take one worker, in seconds."""
         if request.kind.is_comparison:
             return COMPARISON_SECONDS
         count = len(request.variants)
         recipes = [on_sheet(one.recipe, count) for one in request.variants] or [request.recipe]
-        return sum(self.cost_model.seconds(recipe, width, height) for recipe in recipes)
+        return sum(self.cost_model.seconds(recipe, width, height, frames) for recipe in recipes)
 
     # Keeping memory and rows in agreement
 
@@ -436,10 +457,12 @@ class Queue:
 
     # What a request must pass
 
-    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> tuple[int, int] | None:
-        """A picture's width and height; None where there is none, or they cannot be told."""
+    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> _Extent | None:
+        """A picture's width, height and frames; None where there is none, or they cannot be told."""
         if isinstance(picture, KeptPicture):
-            return (picture.width, picture.height) if picture.width and picture.height else None
+            if picture.width and picture.height:
+                return _Extent(picture.width, picture.height, picture.frames)
+            return None
         if not isinstance(picture, bytes):
             return None
         try:
@@ -449,7 +472,7 @@ class Queue:
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
             log.info("a picture is admitted without a probe: %r", error)
             return None
-        return probe.width, probe.height
+        return _Extent(probe.width, probe.height, probe.frames)
 
     def _check_disk(self, size: int) -> None:
         """Raises Refused where this many bytes more would leave too little of the disk."""
@@ -506,9 +529,10 @@ class Queue:
     def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
         """What the farm is to do for a job. Raises RecipeError where another version wrote its recipe."""
         weights = self.config.weights.inception_v3
+        recipe = Recipe.parse(job.recipe)
         return Work(
             source=pictures.get("source"),
-            recipe=Recipe.parse(job.recipe),
+            recipe=recipe if job.kind is not Kind.DAILY else dataclasses.replace(recipe, as_="still"),
             guide=pictures.get("guide"),
             sheet=tuple((one.label, one.recipe) for one in map(Variant.stored, job.variants or ())),
             compare=str(job.kind) if job.kind.is_comparison else "",
@@ -516,6 +540,7 @@ class Queue:
             inception_v3=str(weights) if weights else None,
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
+            key=job.id,
             deadline=max(LEAST_DEADLINE, DEADLINE_FACTOR * job.cost),
         )
 
@@ -524,7 +549,10 @@ class Queue:
         if job.kind is Kind.SHEET:
             return progress.done
         size = job.width or DEFAULT_SIZE, job.height or DEFAULT_SIZE
-        return share_done(Recipe.parse(job.recipe), *size, progress.step)
+        recipe = Recipe.parse(job.recipe)
+        if job.kind is Kind.ZOOM and not recipe.is_video:
+            return progress.done  # the frames of a clip take equally long
+        return share_done(recipe, *size, progress.step)
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Let the listener show how far a job is."""
@@ -549,4 +577,5 @@ class Queue:
         learnable = job is not None and not job.variants and not job.kind.is_comparison
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds
-            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took)
+            frames = rendered.report.frames if rendered.report else 1
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames)

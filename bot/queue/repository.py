@@ -94,6 +94,20 @@ class JobRepository:
             wanted = or_(Job.request_message_id == message_id, Job.status_message_id == message_id)
             return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)).limit(1))
 
+    async def finished_of(self, member_id: int, guild_id: int | None, number: int) -> tuple[Job | None, int]:
+        """One of a member's dreams on a server (None: in direct messages), 0 the newest, and how many."""
+        mine = and_(
+            Job.member_id == member_id,
+            Job.guild_id == guild_id,
+            Job.state == State.DONE,
+            Job.kind != Kind.DAILY,
+            Job.erased.is_(False),
+        )
+        query = select(Job).where(mine).order_by(Job.created_at.desc(), Job.id.desc())
+        async with self._database.session() as session, session.begin():
+            count = await session.scalar(select(func.count()).select_from(Job).where(mine)) or 0
+            return await session.scalar(query.offset(number).limit(1)), count
+
     async def unfinished(self, *conditions: ColumnElement[bool]) -> Sequence[Job]:
         """Unfinished jobs of all processes, oldest first."""
         query = select(Job).where(Job.state.in_(UNFINISHED), *conditions).order_by(Job.created_at, Job.id)

@@ -21,7 +21,7 @@ class Upload:
 class KeptPicture:
     """A picture that another job keeps. Its bytes are neither read nor copied to dream on it again.
 
-    `size` is in bytes, `width` and `height` in pixels, where they are known.
+    `size` is in bytes, `width` and `height` in pixels, where they are known; `frames` are a clip's.
     """
 
     job_id: str
@@ -29,6 +29,7 @@ class KeptPicture:
     size: int
     width: int | None
     height: int | None
+    frames: int = 1
 
 
 class Variant(NamedTuple):

@@ -161,6 +161,7 @@ class Page:
             "seconds": clock.now().timestamp(),
             "ahead": clock.ahead.total_seconds(),
             "faults": self._faults.going_on,
+            "ready": self._sandbox.is_ready,
         }
 
     async def _commands(self, request: web.Request) -> web.Response:

@@ -29,7 +29,7 @@ PORTS_TRIED = 20
 WELCOME = """\
 **Welcome to your own Discord.** Everything here is real but Discord itself. Three things to try:
 1. Choose a photograph and a preset below, and press **Dream**.
-2. Press **Again** or **Deeper** under the dream, or reply to any picture with `!dream puppyslug`.
+2. Press **Remix**, 🎲 (again) or 🌀 (deeper) under it, or reply to any picture with `!dream puppyslug`.
 3. Open **Time and trouble** and go to *tomorrow 09:00*: the daily dream comes to #daily-dream."""
 FIRST_PICTURE = "chelsea.jpg"
 EARLIER = 10
@@ -86,15 +86,16 @@ async def _serve(config: Config, listening: socket.socket, data: Path | None, br
 async def open_page(sandbox: Sandbox, listening: socket.socket) -> AsyncIterator[Page]:
     """Let people say what they say first, and serve the page."""
     await _open_conversation(sandbox)
-    keeping_time = asyncio.create_task(sandbox.keep_time())
+    tasks = [asyncio.create_task(sandbox.keep_time()), asyncio.create_task(sandbox.ready())]
     page = Page(sandbox, listening)
     await page.open()
     try:
         yield page
     finally:
         await page.close()
-        keeping_time.cancel()
-        await asyncio.gather(keeping_time, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _open_conversation(sandbox: Sandbox) -> None:

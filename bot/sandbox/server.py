@@ -76,6 +76,8 @@ class Sandbox:
         self._turn = asyncio.Lock()
         self.changes = 0
         """Rises with whatever is done here; what the bot does is in `env.http_requests`."""
+        self.is_ready = False
+        """Whether a worker can look at pictures."""
         self._attach_farm()
         self._build()
 
@@ -222,11 +224,15 @@ class Sandbox:
             self.app = await _opened(self.app.config, self.clock, self._make_farm())
             await self.env.restart_bot(self.app.bot)
             self._attach_farm()
+            self.is_ready = False
             self.changes += 1
+        await self.ready()
 
     async def ready(self) -> None:
         """Wait until a worker can look at pictures."""
         await self.app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), self.app.queue.picture_limits)
+        self.is_ready = True
+        self.changes += 1
 
 
 @asynccontextmanager

@@ -131,7 +131,7 @@ class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
         await press.response.defer()
         effective = await effective_in(press)
         variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
-        origin = await origin_of(press.client, row, self.key)
+        origin = await origin_of(press, row, self.key)
         await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
 
 
@@ -168,7 +168,7 @@ class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
         dream = await press.client.queue.kept_picture(row, "result")
         if dream is None:
             raise Refused(self.gone)
-        origin = replace(await origin_of(press.client, row, "compare"), guide=dream)
+        origin = replace(await origin_of(press, row, "compare"), guide=dream)
         await ask(
             press.client,
             press.user,
@@ -341,10 +341,8 @@ async def grow(
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
     """
-    if job.channel_id != press.channel_id:  # whose pictures not everybody may see here
-        raise Refused(JobButton.gone)
     await press.response.defer()
-    origin = await origin_of(press.client, job, action or button_key(press), role)
+    origin = await origin_of(press, job, action or button_key(press), role)
     preset = preset if action else job.preset
     await ask(press.client, press.user, press.channel, recipe, origin, interaction=press, preset=preset)
 
@@ -355,8 +353,14 @@ def button_key(press: Press) -> str:
     return str(data.get("custom_id")).partition(":")[0]
 
 
-async def origin_of(bot: DreamBot, job: Job, action: str, role: str = "source") -> Origin:
-    """A job's source or result as what the next dream grows from. Raises Refused if it is not kept."""
+async def origin_of(press: Press, job: Job, action: str, role: str = "source") -> Origin:
+    """A job's source or result as what the next dream grows from. Raises Refused if it is not kept.
+
+    A dream of another channel, whose pictures not everybody may see here, is refused to all but whose it is.
+    """
+    bot, is_own = press.client, job.member_id == press.user.id and job.author_id in (None, press.user.id)
+    if job.channel_id != press.channel_id and not is_own:
+        raise Refused("That dream belongs to another channel; please press its buttons there.")
     is_sky = role == "source" and not job.has_source
     picture = None if is_sky else await bot.queue.kept_picture(job, role)
     if picture is None and not is_sky:

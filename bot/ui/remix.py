@@ -39,8 +39,8 @@ async def remix_form(press: Press, job: Job) -> discord.ui.Modal:
     )
     about = "Or write one: it goes before the preset."
     form.add_item(discord.ui.Label(text="Recipe", description=about, component=text))
-    sizes = {str(size): f"{size} pixels" for size in SIZES if size <= effective.max_size}
-    _add_menu(form, "size", "Size", sizes)
+    sizes = [size for size in SIZES if size < effective.max_size] + [effective.max_size]
+    _add_menu(form, "size", "Size", {str(size): f"{size} pixels" for size in sizes})
     _add_menu(form, "quality", "Quality", {one: one for one in QUALITIES})
     _add_menu(form, "strength", "Strength", {str(value): name for name, value in STRENGTHS.items()})
     return form

@@ -90,7 +90,8 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
-        files = [_file(progress.preview, PREVIEW, alt, spoiler=job.spoiler)]
+        name = PREVIEW.replace("jpg", "gif") if progress.preview.startswith(b"GIF") else PREVIEW
+        files = [_file(progress.preview, name, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
         f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
@@ -103,9 +104,7 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
 
 def _done(job: Job, result: bytes | None) -> Status:
     report = job.dream_report
-    files = []
-    if result is not None:
-        files = [_file(result, job.filename or "dream.png", _alt(job), spoiler=job.spoiler)]
+    files = with_result(job, result)
     lines = [f"✨ **{title(job)}** for <@{job.member_id}>{_origin(job)}"]
     if job.variants:
         lines.append("-# A number is a press away from its full dream.")
@@ -115,6 +114,13 @@ def _done(job: Job, result: bytes | None) -> Status:
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
     return _message(*lines, buttons=dream_buttons(job), files=files)
+
+
+def with_result(job: Job, result: bytes | None) -> list[discord.File]:
+    """A finished dream as a file to send; nothing where it is not kept."""
+    if result is None:
+        return []
+    return [_file(result, job.filename or "dream.png", _alt(job), spoiler=job.spoiler)]
 
 
 def title(job: Job) -> str:
@@ -169,6 +175,8 @@ def part(job: Job, progress: Progress) -> str:
     if job.variants:
         return f"picture {progress.octave} of {progress.octaves}"
     passes = progress.octaves
+    if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and not recipe.is_video:
+        return f"frame {progress.step} of {progress.steps}"
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and recipe.settled().zoom != 1:
         passes -= 1  # a zoom's frames, which follow its passes, count as one more octave
         if progress.octave > passes:

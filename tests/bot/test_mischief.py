@@ -22,16 +22,6 @@ def told(used: simcord.InteractionResult) -> str:
     return " ".join(message.content for message in (used.response, *used.followups) if message)
 
 
-async def under(world: World, *buttons: Any) -> discord.Message:
-    """A message of the bot's in #dreams with these buttons, as those that only some see have them."""
-    channel = world.app.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
-    view = discord.ui.View(timeout=None)
-    for button in buttons:
-        view.add_item(button)
-    return await channel.send("buttons", view=view)
-
-
 async def test_what_is_typed_comes_back_as_code(world: World) -> None:
     for typed in ("**@everyone**", "[prize](http://evil.example)", "||`x`||", "\u202elive", "<@&1>"):
         answer = await world.say(world.alice, f"!sky {typed}")
@@ -76,9 +66,13 @@ async def test_a_button_of_another_channels_dream_shows_nothing_of_it(world: Wor
     }
     secret = world.guild.create_text_channel("secret", overwrites=overwrites)
     job = await world.dream(world.admin, "!sky", secret)
+    channel = world.app.bot.get_channel(world.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
     for kind in BUTTONS:
         button: Any = kind(job.id, 1) if kind is Choose else kind(job.id)  # type: ignore[call-arg]
-        forged = await under(world, button)
+        view = discord.ui.View(timeout=None)
+        view.add_item(button)
+        forged = await channel.send("forged", view=view)
         answer = told(await world.bob.click(forged, custom_id=button.item.custom_id))
         assert "don't have that dream" in answer or "Only whoever asked" in answer, kind
     assert await world.app.queue.result(job.id)
@@ -91,7 +85,11 @@ async def test_a_reported_dream_is_removed_by_whoever_moderates_where_it_is(worl
     manage = discord.Permissions(manage_messages=True).value
     world.env.backend.set_overwrite(world.art.id, Overwrite(world.bob.id, OverwriteType.MEMBER, manage, 0))
     job = await world.dream(world.alice)
-    await world.alice.click(await under(world, Flag(job.id)), custom_id=f"report:{job.id}")
+    view = discord.ui.View(timeout=None)
+    view.add_item(Flag(job.id))
+    channel = world.app.bot.get_channel(world.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    await world.alice.click(await channel.send("more", view=view), custom_id=f"report:{job.id}")
     (reported,) = world.art.history()
     answer = told(await world.bob.click(reported, custom_id=f"delete:{job.id}"))
     assert "or a moderator" in answer and await world.app.queue.get(job.id)
@@ -119,8 +117,11 @@ async def test_who_may_not_write_in_a_channel_makes_the_bot_write_nothing(world:
 async def test_a_report_is_made_once_however_often_it_is_pressed(world: World) -> None:
     await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     job = await world.dream(world.alice)
-    post = await under(world, Flag(job.id))
-    answers = [told(await who.click(post, custom_id=f"report:{job.id}")) for who in (world.bob, world.alice)]
+    post = world.dreams.history()[-1]
+    answers = []
+    for who in (world.bob, world.alice):
+        panel = await world.more(who, post, job)
+        answers.append(told(await who.click(panel, custom_id=f"report:{job.id}")))
     assert "have been told." in answers[0] and "told already" in answers[1]
     assert len(world.art.history()) == 1
 

@@ -26,10 +26,13 @@ from bot.commands.seeing import DreamOf
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
 from bot.ui.buttons import BUTTONS, Choose, Delete
+from bot.ui.choices import DreamOne
 from bot.ui.components import Component
 from bot.ui.daily_post import DAILY_BUTTONS
+from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
+from bot.ui.recipes import DreamRecipe
 from bot.ui.settings.panel import Control
 from tests.support.world import NOON, PHOTO, World
 
@@ -153,8 +156,11 @@ async def press(people: People, make: Callable[[], Awaitable[Any]]) -> dict[str,
         view = discord.ui.View(timeout=None)
         button = await make()
         view.add_item(button)
-        message = await channel.send("x", view=view)
-        used = await who.click(message, custom_id=button.item.custom_id)
+        message = await channel.send("```\nblock3\n```", view=view)
+        if isinstance(button.item, discord.ui.Select):
+            used = await who.select(message, ["block3"], custom_id=button.item.custom_id)
+        else:
+            used = await who.click(message, custom_id=button.item.custom_id)
         found[role] = "✓" if used.modal else may(told(used))
     return found
 
@@ -185,6 +191,9 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     dream = await world.app.queue.finished(asked.id)
     assert dream and dream.has_source and dream.request_message_id
     photograph = dream.request_message_id
+    await world.alice.send(world.dreams, "!compare block3 | block4")
+    (sheet,) = [job for job in await world.jobs(world.alice) if job.variants]
+    await world.app.queue.finished(sheet.id)
     await world.app.moderation.pause("later", by=1)  # whoever may ask is told so: nothing need be dreamt
     lines += ["", "| button | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
 
@@ -210,14 +219,17 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
         return Delete(job.id)
 
     made: dict[type[Component], list[tuple[str, Callable[[], Awaitable[Any]]]]] = {
-        kind: [(f"{kind.__name__} of a dream", partial(value, kind, *arguments_of(kind, dream.id)))]
-        for kind in BUTTONS
+        kind: [(f"{kind.__name__} of a dream", partial(value, kind, dream.id))] for kind in BUTTONS
     }
+    made[Choose] = [("Choose of a sheet", partial(value, Choose, sheet.id, 1))]
     made[Delete] = [("Delete of a dream", deleted)]
     made |= {
         kind: [(f"{kind.__name__} of a daily dream", partial(made_of, kind, post))] for kind in DAILY_BUTTONS
     }
     made |= {
+        DreamOne: [("a preset of a menu", one_of_a_menu)],
+        DreamRecipe: [("a recipe that was read", partial(value, DreamRecipe))],
+        Turn: [("*My dreams*", partial(value, Turn, 0, "x"))],
         ForgetMe: [("*Delete everything of me*", partial(value, ForgetMe, world.alice.id))],
         DreamOf: [("a thing that `see` found", partial(value, DreamOf, photograph, "ostrich", "x"))],
         Decision: [("*Allow* a server", partial(value, Decision, Approval.ALLOWED, world.guild.id))],
@@ -265,8 +277,8 @@ async def type_into(people: People, name: str, option: str) -> dict[str, str]:
     }
 
 
-def arguments_of(kind: type[Component], id: str) -> tuple[Any, ...]:
-    return (id, 1) if kind is Choose else (id,)
+async def one_of_a_menu() -> DreamOne:
+    return DreamOne(discord.ui.Select(options=[discord.SelectOption(label="block3")]))
 
 
 async def value(kind: Any, *arguments: Any) -> Any:

@@ -13,22 +13,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.commands.seeing import DreamOf
 from bot.durations import parse_duration
 from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.settings import files
 from bot.settings.text import parse_value, serialize
 from bot.settings.values import SETTINGS, SettingError
 from bot.ui.buttons import BUTTONS
+from bot.ui.choices import DreamOne
 from bot.ui.components import Component
 from bot.ui.daily_post import DAILY_BUTTONS
 from bot.ui.errors import code, explain, unknown_command
+from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
 from bot.ui.privacy import ForgetMe
+from bot.ui.recipes import DreamRecipe
 from bot.ui.settings.panel import Control
 from dream.recipe import MAX_LENGTH, Recipe
 
 PRESETS = {"puppyslug": "fire7 octaves=3 steps=10"}
-COMPONENTS: tuple[type[Component], ...] = (*BUTTONS, *DAILY_BUTTONS, Decision, ForgetMe, Control)
+COMPONENTS: tuple[type[Component], ...] = (
+    *(*BUTTONS, *DAILY_BUTTONS),
+    *(Control, Decision, DreamOf, DreamOne, DreamRecipe, ForgetMe, Turn),
+)
 
 
 @given(st.text(max_size=40) | st.text("0123456789 smhdweks", max_size=30))

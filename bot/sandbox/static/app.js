@@ -246,6 +246,7 @@ function tick() {
   const time = `${day(at)}, ${clockTime(at)}`;
   $("clock").textContent = clockTime(at);
   $("clock").classList.toggle("ahead", standing.ahead > 0);
+  $("waking").hidden = standing.ready !== false;
   showTrouble(standing, time);
 }
 

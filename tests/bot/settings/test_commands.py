@@ -271,6 +271,6 @@ async def test_settings_of_the_daily_dream_that_cannot_work_are_told_so(world: W
 
     panel = await opened_panel(world)
     await chosen(world, panel, "daily_source_channels")
-    await put(world, panel, "daily_source_channels", [secret])
+    await put(world, panel, "daily_source_channels", [world.art, secret])
     assert "⚠️ I take no pictures from" in notice(panel)
     await world.say(world.admin, "!settings reset all")
