@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import discord
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 from tzlocal import get_localzone
 
 from bot.sandbox.actions import Actions, Files, ImpossibleError
@@ -113,7 +113,7 @@ class Page:
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         if "token" in request.query:
-            entered = web.HTTPSeeOther("/")
+            entered = web.Response(status=303, headers={"Location": "/"})
             entered.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             return entered
         return web.FileResponse(STATIC / "index.html")
@@ -238,7 +238,8 @@ async def _read_form(request: web.Request) -> tuple[Json, Files]:
     action: Json = {}
     files: dict[str, list[tuple[str, bytes]]] = {}
     async for part in await request.multipart():
-        assert part.name is not None
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise web.HTTPBadRequest
         if part.filename is None:
             action = json.loads(await part.text())
         else:

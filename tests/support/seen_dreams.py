@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from PIL import Image, ImageOps
 
-from dream.dreamer import Cancelled, Report, contents
+from dream.dreamer import Cancelled, Report
+from dream.picture import contents
 from dream.render import Progress, Rendered, Work
 
 STEP = 0.05
