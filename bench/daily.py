@@ -262,7 +262,7 @@ class Day:
             self.database, self.queue, settings, moderation, servers, self.clock, self.config
         )
         self.daily.planner.__class__ = TimedPlanner
-        self.posts = SilentPosts(self.daily, self.queue, servers, RateLimit(per_second=100_000))
+        self.posts = SilentPosts(self.daily, self.queue, servers, RateLimit(per_second=100_000), settings)
         self.posts.clock = self.clock
         if not with_daily:
             return

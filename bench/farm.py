@@ -58,7 +58,7 @@ def heavy(work: Work, on_progress: Callable[[Progress], None], cancelled: Callab
 
 def nothing(work: Work, *_: object) -> Rendered:
     """No dream at all: what remains is the farm."""
-    return Rendered(b"", "", None)  # type: ignore[arg-type]
+    return Rendered(b"", "", None)
 
 
 async def steps_inside() -> float:

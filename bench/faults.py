@@ -202,7 +202,7 @@ async def answers(wire: Wire, servers: int) -> list[Message]:
 
 
 def is_dream(message: Message) -> bool:
-    return bool(message["attachments"]) and "Dreamt" in message["content"]
+    return bool(message["attachments"]) and "✨" in message["content"]
 
 
 def shows(message: Message, job: JobRow) -> bool:

@@ -5,7 +5,7 @@
 Members ask for dreams, which only sleep, through the Discord stand-in. Every scrape of /metrics must hold the
 sum asked + taken over = done + failed + cancelled + moved + queued + dreaming. In the middle a backup is made
 and restored elsewhere: every job that was committed before it began must be there, each with its picture.
-Then bots are started whose workers die, and whose disk is full: how soon /readyz says so.
+Then workers are killed, die for ever, and a disk is full: how soon /readyz says so.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import aiohttp
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.support.discord_client import ROOT, Wire
@@ -122,11 +123,13 @@ async def load(folder: Path, dreams: int, chance: random.Random) -> None:
         for number in range(dreams):
             recipe = f"block8 steps={chance.randint(1, 8)}"
             await wire.say(f"!dream {recipe}", PICTURE, channel=f"0/channel-{number % 10}")
-            if number == dreams // 2:
-                committed = jobs_in(data)
-                took = time.perf_counter()
-                await command(data, "backup", str(folder / "backup.tar"))
-                took = time.perf_counter() - took
+        async with asyncio.timeout(300):
+            while await ended(port) < dreams // 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        committed = jobs_in(data)
+        took = time.perf_counter()
+        await command(data, "backup", str(folder / "backup.tar"))
+        took = time.perf_counter() - took
         async with asyncio.timeout(300):
             while (await ended(port)) < dreams or log.read_text().count('"delivered"') < dreams:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -149,7 +152,7 @@ async def load(folder: Path, dreams: int, chance: random.Random) -> None:
     row("backup while they are dreamt", took, "s", f"{(folder / 'backup.tar').stat().st_size / 1e6:.1f} MB")
     row("jobs committed before it and not restored", len(committed - kept), f"of {len(committed)}")
     row("restored jobs without their picture", without)
-    assert not wrong and not committed - kept and not without and lives["delivered"] >= dreams
+    assert committed and not wrong and not committed - kept and not without and lives["delivered"] >= dreams
 
 
 async def ended(port: str) -> int:
@@ -173,9 +176,20 @@ async def seconds_until(port: str, said: str) -> float:
 
 
 async def trouble(folder: Path) -> None:
-    """How soon /readyz tells of dead workers and of a full disk."""
+    """How soon /readyz tells of a killed worker, of workers that die for ever, and of a full disk."""
+    data, port = folder / "killed", free_port()
+    data.mkdir()
+    async with Wire() as wire, bot(wire, data, port, *BOT):
+        await until_ready(port)
+        for child in psutil.Process().children(recursive=True):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        row("/readyz is 503 after a worker was killed", await seconds_until(port, "No worker is up"), "s")
+        began = time.perf_counter()
+        await until_ready(port)
+        row("and 200 again, with the next worker", time.perf_counter() - began, "s")
     for name, program, environment, said in (
-        ("workers die", REAL_BOT, {"DREAMBOT_FARM__MEMORY_LIMIT": "200MB"}, "No worker has been up"),
+        ("no worker lives", REAL_BOT, {"DREAMBOT_FARM__MEMORY_LIMIT": "200MB"}, "No worker has been up"),
         ("the disk is full", BOT, {"DREAMBOT_STORE__FREE_BYTES": str(1 << 60)}, "store.free_bytes"),
     ):
         data, port = folder / name.replace(" ", "-"), free_port()

@@ -4,8 +4,8 @@
 
 One line a preset and sample, worst first: the share of fine grain (no confetti: under 2 %, or 1.3 times the
 photograph's own), how far the mean colour moved (with keep=color under 2 %), and how much changed. `--sheets`
-also writes each preset's contact sheet to docs/presets and the page docs/gallery.md. Exits with 1 if a
-promise is broken. Presets that are named as crisp may be so.
+also writes each preset's contact sheet to docs/presets, the page docs/gallery.md, and config/presets.jpg of
+them all. Exits with 1 if a promise is broken. Presets that are named as crisp may be so.
 """
 
 import argparse
@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from config.presets import Preset, load_presets
+from config.presets import OVERVIEW, Preset, load_presets
 from dream import dream
+from dream.compare import laid_out
 from dream.picture import Pixels, decode, resize, to_bytes
 from dream.recipe import Recipe
 
@@ -27,6 +28,7 @@ SAMPLES = {path.stem: path.read_bytes() for path in sorted((ROOT / "dream/sample
 SHEETS = ROOT / "docs/presets"
 SIZE = 512
 CELL = (300, 225)
+TILE = (200, 150)
 SHEET_BYTES = 60_000
 
 
@@ -88,6 +90,21 @@ def sheet(pictures: list[Pixels]) -> bytes:
     return file.getvalue()
 
 
+def overview(presets: dict[str, Preset]) -> bytes:
+    """Each preset on the cat, cut out of the contact sheets, with its name: what `!presets` shows."""
+    sample = 1 + list(SAMPLES).index("chelsea")
+    left, top = sample % 3 * (CELL[0] + 4), sample // 3 * (CELL[1] + 4)
+    names = [name for name in presets if (SHEETS / f"{name}.jpg").is_file()]
+    tiles = []
+    for name in names:
+        with Image.open(SHEETS / f"{name}.jpg") as image:
+            cell = image.crop((left, top, left + CELL[0], top + CELL[1]))
+            tiles.append(np.asarray(cell.resize(TILE, Image.Resampling.LANCZOS)))
+    file = io.BytesIO()
+    laid_out(tiles, names, 4).save(file, "JPEG", quality=80, optimize=True, progressive=True)
+    return file.getvalue()
+
+
 def gallery(presets: dict[str, Preset]) -> str:
     """The page that shows every preset, those of InceptionV3 in words alone."""
     lines = [
@@ -136,6 +153,7 @@ def main() -> int:
             (SHEETS / f"{name}.jpg").write_bytes(sheet(pictures))
     if arguments.sheets:
         (ROOT / "docs/gallery.md").write_text(gallery(presets), encoding="utf-8")
+        OVERVIEW.write_bytes(overview(presets))
     print(f"{broken} promises broken" if broken else "every promise kept")
     return 1 if broken else 0
 

@@ -28,6 +28,9 @@ from bot.settings.service import Settings
 from bot.store.database import Database
 from bot.store.lease import DURATION
 from bot.ui.buttons import BUTTONS
+from bot.ui.choices import DreamOne
+from bot.ui.mine import Turn
+from bot.ui.recipes import DreamRecipe
 from config.presets import load_presets
 from config.schema import Config
 from dream.farm import Farm
@@ -52,7 +55,7 @@ class App:
         self.rate = RateLimit()
         self.settings = Settings(self.database, config, self.clock, self.presets)
         self.queue = Queue(self.database, self.farm, self.clock, config)
-        self.job_messages = JobMessages(self.queue, self.rate, self.clock, self.settings)
+        self.job_messages = JobMessages(self.queue, self.rate, self.clock)
         self.queue.listener = self.job_messages
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
@@ -66,7 +69,7 @@ class App:
             self.clock,
             config,
         )
-        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate)
+        self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate, self.settings)
         self.daily.on_ready = self.daily_posts.post_due
         stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.queue, self.settings, stores)
@@ -167,7 +170,7 @@ class App:
     async def _set_up(self, bot: DreamBot) -> None:
         for cog in COGS:
             await bot.load_extension(cog)
-        bot.add_dynamic_items(*BUTTONS)
+        bot.add_dynamic_items(*BUTTONS, DreamOne, DreamRecipe, Turn)
         self.job_messages.attach(bot)
         self.daily_servers.attach(bot)
         await bot.add_cog(WithdrawnPictures(self.daily))

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import re
 import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -15,11 +17,12 @@ from discord.utils import DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.queue.request import DreamRequest, KeptPicture, Upload
+from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
-from dream.formats import is_picture
-from dream.recipe import Recipe
+from config.presets import preset_title
+from dream.formats import is_film, is_picture
+from dream.recipe import Recipe, RecipeError
 
 MESSAGE_BYTES = 50_000
 """Room in an upload for what is not the picture."""
@@ -31,52 +34,128 @@ FETCH_SECONDS: Final = 60
 """Seconds within which Discord must hand over a picture; others may wait for its room in memory."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a dream grows from: a picture (None: a generated sky), who posted it, and where it stands.
+
+    `message` is the channel's and the message's id. `parent` is the job that the picture belongs to, and
+    `action` what was done with that. `guide` is a second picture, whose features are to appear, or which says
+    where if the recipe says so; a comparison shows it beside the first.
+    """
+
+    picture: Upload | KeptPicture | None = None
+    guide: Upload | KeptPicture | None = None
+    author_id: int | None = None
+    message: tuple[int, int] | None = None
+    parent: str | None = None
+    action: str | None = None
+    spoiler: bool = False
+
+
+SKY: Final = Origin()
+
+
+class Reading(NamedTuple):
+    """A recipe as it is dreamt, the preset that it was asked for by, and the settings that hold there."""
+
+    effective: Effective
+    recipe: Recipe
+    preset: str | None
+
+
 async def ask(
     bot: DreamBot,
     who: discord.Member | discord.User,
     channel: Any,
     words: str | Recipe,
-    source: Upload | KeptPicture | None,
+    origin: Origin = SKY,
     *,
-    guide: Upload | KeptPicture | None = None,
     message: discord.Message | None = None,
     interaction: discord.Interaction[Any] | None = None,
-    parent: str | None = None,
-    author_id: int | None = None,
-    spoiler: bool = False,
+    preset: str | None = None,
+    kind: Kind | None = None,
 ) -> Job:
-    """Queue a dream of `source` (None: of a generated sky) after the recipe in `words`.
+    """Queue a dream of `origin` after the recipe in `words`, or what `kind` makes of it.
 
-    `guide` is a second picture, whose features are to appear, or which says where if the recipe says so.
-    Nothing is fetched for whoever may not ask. `author_id` posted the source. `message` asks for it, and the
-    dream's message replies to it; or `interaction` does. `parent` is the job that it grew from. Raises
-    Refused, RecipeError or PictureError: each one sentence for whoever asked.
+    Nothing is fetched for whoever may not ask. `message` asks for it, and the dream's message replies to it;
+    or `interaction` does. `preset` is the one that a recipe came from. Raises Refused, RecipeError or
+    PictureError: each one sentence for whoever asked.
     """
-    effective, recipe = await read_recipe(bot, who, channel, words, interaction)
+    reading = await read_recipe(bot, who, channel, words, interaction, preset)
+    recipe = seeded(reading.recipe)
+    kind = kind or (Kind.ZOOM if recipe.is_video else Kind.DREAM)
+    request = DreamRequest(recipe=recipe, source=origin.picture, kind=kind, preset=reading.preset)
+    return await _submit(bot, who, channel, reading.effective, request, origin, message, interaction)
+
+
+async def ask_for_sheet(
+    bot: DreamBot,
+    who: discord.Member | discord.User,
+    channel: Any,
+    variants: Sequence[Variant | str],
+    origin: Origin = SKY,
+    *,
+    message: discord.Message | None = None,
+    interaction: discord.Interaction[Any] | None = None,
+) -> Job:
+    """Queue a sheet of small dreams of `origin`; words become variants that share a seed. Raises as `ask`."""
+    first, *_ = (one if isinstance(one, str) else one.recipe for one in variants)
+    effective, recipe, _ = await read_recipe(bot, who, channel, first, interaction)
+    seed = seeded(recipe).seed
+    shown = []
+    for one in variants:
+        if isinstance(one, str):
+            recipe, preset = await _parse(bot, effective, channel, one)
+            recipe = dataclasses.replace(recipe, seed=seed if recipe.seed is None else recipe.seed)
+            one = Variant(one if preset is None else preset_title(preset), recipe, preset)
+        if one.recipe.is_video:
+            raise RecipeError(
+                "A sheet shows pictures, and that is a video; leave out zoom, rotate and seconds."
+            )
+        shown.append(one)
+    request = DreamRequest(
+        recipe=shown[0].recipe, source=origin.picture, kind=Kind.SHEET, variants=tuple(shown)
+    )
+    return await _submit(bot, who, channel, effective, request, origin, message, interaction)
+
+
+async def _submit(
+    bot: DreamBot,
+    who: discord.Member | discord.User,
+    channel: Any,
+    effective: Effective,
+    request: DreamRequest,
+    origin: Origin,
+    message: discord.Message | None,
+    interaction: discord.Interaction[Any] | None,
+) -> Job:
+    """Queue `request`, completed by who asks for it where."""
     guild = getattr(channel, "guild", None)
-    if recipe.seed is None:
-        # Drawn here, so that a dream that is dreamt again after a crash is the same dream.
-        recipe = dataclasses.replace(recipe, seed=secrets.randbelow(100_000))
     return await bot.queue.submit(
-        DreamRequest(
-            kind=Kind.ZOOM if recipe.is_video else Kind.DREAM,
-            recipe=recipe,
-            source=source,
-            guide=guide,
+        dataclasses.replace(
+            request,
+            guide=origin.guide,
             guild_id=guild.id if guild else None,
             channel_id=channel.id,
             member_id=who.id,
-            author_id=author_id,
+            author_id=origin.author_id,
             request_message_id=message.id if message else None,
             interaction_token=interaction.token if interaction else None,
-            parent=parent,
+            parent=origin.parent,
+            action=origin.action,
+            origin=origin.message,
             previews=effective.previews,
-            spoiler=spoiler or effective.spoiler,
+            spoiler=origin.spoiler or effective.spoiler,
             max_bytes=(guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES) - MESSAGE_BYTES,
             member_seconds=effective.member_seconds,
             server_seconds=effective.server_seconds,
         )
     )
+
+
+def seeded(recipe: Recipe) -> Recipe:
+    """The recipe with a seed: drawn here, so that a dream that starts anew after a crash is the same."""
+    return dataclasses.replace(recipe, seed=secrets.randbelow(100_000)) if recipe.seed is None else recipe
 
 
 async def read_recipe(
@@ -85,11 +164,9 @@ async def read_recipe(
     channel: Any,
     words: str | Recipe,
     interaction: discord.Interaction[Any] | None = None,
-) -> tuple[Effective, Recipe]:
-    """The recipe in `words`, if this member may dream it in this channel, and the settings that hold there.
-
-    Raises Refused or RecipeError.
-    """
+    preset: str | None = None,
+) -> Reading:
+    """The recipe in `words`, if this member may dream it in this channel. Raises Refused or RecipeError."""
     guild = getattr(channel, "guild", None)
     guild_id = guild.id if guild else None
     # A thread has the settings of its channel.
@@ -103,16 +180,41 @@ async def read_recipe(
         raise Refused(sentence)
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
-    if isinstance(words, str):
+    recipe, named = await _parse(bot, effective, channel, words)
+    return Reading(effective, recipe, named or preset)
+
+
+async def _parse(
+    bot: DreamBot, effective: Effective, channel: Any, words: str | Recipe
+) -> tuple[Recipe, str | None]:
+    """The recipe in `words` as these settings complete it, and the preset named. Raises as `read_recipe`."""
+    named = None
+    if isinstance(words, Recipe):
+        recipe = effective.resolve(words)
+    else:
         if re.search(r"(^|\s)<?https?://", words, re.IGNORECASE):
             raise Refused(
                 "I open no links; please attach the picture itself, or reply to a message that has it."
             )
-        recipe = effective.parse_recipe(words, await bot.settings.presets(guild_id))
-    else:
-        recipe = effective.resolve(words)
+        guild = getattr(channel, "guild", None)
+        presets = await bot.settings.presets(guild.id if guild else None)
+        recipe = effective.parse_recipe(words, presets)
+        named = preset_in(words, presets) or (
+            preset_in(effective.recipe, presets) if not _plain(words) else None
+        )
     bot.settings.check_weights(recipe, effective)
-    return effective, recipe
+    return recipe, named
+
+
+def preset_in(words: str, presets: Collection[str]) -> str | None:
+    """The preset whose layers `words` ask for."""
+    plain = _plain(words)
+    return plain[0] if len(plain) == 1 and plain[0] in presets else None
+
+
+def _plain(words: str) -> list[str]:
+    """The words that are no options."""
+    return [word for word in re.sub(r"\s*=\s*", "=", words.lower()).split() if "=" not in word]
 
 
 def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
@@ -122,12 +224,24 @@ def _may_write(channel: Any, permissions: discord.Permissions) -> bool:
 
 
 class Found(NamedTuple):
-    """A picture, who posted it, the job of the dream that it is, if it is one, and the message it is in."""
+    """A picture, who posted it in which message, and the job of the dream that it is, if it is one."""
 
     picture: discord.Attachment
     author_id: int | None
+    message: tuple[int, int] | None = None
     parent: str | None = None
-    message_id: int | None = None
+    spoiler: bool = False
+
+    def origin(self, max_bytes: int, guide: Found | None = None) -> Origin:
+        """It as what a dream grows from, guided by another picture. Raises Refused if one is too large."""
+        return Origin(
+            picture=upload(self.picture, max_bytes),
+            guide=guide and upload(guide.picture, max_bytes),
+            author_id=self.author_id,
+            message=self.message,
+            parent=self.parent,
+            spoiler=self.spoiler or self.picture.is_spoiler(),
+        )
 
 
 async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | None, Found | None]:
@@ -138,7 +252,7 @@ async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | No
     """
     message = context.message
     own = [
-        Found(attachment, message.author.id, message_id=message.id)
+        Found(attachment, message.author.id, (message.channel.id, message.id))
         for attachment in message.attachments
         if is_picture(attachment.filename, attachment.content_type)
     ]
@@ -148,7 +262,9 @@ async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | No
     if message.attachments:
         own = own or [Found(message.attachments[0], message.author.id)]  # it will be refused by name
         return own[0], own[1] if len(own) > 1 else None
-    return (None if message.reference else await newest_picture(context)), None
+    if message.reference:
+        return None, None
+    return await newest_picture(context.bot, context.channel, context.permissions, message), None
 
 
 async def _replied(context: commands.Context[DreamBot]) -> Found | None:
@@ -164,23 +280,31 @@ async def _replied(context: commands.Context[DreamBot]) -> Found | None:
     return await picture_in(replied, context.bot)
 
 
-async def newest_picture(context: commands.Context[DreamBot]) -> Found | None:
-    """Return the newest picture among the last messages of a command's channel, if its user may read them.
+async def newest_picture(
+    bot: DreamBot,
+    channel: object,
+    permissions: discord.Permissions,
+    before: discord.Message | None = None,
+    author_id: int | None = None,
+) -> Found | None:
+    """Return the newest picture among the last messages of a channel, for a user with these permissions.
 
     Members' pictures go before the bot's own dreams, so that another recipe can be tried on the same
-    photograph; where there is none, the last finished dream is dreamt on.
+    photograph; where there is none, the last finished dream is dreamt on. With `author_id`, only what this
+    member posted counts.
     """
-    if not context.permissions.read_message_history:
+    if not permissions.read_message_history or not isinstance(channel, discord.abc.Messageable):
         return None
-    before = None if context.interaction else context.message
     dream: Found | None = None
     try:
-        async for message in context.channel.history(limit=LOOK_BACK, before=before):
-            if message.author.id != context.me.id:
+        async for message in channel.history(limit=LOOK_BACK, before=before):
+            if author_id is not None and message.author.id != author_id:
+                continue
+            if bot.user is None or message.author.id != bot.user.id:
                 if found := first_picture(message):
                     return found
             elif dream is None:
-                found = await picture_in(message, context.bot)
+                found = await picture_in(message, bot)
                 dream = found if found and found.parent else None
     except discord.Forbidden:
         pass
@@ -193,16 +317,20 @@ async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
     if found and bot.user and message.author.id == bot.user.id:
         job = await bot.queue.jobs.of_message(message.id)
         if job and job.state is State.DONE:
-            return Found(found.picture, job.author_id, job.id, message.id)
+            return found._replace(author_id=job.author_id, parent=job.id, spoiler=job.spoiler)
     return found
 
 
 def first_picture(message: discord.Message) -> Found | None:
-    """Return the first picture in a message. What it really is, a worker finds out."""
+    """Return the first picture or clip in a message. What it really is, a worker finds out."""
     for attachment in message.attachments:
-        if is_picture(attachment.filename, attachment.content_type):
-            return Found(attachment, message.author.id, message_id=message.id)
+        name, kind = attachment.filename, attachment.content_type
+        if is_picture(name, kind) or is_film(name, kind):
+            return Found(attachment, message.author.id, (message.channel.id, message.id))
     return None
+
+
+NO_PICTURE: Final = "I see no picture here to dream on; please post one and choose again."
 
 
 def upload(attachment: discord.Attachment, max_bytes: int) -> Upload:
@@ -221,8 +349,3 @@ async def _fetch(attachment: discord.Attachment) -> bytes:
             return await attachment.read()
     except (discord.HTTPException, TimeoutError):
         raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
-
-
-def may_remove(press: discord.Interaction[Any], job: Job) -> bool:
-    """Whether whoever presses asked for `job`, or moderates here."""
-    return press.user.id == job.member_id or press.permissions.manage_messages

@@ -96,19 +96,28 @@ def dream(
     photo: Photo,
     recipe: Words = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .png, .jpg or .webp.")
-    ] = Path("dream.png"),
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="OUT",
+            dir_okay=False,
+            help="A .png, .jpg or .webp; of a moving picture a .mp4, .gif or .webp.",
+        ),
+    ] = None,
     guide: Guide = None,
     report: Json = False,
     config: ConfigFile = None,
 ) -> None:
-    """Dream one picture, without Discord or a database.
+    """Dream one picture, or a clip frame by frame, without Discord or a database.
 
     A recipe is a layer (`block8`), several (`block8+fire7*0.5`), some channels (`block8:12,40`), one of a
     thousand things (`ostrich`, `great white shark`) or a preset (`puppyslug`), with options such as `steps=20
     octaves=4 size=1024 seed=7`.
 
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
+
+    `dreambot dream clip.mp4 serpents -o dream.gif`
     """
     formats: dict[str, Literal["png", "jpg", "webp"]] = {
         ".png": "png",
@@ -116,15 +125,25 @@ def dream(
         ".jpeg": "jpg",
         ".webp": "webp",
     }
-    check_out(out, *formats)
+    if out:
+        check_out(out, *formats, ".mp4", ".gif")
     with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
         if wanted.is_video:
             stop("zoom, rotate and seconds make a video: write `dreambot zoom` instead.", 2)
         import dream
-        from dream.picture import encode
+        from dream.picture import encode, probe
+        from dream.render import film_format
 
+        moves = film_format(wanted, probe(picture, options["limits"]) if picture else None)
+        out = out or Path(f"dream.{moves or 'png'}")
+        suffix = out.suffix.lower()
+        if moves and picture and suffix in (".mp4", ".gif", ".webp"):
+            tell(dream.dream_clip(picture, wanted, out, **options), out, as_json=report)
+            return
+        if suffix not in formats:
+            stop(f"{photo} is a still picture: name its dream .png, .jpg or .webp.", 2)
         result = dream.dream(picture, wanted, **options)
-        data, _ = encode(result.pixels, recipe=result.report.recipe, format=formats[out.suffix.lower()])
+        data, _ = encode(result.pixels, recipe=result.report.recipe, format=formats[suffix])
         out.write_bytes(data)
     tell(result.report, out, as_json=report)
 
@@ -133,9 +152,9 @@ def dream(
 def zoom(
     photo: Photo,
     recipe: Words = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .mp4.")] = Path(
-        "dream.mp4"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .mp4, .gif or .webp.")
+    ] = Path("dream.mp4"),
     guide: Guide = None,
     report: Json = False,
     config: ConfigFile = None,
@@ -147,7 +166,7 @@ def zoom(
 
     `dreambot zoom photo.jpg block8+block11 zoom=1.02 rotate=0.5 seconds=10 -o dream.mp4`
     """
-    check_out(out, ".mp4")
+    check_out(out, ".mp4", ".gif", ".webp")
     with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
         from dream.zoom import zoom
 
@@ -550,7 +569,9 @@ def dreaming(
                 {
                     "guide": read_picture(guide) if guide else None,
                     "inception_v3": settings.weights.inception_v3,
-                    "limits": Limits(limits.max_bytes, limits.max_pixels, limits.max_frames),
+                    "limits": Limits(
+                        limits.max_bytes, limits.max_pixels, limits.max_frames, length=limits.max_seconds
+                    ),
                     "on_progress": on_progress,
                 },
             )
@@ -567,7 +588,7 @@ def tell(report: Report, out: Path, *, as_json: bool) -> None:
         return
     size, time = f"{report.width} × {report.height}", f"{report.seconds:.1f} s"
     typer.echo(f"{out}: {size}, {report.recipe}, {report.model}, {time}")
-    if report.note:
+    if report.fallback:
         typer.echo(f"{report.note} `dreambot weights fetch` fetches them.")
 
 
@@ -601,7 +622,9 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             bar.update(
                 task,
-                description=f"octave {progress.octave} of {progress.octaves}",
+                description=f"octave {progress.octave} of {progress.octaves}"
+                if progress.octaves > 1
+                else "dreaming",
                 completed=progress.step,
                 total=progress.steps,
             )

@@ -1,7 +1,9 @@
-"""Durations as people write them: 90s, 2h, 1d12h, 2 weeks."""
+"""Durations and countdowns as people write and read them."""
 
+import math
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 UNITS = {
     "s": timedelta(seconds=1),
@@ -11,6 +13,8 @@ UNITS = {
     "w": timedelta(weeks=1),
 }
 LONGEST = timedelta(days=3650)
+COUNTED_DOWN: Final = 120
+"""Seconds to wait up to which they are told themselves; further off, the time of day is."""
 
 _PART = re.compile(
     r"(\d{1,6})\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d|weeks?|w)\s*", re.IGNORECASE
@@ -26,6 +30,28 @@ def parse_duration(text: str) -> timedelta:
     if position < len(text) or not timedelta() < total <= LONGEST:
         raise ValueError(f"“{text[:40]}” is no span of time; write it like 30m, 12h, 7d or 2w.")
     return total
+
+
+def format_duration(seconds: float) -> str:
+    """Write a time as a person would: 14 s, 2 min 5 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{max(rest, 1)} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def countdown(at: datetime, now: datetime) -> str:
+    """When something will be, in words that do not turn into "1 second ago" by themselves.
+
+    Such as "in a moment", "in about 45 s" or "at about" and Discord's time of day.
+    """
+    seconds = (at - now).total_seconds()
+    if seconds > COUNTED_DOWN:
+        return f"at about <t:{60 * math.ceil(at.timestamp() / 60)}:t>"
+    if seconds < 5:
+        return "in a moment"
+    step = 5 if seconds <= 30 else 15  # coarse, for each change of the words costs an edit
+    return f"in about {format_duration(step * math.ceil(seconds / step))}"
 
 
 def duration_text(seconds: float) -> str:

@@ -161,7 +161,7 @@ class HealthMonitor:
         if self._farm.warning:
             unready["workers"] = self._farm.warning
         elif not self._farm.workers:
-            unready["starting"] = "No worker is up yet."
+            unready["starting"] = "No worker is up."
         free, least = self._database.free_bytes(), self._config.store.free_bytes
         problems = dict[str, str]()
         if free is not None and free < 2 * least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from config.problems import ConfigError, Problem
 from config.toml import FOLDER, read_toml
 from dream.recipe import Recipe, RecipeError
+
+OVERVIEW = FOLDER / "presets.jpg"
+"""Each preset of the bundled networks on the same photograph; `python -m bench.presets --sheets` makes it."""
 
 
 class Preset(BaseModel):
@@ -41,3 +45,13 @@ def load_presets(path: Path | str | None = None) -> dict[str, Preset]:
     if problems:
         raise ConfigError(*problems)
     return presets
+
+
+@cache
+def _titles() -> dict[str, str]:
+    return {name: preset.title for name, preset in load_presets().items()}
+
+
+def preset_title(name: str) -> str:
+    """The title of a shipped preset; any other is called by its name."""
+    return _titles().get(name, name)

@@ -196,7 +196,9 @@ class Picture(Section):
     max_pixels: Annotated[int, Field(ge=4096)] = DEFAULT_LIMITS.pixels
     """The largest picture, in pixels: width times height."""
     max_frames: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.frames
-    """The most frames of an animated picture, of which the first is dreamt."""
+    """The most frames of a clip or an animated picture."""
+    max_seconds: Annotated[float, Field(gt=0, le=600)] = DEFAULT_LIMITS.length
+    """The longest film, in seconds."""
 
 
 class Weights(Section):

@@ -1,5 +1,6 @@
-"""mkdocs: shows the pictures of docs/layers.md, which belong to the package `dream`, on the site, too."""
+"""mkdocs: shows the pictures of docs/layers.md, which the package has."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,5 +17,6 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Refer to them."""
-    return markdown.replace("../dream/layers/", "pictures/")
+    """Refer to them, and to other files of the repository by their names alone."""
+    shown = markdown.replace("../dream/layers/", "pictures/")
+    return re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", shown)

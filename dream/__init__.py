@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dream.clip import dream_clip
     from dream.clouds import sky
     from dream.dreamer import Cancelled, Dream, Progress, Report, dream
     from dream.objective import Objective, classes, layer
@@ -30,12 +31,14 @@ __all__ = [
     "classes",
     "decode",
     "dream",
+    "dream_clip",
     "encode",
     "layer",
     "sky",
 ]
 
 _MODULES = {
+    "dream.clip": ("dream_clip",),
     "dream.clouds": ("sky",),
     "dream.dreamer": ("Cancelled", "Dream", "Progress", "Report", "dream"),
     "dream.objective": ("Objective", "classes", "layer"),

@@ -28,7 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from dream.formats import MAX_SIDE, Limits, PictureError, Probe, format_of
+from dream.formats import MAX_SIDE, Limits, PictureError, Probe, fitting, format_of
 from dream.structure import Data, check, too_large, too_many_frames
 
 MAX_RECIPE = 2000
@@ -94,10 +94,23 @@ class Decoder:
         if name in ("WEBP", "AVIF", "HEIF", "PNG") and getattr(self._image, "n_frames", 1) > limits.frames:
             raise too_many_frames(limits)
         animated = name != "TIFF" and getattr(self._image, "is_animated", False)
+        # An APNG's first picture may be one for programs that show no animation.
+        self._first = int(name == "PNG" and animated and getattr(self._image, "default_image", False))
         self._orientation = _orientation(self._image)
         if self._orientation in (5, 6, 7, 8):
             width, height = height, width
-        self.probe = Probe(width, height, name, animated)
+        frames = getattr(self._image, "n_frames", 1) - self._first if animated else 1
+        self.probe = Probe(width, height, name, animated, frames)
+
+    def seek(self, number: int) -> float:
+        """Go to a frame, counted from 0, which `decode` then returns. Says for how many seconds it is shown.
+
+        Times that no browser keeps become the tenth of a second that they show instead.
+        """
+        self._image.seek(number + self._first)
+        self._load()
+        seconds = float(self._image.info.get("duration", 0)) / 1000
+        return seconds if seconds > 0.0101 else 0.1
 
     def verify(self) -> None:
         """Decode all of the picture, in as little detail as its format allows."""
@@ -120,7 +133,7 @@ class Decoder:
         self._load()
         deep = image.mode if image.mode.startswith("I") or image.mode == "F" else None
         # Scaled down before anything else is made of it: a small file can hold a very large picture.
-        image = _scaled(image, _fitting(image.size, within))
+        image = _scaled(image, fitting(image.size, within))
         if transposition := _TRANSPOSITIONS.get(self._orientation):
             info, image = image.info, image.transpose(transposition)
             image.info = info
@@ -279,9 +292,3 @@ def _srgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
-
-
-def _fitting(size: tuple[int, int], within: tuple[int, int] | None) -> tuple[int, int]:
-    """The (width, height) of a picture of `size` scaled down, never up, to fit `within`."""
-    scale = min(1.0, within[0] / size[0], within[1] / size[1]) if within else 1.0
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -43,17 +43,22 @@ def _handle(connection: int, source: int, target: int) -> None:
     lines = cast(TextIO, parent.makefile("rw", encoding="ascii"))
     pixels = os.fdopen(target, "wb")
     data = mmap(source, 0, access=ACCESS_READ)
-    _, limits_given = json.loads(lines.readline())
+    opening, limits_given = json.loads(lines.readline())
     limits = Limits(**limits_given)
+    answer, damaged = _answer, DAMAGED
+    if opening == "open_clip":
+        from dream import clip_decoder  # FFmpeg, which stills do without
+
+        answer, damaged = _answer_of_clip, clip_decoder.DAMAGED
     _give_up_rights(limits)
     try:
-        _answer(lines, data, limits, pixels)
+        answer(lines, data, limits, pixels)
     except PictureError as error:
         _say(lines, {"refusal": str(error)})
     except MemoryError:
         _say(lines, {"refusal": TOO_EXPENSIVE, "cause": "memory"})
-    except Exception as error:  # whatever Pillow raises for a file that it cannot decode
-        _say(lines, {"refusal": DAMAGED, "cause": repr(error)[:500]})
+    except Exception as error:  # whatever Pillow or FFmpeg raise for a file that they cannot decode
+        _say(lines, {"refusal": damaged, "cause": repr(error)[:500]})
 
 
 def _answer(lines: TextIO, data: mmap, limits: Limits, pixels: BinaryIO) -> None:
@@ -75,6 +80,28 @@ def _answer(lines: TextIO, data: mmap, limits: Limits, pixels: BinaryIO) -> None
                     pixels.write(band.tobytes())
                 pixels.flush()
                 _say(lines, {"size": image.size, "mode": mode})
+
+
+def _answer_of_clip(lines: TextIO, data: mmap, limits: Limits, pixels: BinaryIO) -> None:
+    """Say what a clip is, then write one frame, or one piece of its sound, at each question."""
+    from dream.clip_decoder import open_clip
+
+    clip = open_clip(data, limits)
+    _say(lines, asdict(clip.probe))
+    frames = sound = None
+    while line := lines.readline():
+        pixels.seek(0)
+        match json.loads(line):
+            case ["frame", size]:
+                frames = frames or clip.frames(tuple(size))
+                image, seconds = next(frames, (None, 0.0))
+                pixels.write(image.tobytes() if image else b"")
+                answer = {"seconds": seconds, "end": image is None}
+            case ["sound"]:
+                sound = sound or clip.sound()
+                answer = {"bytes": pixels.write(next(sound, b""))}
+        pixels.flush()
+        _say(lines, answer)
 
 
 def _say(lines: TextIO, answer: object) -> None:

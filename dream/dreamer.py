@@ -76,7 +76,7 @@ class Report:
     or the path of the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for
     and substituted.
     `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
-    size.
+    size. `frames` is the number of frames of a clip; `fitted` says what made its file small enough.
     """
 
     recipe: str
@@ -90,17 +90,20 @@ class Report:
     seconds: float
     objective_before: float
     objective_after: float
+    frames: int = 1
+    fitted: str | None = None
 
     @property
     def note(self) -> str | None:
-        """A sentence for people if another network was used than the one asked for."""
+        """What people should know: that another network was used than the one asked for, or a clip fitted."""
         if self.fallback is None:
-            return None
+            return self.fitted
         stood_in = "+".join(STAND_INS[layer] for layer in self.fallback.split("+"))
-        return (
+        sentence = (
             f"InceptionV3's weights aren't here yet, so {stood_in} of EfficientNet-Lite0 dreamt in place of "
             f"{self.fallback}."
         )
+        return f"{sentence} {self.fitted}" if self.fitted else sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,11 @@ def _finished(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
     """
     if recipe.is_of_classes:
         pixels = photograph + MOST_CHANGE * np.tanh((pixels - photograph) / np.float32(MOST_CHANGE))
+    return blended(pixels, photograph, recipe)
+
+
+def blended(pixels: Pixels, photograph: Pixels, recipe: Recipe) -> Pixels:
+    """Apply the recipe's `keep` and `blend` to `pixels`, which may be overwritten."""
     if recipe.keep == "color":
         pixels = photograph + np.asarray((pixels - photograph) @ _LUMA, np.float32)
         pixels += (photograph - pixels).mean(axis=(0, 1), dtype=np.float32)

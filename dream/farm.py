@@ -174,6 +174,16 @@ class Farm:
         assert isinstance(found, Sights)
         return found
 
+    async def read_recipe(self, data: bytes, limits: Limits) -> str | None:
+        """The recipe that a picture file carries, if it does, read in a worker. Raises FarmError."""
+        from dream import worker
+
+        examining = self._examine(worker.read_recipe, data, limits)
+        del data
+        found = await examining
+        assert found is None or isinstance(found, str)
+        return found
+
     async def _examine(self, task: Callable[..., object], data: bytes, *arguments: object) -> object:
         """The result of a worker's task on a picture. Raises what it returns, or FarmError."""
         picture = await self._pictures.put(data) if self._pictures else data

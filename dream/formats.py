@@ -1,4 +1,4 @@
-"""The picture formats that are read: their names, what files of them are called, and how files of them begin.
+"""The formats that are read, of pictures and of films: their names, their files' names, how files begin.
 
 Needs the standard library alone: the bot and the process that decodes pictures use it, too.
 """
@@ -6,6 +6,10 @@ Needs the standard library alone: the bot and the process that decodes pictures 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
+
+ClipFormat = Literal["mp4", "gif", "webp"]
+"""What moving pictures are written as."""
 
 
 class PictureError(ValueError):
@@ -21,10 +25,10 @@ TOO_EXPENSIVE = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest file that is opened: in bytes, in pixels of one frame, and in frames.
+    """The largest file that is opened: in bytes, in pixels of one frame, in frames, and in seconds of a film.
 
     `seconds` of CPU time and `memory` in bytes are for opening it: a photograph of 24 megapixels takes 0.1 s
-    as JPEG and 1.8 s as HEIC, and 200 MB.
+    as JPEG and 1.8 s as HEIC, and 200 MB. A clip has limits of its own for these, see `dream.clip_decoder`.
     """
 
     bytes: int = 25_000_000
@@ -32,6 +36,7 @@ class Limits:
     frames: int = 1000
     seconds: int = 3
     memory: int = 280_000_000
+    length: float = 60.0
 
 
 DEFAULT_LIMITS = Limits()
@@ -42,12 +47,18 @@ MAX_SIDE = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file contains: its (upright) size in pixels, its format by Pillow's name, whether it moves."""
+    """What a file contains: its (upright) size in pixels, its format, whether it moves, and how many frames.
+
+    `format` is Pillow's name of a picture's, or "MP4" or "WEBM" for films. `frames` is 1 where only a still
+    was looked for. `sound` is whether a film has any that can be decoded.
+    """
 
     width: int
     height: int
     format: str
     animated: bool
+    frames: int = 1
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +87,25 @@ FORMATS: Mapping[str, Format] = {
         Format("TIFF", (".tif", ".tiff"), ("image/tiff",)),
     )
 }
-"""Every format that is read."""
+"""Every format of pictures that is read."""
+
+FILMS: Mapping[str, Format] = {
+    each.name: each
+    for each in (
+        Format(
+            "MP4",
+            (".mp4", ".m4v", ".mov", ".qt"),
+            ("video/mp4", "video/x-m4v", "video/quicktime", "video/mov"),
+        ),
+        Format("WEBM", (".webm", ".mkv"), ("video/webm", "video/x-matroska", "video/matroska")),
+    )
+}
+"""Every format of films that is read; MOV is MP4's elder brother, and Matroska WebM's."""
 
 SUFFIXES = frozenset(suffix for each in FORMATS.values() for suffix in each.suffixes)
 CONTENT_TYPES = frozenset(kind for each in FORMATS.values() for kind in each.content_types)
+_FILM_SUFFIXES = frozenset(suffix for each in FILMS.values() for suffix in each.suffixes)
+_FILM_CONTENT_TYPES = frozenset(kind for each in FILMS.values() for kind in each.content_types)
 
 
 def is_picture(filename: str, content_type: str | None = None) -> bool:
@@ -87,8 +113,23 @@ def is_picture(filename: str, content_type: str | None = None) -> bool:
 
     What the file really contains, only `dream.picture.probe` finds out.
     """
+    return _is_of(filename, content_type, SUFFIXES, CONTENT_TYPES)
+
+
+def is_film(filename: str, content_type: str | None = None) -> bool:
+    """The same for films."""
+    return _is_of(filename, content_type, _FILM_SUFFIXES, _FILM_CONTENT_TYPES)
+
+
+def _is_of(filename: str, content_type: str | None, suffixes: frozenset[str], kinds: frozenset[str]) -> bool:
     declared = (content_type or "").partition(";")[0].strip().lower()
-    return declared in CONTENT_TYPES or PurePath(filename).suffix.lower() in SUFFIXES
+    return declared in kinds or PurePath(filename).suffix.lower() in suffixes
+
+
+def fitting(size: tuple[int, int], within: tuple[int, int] | None) -> tuple[int, int]:
+    """The (width, height) of a picture of `size` scaled down, never up, to fit `within`."""
+    scale = min(1.0, within[0] / size[0], within[1] / size[1]) if within else 1.0
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def format_of(data: bytes) -> str | None:
@@ -116,4 +157,9 @@ def format_of(data: bytes) -> str | None:
             return "AVIF"
         if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
             return "HEIF"
+        return "MP4"
+    if start[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip"):  # MOV from before there was ftyp
+        return "MP4"
+    if start[:4] == b"\x1a\x45\xdf\xa3":
+        return "WEBM"
     return None

@@ -19,12 +19,13 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from dream.formats import CONTENT_TYPES as CONTENT_TYPES
 from dream.formats import DEFAULT_LIMITS as DEFAULT_LIMITS
+from dream.formats import FILMS, fitting, format_of
 from dream.formats import SUFFIXES as SUFFIXES
 from dream.formats import Limits as Limits
 from dream.formats import PictureError as PictureError
 from dream.formats import Probe as Probe
 from dream.formats import is_picture as is_picture
-from dream.quarantine import Quarantined
+from dream.quarantine import Quarantined, QuarantinedClip
 
 Pixels = NDArray[np.float32]
 
@@ -32,17 +33,24 @@ PictureFile = bytes | str | os.PathLike[str] | BinaryIO
 """A picture file: its contents, its path, or a file object opened for reading bytes."""
 
 
+FIRST_FRAME_SECONDS = 10
+"""CPU time for looking into a film and decoding its first frame."""
+
+
 def probe(picture: PictureFile, limits: Limits = DEFAULT_LIMITS) -> Probe:
-    """Make sure that `picture` is a whole one within `limits`. Raises PictureError."""
+    """Make sure that `picture` is a whole one, or a whole clip, within `limits`. Raises PictureError."""
     data = contents(picture)
-    _check_length(data, limits)
+    check_length(data, limits)
+    if format_of(data[:64]) in FILMS:
+        with QuarantinedClip(data, limits, FIRST_FRAME_SECONDS) as clip:
+            return clip.probe
     with Quarantined(data, limits) as file:
         file.verify()
         return file.probe
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, within: tuple[int, int] | None = None) -> Pixels:
-    """The picture in `data`, upright, on white where it is transparent, its first frame if it is animated.
+    """The picture in `data`, upright, on white where it is transparent, its first frame if it moves.
 
     With `within`, a (width, height), a larger picture is scaled down to fit it. Raises PictureError.
     """
@@ -60,7 +68,12 @@ class Loaded:
 
 def load(data: bytes, limits: Limits, within: Callable[[Probe], tuple[int, int] | None]) -> Loaded:
     """All that `decode` finds out. `within` is decided when the picture's size is known."""
-    _check_length(data, limits)
+    check_length(data, limits)
+    if format_of(data[:64]) in FILMS:
+        with QuarantinedClip(data, limits, FIRST_FRAME_SECONDS) as clip:
+            width, height = fitting((clip.probe.width, clip.probe.height), within(clip.probe))
+            frame, _ = next(clip.frames((width, height)))
+            return Loaded(from_bytes(frame, width, height), None, clip.probe)
     with Quarantined(data, limits) as file:
         raw, (width, height), mode = file.pixels(within(file.probe))
         if mode not in ("RGB", "RGBA"):
@@ -119,11 +132,11 @@ def encode(
     return data, format
 
 
-def recipe_in(data: bytes) -> str | None:
+def recipe_in(data: bytes, limits: Limits = DEFAULT_LIMITS) -> str | None:
     """The recipe that `encode` put into a picture, or None if it carries none or is no picture."""
     try:
-        _check_length(data, DEFAULT_LIMITS)
-        with Quarantined(data, DEFAULT_LIMITS) as file:
+        check_length(data, limits)
+        with Quarantined(data, limits) as file:
             return file.recipe()
     except PictureError:
         return None
@@ -154,12 +167,20 @@ def _reach(old: int, new: int) -> int:
     return math.ceil(3 * max(1.0, old / new)) + 1
 
 
+def from_bytes(data: bytes, width: int, height: int) -> Pixels:
+    """The pixels of a picture of three bytes each."""
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3).astype(np.float32)
+    pixels /= 255
+    return pixels
+
+
 def to_bytes(pixels: Pixels) -> NDArray[np.uint8]:
     """`pixels` rounded to 8 bits."""
     return (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _check_length(data: bytes, limits: Limits) -> None:
+def check_length(data: bytes, limits: Limits) -> None:
+    """Raise PictureError if a file is empty or too large."""
     if not data:
         raise PictureError("That file is empty; please attach a picture.")
     if len(data) > limits.bytes:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,10 @@ from typing import Any, BinaryIO, Self
 from dream.formats import TOO_EXPENSIVE, Limits, PictureError, Probe
 
 log = logging.getLogger(__name__)
+
+CLIP_SECONDS, CLIP_MEMORY = 150, 700_000_000
+"""CPU time and memory, in bytes, for decoding a clip: a minute of 1080p takes 20 to 40 s, and FFmpeg keeps up
+to 17 frames of up to 13 MB."""
 
 DEADLINE = 30.0
 """Seconds until a process that does not answer is killed. CPU time ends first, unless the machine is busy."""
@@ -42,6 +46,7 @@ class Quarantined:
     """
 
     probe: Probe
+    opening = "open"
 
     def __init__(self, data: bytes, limits: Limits) -> None:
         self._data, self._limits = data, limits
@@ -55,7 +60,7 @@ class Quarantined:
             self._connection, self._process = _fork(source, self._pixels)
             stack.enter_context(self._connection)
             self._answers = stack.enter_context(self._connection.makefile(encoding="ascii"))
-            self.probe = Probe(**self._ask("open", asdict(self._limits)))
+            self.probe = Probe(**self._ask(self.opening, asdict(self._limits)))
             self._resources = stack.pop_all()
         return self
 
@@ -101,6 +106,26 @@ class Quarantined:
         return answer
 
 
+class QuarantinedClip(Quarantined):
+    """A moving picture opened in a process of its own, which decodes one frame after the other."""
+
+    opening = "open_clip"
+
+    def __init__(self, data: bytes, limits: Limits, seconds: int = CLIP_SECONDS) -> None:
+        super().__init__(data, replace(limits, seconds=seconds, memory=CLIP_MEMORY))
+
+    def frames(self, size: tuple[int, int]) -> Iterator[tuple[bytes, float]]:
+        """The frames scaled to `size`, (width, height): three bytes a pixel, and the seconds it is shown."""
+        width, height = size
+        while not (answer := self._ask("frame", size))["end"]:
+            yield os.pread(self._pixels.fileno(), 3 * width * height, 0), answer["seconds"]
+
+    def sound(self) -> Iterator[bytes]:
+        """The sound in pieces of 16-bit samples of two channels; see `dream.clip_decoder.SOUND_RATE`."""
+        while length := self._ask("sound")["bytes"]:
+            yield os.pread(self._pixels.fileno(), length, 0)
+
+
 def start() -> None:
     """Start the server if it does not run yet, so that the first picture need not wait for it."""
     with _lock:
@@ -141,7 +166,7 @@ def _running_server() -> socket.socket:
     if _server is None or _server[0].poll() is not None:
         ours, theirs = socket.socketpair()
         with theirs:
-            packages = (_location(name) for name in ("dream", "PIL", "pi_heif", "py_landlock"))
+            packages = (_location(name) for name in ("dream", "PIL", "pi_heif", "av", "py_landlock"))
             paths = list(dict.fromkeys(str(path) for path in packages if path))
             code = f"import sys; sys.path += {paths!r}; from dream.decoder_process import serve; serve()"
             environment = {"MALLOC_ARENA_MAX": "1"}

@@ -45,6 +45,7 @@ OBJECTIVES = ("square", "mean")
 KEEPS = ("color",)
 ASCENTS = ("usual", "plain")
 TILES = ("both", "across", "down")
+OUTPUTS = ("mp4", "gif", "webp", "still")
 
 AUTO, AUTO_CLASSES = "auto", 3
 """What asks for the classes that the networks see most in the picture itself, and how many these are."""
@@ -131,6 +132,9 @@ OPTIONS: Mapping[str, Option] = {
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
         Option("rotate", "how many degrees a video turns from frame to frame", -10, 10),
         Option("seconds", "how long a video is", 1, 60),
+        Option(
+            "as", "what a moving picture or a video becomes; still dreams its first frame", choices=OUTPUTS
+        ),
     )
 }
 
@@ -158,6 +162,7 @@ class Recipe:
     zoom: float | None = None
     rotate: float | None = None
     seconds: float | None = None
+    as_: str | None = None
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -193,7 +198,7 @@ class Recipe:
         joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
         _check_words(joined.split(), presets)
         for word in joined.split():
-            name, equals, value = word.partition("=")
+            name, equals, value = ("as=still" if word == "still" else word).partition("=")
             if equals:
                 option = OPTIONS.get(name)
                 if option is None:
@@ -216,13 +221,14 @@ class Recipe:
         return cls(tuple(terms), **options)
 
     def __str__(self) -> str:
-        given = ((name, getattr(self, option.field)) for name, option in OPTIONS.items())
-        return " ".join(
-            [
-                str(Objective(self.terms)),
-                *(f"{name}={number_text(value)}" for name, value in given if value is not None),
-            ]
-        )
+        given = (f"{name}={number_text(value)}" for name, value in self.given.items())
+        return " ".join([str(Objective(self.terms)), *given])
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that were asked for, by the names they are written with."""
+        values = {name: getattr(self, option.field) for name, option in OPTIONS.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def networks(self) -> tuple[NetworkName, ...]:
@@ -258,6 +264,11 @@ class Recipe:
         """Whether this dreams a video: any of a video's options makes it one."""
         return any(value is not None for value in (self.zoom, self.rotate, self.seconds))
 
+    def dreams_clip(self, frames: int) -> bool:
+        """Whether this dreams each of a clip's `frames`: a still, a video and a place take the first."""
+        is_place = bool(self.only or self.except_ or self.tile)
+        return frames > 1 and not (self.is_video or is_place) and self.as_ != "still"
+
     def settled(self) -> Self:
         """The same recipe with the engine's default for every option of the dream that was not asked for.
 
@@ -290,9 +301,9 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
 }
 
 _OF_CLASSES: dict[str, dict[str, Any]] = {
-    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014, "smooth": 1.3},
-    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.0105, "smooth": 1.4},
-    "rich": {"steps": 16, "octaves": 6, "scale": 1.3, "strength": 0.0105, "smooth": 1.7},
+    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.017},
+    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.0125, "smooth": 1.15},
+    "rich": {"steps": 14, "octaves": 6, "scale": 1.3, "strength": 0.0125, "smooth": 1.5},
 }
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
@@ -346,7 +357,7 @@ def _class_names(text: str) -> list[str]:
 def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
     """Refuse words that only a description has, such as "a red dragon". Raises RecipeError."""
     presets = list(presets)
-    plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO)]
+    plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO, "still")]
     for word in plain[:MAX_TERMS]:
         if option := OPTIONS.get(word):
             raise RecipeError(f"{word} needs a value: write {word}= and {option.expected}, without a space.")

@@ -3,23 +3,47 @@
 TensorFlow is imported when the first dream begins.
 """
 
+import contextlib
+import io
+import shutil
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import platformdirs
+from PIL import Image
 
 from dream import dreamer
 from dream.backbone import runtime
 from dream.dreamer import Report
-from dream.picture import DEFAULT_LIMITS, Limits, Pixels, contents, decode, encode, resize
+from dream.formats import FILMS, ClipFormat, format_of
+from dream.picture import (
+    DEFAULT_LIMITS,
+    Limits,
+    Pixels,
+    Probe,
+    contents,
+    decode,
+    encode,
+    probe,
+    resize,
+    to_bytes,
+)
 from dream.recipe import Recipe
 
 PREVIEW_SECONDS = 1.0
 """The least time between two previews of one dream."""
+
+KEPT_SECONDS = 3600.0
+"""For how long what a dead process left of an unfinished clip is kept for another to go on with."""
+
+PREVIEW_FRAMES = 6
+"""The frames of a clip's preview, which moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +51,30 @@ class Work:
     """One dream to be rendered.
 
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
-    from nothing; `guide` a second picture whose features are to appear. `inception_v3` is the operator's
-    weights file. Previews have a longer side of `preview_size` pixels (0: none). The result is at most
-    `max_bytes` large.
+    from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
+    dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
+    beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
+    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A dream that its
+    worker has not done after `deadline` seconds is stopped. A clip with a `key` goes on where an earlier
+    process that died had come with this key.
     """
 
     source: bytes | Path | None
     recipe: Recipe
     guide: bytes | Path | None = None
+    sheet: tuple[tuple[str, Recipe], ...] = ()
+    compare: str = ""
     limits: Limits = DEFAULT_LIMITS
     inception_v3: str | None = None
     preview_size: int = 320
     max_bytes: int = 10_000_000
+    deadline: float = 86_400.0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A step that was taken, as in `dream.dreamer`; `preview` is a small JPEG, or most of the time None."""
+    """A step that was taken, as in `dream.dreamer`; `preview` is a small JPEG, or GIF of a clip, or None."""
 
     step: int
     steps: int
@@ -60,11 +91,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished dream as a file to post: a picture, or an MP4 if the recipe dreams a video."""
+    """A finished dream as a file to post: a picture, a video, or a moving picture.
+
+    A comparison has no `report`, as nothing was dreamt.
+    """
 
     data: bytes
     filename: str
-    report: Report
+    report: Report | None
     seconds: float = 0.0
     """What it took in its worker, from the first byte read to the last byte written; 0 where not measured."""
     is_cold: bool = False
@@ -113,14 +147,24 @@ def render(
     Raises PictureError, Cancelled.
     """
     began = last_preview = time.monotonic()
+    if work.compare:
+        data, filename = _compared(work)
+        return Rendered(data, filename, None, time.monotonic() - began)
+    film = _film_format(work)
+    latest: deque[Pixels] = deque(maxlen=PREVIEW_FRAMES)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
     is_cold = compiled not in _warm
 
     def report(progress: dreamer.Progress) -> None:
         nonlocal last_preview
         preview = None
+        if film and work.preview_size and not work.recipe.is_video:
+            latest.append(_shrunk(progress.preview(), work.preview_size // 2))
         if work.preview_size and time.monotonic() - last_preview >= PREVIEW_SECONDS:
-            preview = _small(progress.preview(), work.preview_size)
+            if latest:
+                preview = _moving(latest)
+            else:
+                preview = encode(_shrunk(progress.preview(), work.preview_size), format="jpg", quality=80)[0]
             last_preview = time.monotonic()
         on_progress(
             Progress(
@@ -135,13 +179,24 @@ def render(
         "on_progress": report,
         "cancelled": cancelled,
     }
-    if work.recipe.is_video:
+    if work.sheet:
+        from dream.compare import sheet
+
+        pixels, made = sheet(work.source, work.sheet, **options)
+        data, extension = encode(pixels, recipe="", max_bytes=work.max_bytes)
+        filename = f"dreams.{extension}"
+    elif film:
+        from dream.clip import dream_clip
         from dream.zoom import zoom
 
         with TemporaryDirectory(prefix="dreambot-") as folder:
-            path = Path(folder, "dream.mp4")
-            video = zoom(work.source, work.recipe, path, max_bytes=work.max_bytes, **options)
-            data, filename, made = path.read_bytes(), path.name, video
+            path = Path(folder, f"dream.{film}")
+            options["max_bytes"] = work.max_bytes
+            if work.recipe.is_video or work.source is None:
+                made = zoom(work.source, work.recipe, path, **options)
+            else:
+                made = dream_clip(work.source, work.recipe, path, resume=_kept(work.key), **options)
+            data, filename = path.read_bytes(), path.name
     else:
         result = dreamer.dream(work.source, work.recipe, **options)
         data, extension = encode(result.pixels, recipe=result.report.recipe, max_bytes=work.max_bytes)
@@ -150,13 +205,68 @@ def render(
     return Rendered(data, filename, made, time.monotonic() - began, is_cold)
 
 
+def film_format(recipe: Recipe, source: Probe | None) -> ClipFormat | None:
+    """What the dream of `recipe` becomes if it moves; None if it is a picture.
+
+    A moving picture's dream moves, too, unless the recipe asks for a still or another motion. It stays a GIF
+    if it was one, and becomes an MP4 otherwise, unless the recipe says what.
+    """
+    is_clip = source is not None and recipe.dreams_clip(source.frames)
+    if not is_clip and not recipe.is_video:
+        return None
+    formats: dict[str, ClipFormat] = {"gif": "gif", "webp": "webp", "mp4": "mp4"}
+    stays_gif = is_clip and source is not None and source.format == "GIF"
+    return formats.get(recipe.as_ or "", "gif" if stays_gif else "mp4")
+
+
+def _film_format(work: Work) -> ClipFormat | None:
+    """`film_format` of `work`, whose source is looked into only where it may move."""
+    source = None
+    if work.source and not work.recipe.is_video and work.recipe.as_ != "still":
+        data = contents(work.source)
+        if format_of(data[:64]) in ("GIF", "PNG", "WEBP", "AVIF", *FILMS):
+            source = probe(data, work.limits)
+    return film_format(work.recipe, source)
+
+
+def _kept(key: str) -> Path | None:
+    """The folder for what is kept of an unfinished clip, None without a key. Forgotten ones are removed."""
+    if not key:
+        return None
+    folder = platformdirs.user_cache_path("dreambot", appauthor=False) / "clips"
+    for other in folder.glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - other.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(other)
+    return folder / key
+
+
+def _compared(work: Work) -> tuple[bytes, str]:
+    """A picture and its dream as one file, and the file's name."""
+    from dream.compare import sides, wipe
+
+    assert work.source is not None and work.guide is not None
+    pictures = contents(work.source), contents(work.guide)
+    if work.compare == "wipe":
+        return wipe(*pictures, work.limits, work.max_bytes), "wipe.gif"
+    data, extension = encode(sides(*pictures, work.limits), max_bytes=work.max_bytes)
+    return data, f"before-and-after.{extension}"
+
+
 def warm() -> None:
     """Load the default network and dream a few pixels, so that the first dream of this process is quick."""
     dreamer.dream(None, "block8+block11 octaves=1 steps=1 size=96 seed=0")
 
 
-def _small(pixels: Pixels, longer: int) -> bytes:
+def _shrunk(pixels: Pixels, longer: int) -> Pixels:
     height, width = pixels.shape[:2]
     scale = min(1, longer / max(height, width))
-    small = resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
-    return encode(small, format="jpg", quality=80)[0]
+    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _moving(frames: Iterable[Pixels]) -> bytes:
+    """A small GIF of some frames."""
+    first, *others = (Image.fromarray(to_bytes(frame)).quantize() for frame in frames)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, duration=80, loop=0)
+    return file.getvalue()

@@ -82,7 +82,15 @@ def _check_jpeg(data: Data, limits: Limits) -> None:
         position += struct.unpack_from(">H", data, position)[0]
 
 
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
 def _check_png(data: Data, limits: Limits) -> None:
+    width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
+    if width * height > limits.pixels:
+        raise too_large(limits, width, height)
+    if width * height * depth * _PNG_CHANNELS.get(color, 1) / 8 > limits.memory:
+        raise PictureError(TOO_EXPENSIVE)
     position = 8
     for _ in range(MAX_CHUNKS):
         length, kind = struct.unpack_from(">I4s", data, position)

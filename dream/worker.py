@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,10 @@ from distributed import Worker, WorkerPlugin, get_worker
 from structlog.contextvars import bound_contextvars
 
 from dream import quarantine
+from dream.dreamer import Cancelled
 from dream.environment import hide_memory
 from dream.log import LogSettings, configure
-from dream.picture import Limits, PictureError, Probe
+from dream.picture import Limits, PictureError, Probe, contents, recipe_in
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
 from dream.render import Progress, Rendered, Sights, Work
@@ -105,12 +107,23 @@ def is_cancelled(worker: Worker, key: Key) -> bool:
 REFUSALS = (PictureError, RecipeError)
 """Errors of the input. Tasks return them, because Dask logs whatever a task raises as a failure."""
 
+TOO_SLOW = "This dream took much longer than it should, so I stopped it; please ask for a smaller size."
+
 
 def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
-    """The task of one dream: call `render`, publish progress as events, return the result or a refusal."""
+    """The task of one dream: call `render`, publish progress as events, return the result or a refusal.
+
+    It is stopped at its deadline; if it has not after half as much time again, the worker exits.
+    """
     lower_priority()
-    worker = get_worker()
+    worker, key = get_worker(), key_of(job)
     last_sent = 0.0
+    began = time.monotonic()
+    overdue = threading.Timer(1.5 * work.deadline + 1, _exit, [job])
+    overdue.daemon = True
+
+    def is_late() -> bool:
+        return time.monotonic() - began > work.deadline
 
     def publish(progress: Progress) -> None:
         nonlocal last_sent
@@ -121,13 +134,23 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
 
     with bound_contextvars(job=job, worker=worker.address):
         log.info("dreaming %s", work.recipe)
-        began = time.monotonic()
+        overdue.start()
         try:
-            return render(work, publish, lambda: is_cancelled(worker, key_of(job)))
+            return render(work, publish, lambda: is_cancelled(worker, key) or is_late())
         except REFUSALS as refusal:
             return refusal
+        except Cancelled:
+            if is_cancelled(worker, key):
+                raise
+            return RecipeError(TOO_SLOW)
         finally:
+            overdue.cancel()
             log.info("dreamt", extra={"seconds": round(time.monotonic() - began, 3)})
+
+
+def _exit(job: str) -> None:
+    log.error("Dream %s did not stop at its deadline; restarting.", job)
+    os._exit(1)
 
 
 _probes = asyncio.Semaphore(4)
@@ -140,6 +163,12 @@ async def probe(picture: bytes | Path, limits: Limits) -> Probe | ValueError:
             return await asyncio.to_thread(probe_picture, picture, limits)
         except REFUSALS as refusal:
             return refusal
+
+
+async def read_recipe(picture: bytes | Path, limits: Limits) -> str | None:
+    """The task of reading the recipe that a picture carries, if it does, which may run beside a dream."""
+    async with _probes:
+        return await asyncio.to_thread(lambda: recipe_in(contents(picture), limits))
 
 
 async def see(picture: bytes | Path, most: int, limits: Limits) -> Sights | ValueError:

@@ -12,17 +12,18 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dream.clip_writer import Master, clip_format, write
 from dream.dreamer import Dreamer, Picture, Progress, Report
-from dream.octaves import SMALLEST, frames
+from dream.octaves import FRAMES_PER_SECOND, SMALLEST, frames
 from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe
-from dream.video import VideoWriter
 
 CROSS_FADE = 16
 """The most frames at the end of a loop that are cross-faded into its start."""
@@ -40,6 +41,9 @@ STEP_SIZE = 0.48
 MIN_PERIOD_ZOOM = 4.0
 """The least enlargement over one period, however slow the recipe's zoom: it separates the nested copies."""
 
+FRAME = 1 / FRAMES_PER_SECOND
+"""For how many seconds a frame is shown."""
+
 FIRST_SCALE = 1.15
 """The scale of the largest copy at the first frame, relative to the frame: its soft edge lies outside."""
 
@@ -53,7 +57,7 @@ def zoom(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
 ) -> Report:
-    """Dream a video of `picture` to `path`, an MP4 of at most `max_bytes` (0: no bound).
+    """Dream a video of `picture` to `path`, an MP4, GIF or WebP of at most `max_bytes` (0: no bound).
 
     The recipe's `zoom`, `rotate` and `seconds` describe the motion; with `zoom=1` the video shows the
     transition from the photograph to its dream. `options` are those of `dream.dreamer.dream`, and so are the
@@ -64,36 +68,39 @@ def zoom(
         recipe = dataclasses.replace(recipe, seconds=10)
     dreamer = Dreamer(picture, recipe, **options)
     write_frames = _transition if dreamer.recipe.zoom == 1 else _endless_zoom
-    with VideoWriter(
-        path, dreamer.size, frames(recipe), max_bytes=max_bytes, recipe=str(dreamer.asked)
-    ) as video:
-        return write_frames(dreamer, video, on_progress)
+    format = clip_format(path)
+    with TemporaryDirectory(prefix="dreambot-") as folder:
+        with Master(Path(folder), dreamer.size) as video:
+            report = write_frames(dreamer, video, on_progress)
+        written = write(video, path, format, max_bytes=max_bytes, recipe=str(dreamer.asked))
+    width, height = written.width, written.height
+    return dataclasses.replace(report, width=width, height=height, fitted=written.fitted)
 
 
-def _transition(dreamer: Dreamer, video: VideoWriter, on_progress: Callable[[Progress], None]) -> Report:
+def _transition(dreamer: Dreamer, video: Master, on_progress: Callable[[Progress], None]) -> Report:
     """Write the photograph (a tenth of the frames), the steps of its dream, and the dream (a quarter)."""
     count = frames(dreamer.recipe)
     still, moving = count // 10, count - count // 10 - count // 4
     shown = resize(dreamer.source, *dreamer.size)
     for _ in range(still):
-        video.add(shown)
+        video.add(shown, FRAME)
 
     def add_frames(progress: Progress) -> None:
         nonlocal shown
         now = dreamer.finished(progress.preview())
         before, after = (round(moving * step / progress.steps) for step in (progress.step - 1, progress.step))
         for frame in range(before, after):
-            video.add(shown + (now - shown) * np.float32((frame + 1 - before) / (after - before)))
+            video.add(shown + (now - shown) * np.float32((frame + 1 - before) / (after - before)), FRAME)
         shown = now
         on_progress(progress)
 
     result = dreamer.dream(add_frames)
     for _ in range(count - still - moving):
-        video.add(result.pixels)
+        video.add(result.pixels, FRAME)
     return result.report
 
 
-def _endless_zoom(dreamer: Dreamer, video: VideoWriter, on_progress: Callable[[Progress], None]) -> Report:
+def _endless_zoom(dreamer: Dreamer, video: Master, on_progress: Callable[[Progress], None]) -> Report:
     """Write one period of the zoom.
 
     `overlap` more frames are computed than written: the first ones are kept and cross-faded with the last.
@@ -123,10 +130,11 @@ def _endless_zoom(dreamer: Dreamer, video: VideoWriter, on_progress: Callable[[P
         if number < overlap:
             opening.append(to_bytes(frame))
         elif number < count:
-            video.add(frame)
+            video.add(frame, FRAME)
         else:
             earlier = opening[number - count].astype(np.float32) / np.float32(255)
-            video.add(frame + (earlier - frame) * np.float32((number - count + 1) / (overlap + 1)))
+            faded = frame + (earlier - frame) * np.float32((number - count + 1) / (overlap + 1))
+            video.add(faded, FRAME)
         octaves = len(dreamer.plan) + 1
         on_progress(Progress(dreamer.steps + number + 1, steps, octaves, octaves, objective, frame.copy))
     return dreamer.report(steps, first.report.objective_before, first.report.objective_after)

@@ -18,7 +18,7 @@ HASHED = ("cpu", "gpu")
 def pins(path: str, python: str) -> dict[str, str]:
     """The versions of a file for one Python, by package."""
     lines = (ROOT / path).read_text().replace("\\\n", " ").splitlines()
-    found = {}
+    found: dict[str, str] = {}
     for line in lines:
         requirement = Requirement(re.sub(r"\s+--hash=\S+", "", line))
         here = {"python_version": python, "python_full_version": f"{python}.9"}

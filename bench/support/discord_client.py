@@ -80,12 +80,11 @@ class Wire:
         )
 
     async def press(self, message: Json, name: str, author: str = "alice") -> Json:
-        """Press the button whose custom id begins with `name`."""
-        buttons = [button for row in message["components"] for button in row["components"]]
-        wanted = next(button for button in buttons if button["custom_id"].startswith(name))
-        return await self.call(
-            "press", message_id=message["id"], custom_id=wanted["custom_id"], author=author
-        )
+        """Press the button whose custom id begins with `name`, under the message or in its *More*."""
+        ids = [button["custom_id"] for row in message["components"] for button in row["components"]]
+        hidden = [f"{name}:{id.partition(':')[2]}" for id in ids if id.startswith("more:")]
+        wanted = next(id for id in [*ids, *hidden] if id.startswith(name))
+        return await self.call("press", message_id=message["id"], custom_id=wanted, author=author)
 
     async def get(self, what: str, **query: str) -> Any:
         async with self.http.get(what, params=query) as answer:

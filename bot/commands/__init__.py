@@ -4,6 +4,7 @@ COGS = (
     "bot.commands.events",
     "bot.commands.connection",
     "bot.commands.dreaming",
+    "bot.commands.comparing",
     "bot.commands.seeing",
     "bot.commands.daily",
     "bot.commands.presets",

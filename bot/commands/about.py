@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.ui.choices import menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
 from dream import atlas
@@ -35,13 +36,14 @@ RECIPES = (
     "`block8` one layer of a network",
     "`block8+block11*0.5` several, the second half as strong",
     "`ostrich+block8*0.3` things and layers of all networks mix",
+    "`auto` the three things that the networks see most in the picture itself",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",
     "`block8:top5` the channels that this very picture excites most",
     "`block8 size=1024 seed=7` with options, in any order",
 )
 
-FIRST_RECIPES = RECIPES[:3]
+FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
 FIRST_OPTIONS = ("quality", "size", "strength", "keep")
 
 TOPICS = {
@@ -106,7 +108,14 @@ class About(commands.Cog, name="Help"):
         if page:
             embed.set_image(url=f"attachment://{page.name}")
         file = discord.File(page, description="What each layer dreams of by itself.") if page else None
-        await context.reply(embed=embed, file=file, mention_author=False, ephemeral=True)
+        offered = {
+            layer: f"{one.title}, layer {number} of {len(one.layers)}"
+            for one in shown
+            for number, layer in enumerate(one.layers, 1)
+            if effective.allows_layer(layer) and self.bot.settings.has_weights(Recipe.parse(layer))
+        }
+        view = menus(offered)
+        await context.reply(embed=embed, file=file, view=view, mention_author=False, ephemeral=True)
 
     @layers.autocomplete("network")
     async def networks(

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.queue.request import Upload
 from bot.store.jobs import Job, Kind, State
+from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, whisper
-from bot.ui.status import named, ordinal, when
+from bot.ui.mine import opener, page
+from bot.ui.recipes import recipe_message
+from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public
 from dream.backbone.catalog import CLASSIFIERS, LAYERS
 from dream.backbone.classes import normal, singulars
-from dream.recipe import OPTIONS, Recipe
+from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100
@@ -61,15 +65,10 @@ class Dreaming(commands.Cog, name="Dreams"):
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
-        if context.interaction:
-            given = Found(picture, context.author.id) if picture else None
-            found = given or await newest_picture(context)
-            guiding = Found(guide, context.author.id) if guide else None
-        else:
-            found, guiding = await find_pictures(context)
+        found, guiding = await wanted_pictures(context, picture, guide)
         if found is None:
             await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
-            raise Refused(self._no_picture(context))
+            raise Refused(no_picture(context))
         await self._ask(context, recipe, found, guiding)
 
     @commands.hybrid_command(usage="[recipe]")
@@ -102,6 +101,36 @@ class Dreaming(commands.Cog, name="Dreams"):
         waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
         await context.reply(self._listing(context, waiting), mention_author=False, ephemeral=True)
 
+    @commands.hybrid_command()
+    @app_commands.describe(picture="A dream that you saved; without one, the newest picture in this channel")
+    async def recipe(
+        self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
+    ) -> None:
+        """Say how a dream was made: in reply to it, or on a file of it that you saved."""
+        found, _ = await wanted_pictures(context, picture)
+        if found is None:
+            raise Refused("I see no dream here; please reply to one, or attach a file of one.")
+        job = await self.bot.queue.get(found.parent) if found.parent else None
+        recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
+        try:
+            shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
+        except RecipeError:
+            raise Refused("That picture carries no recipe of mine.") from None
+        await context.reply(**shown.sending(), mention_author=False, ephemeral=True)
+
+    def _upload(self, found: Found) -> Upload:
+        return upload(found.picture, self.bot.config.picture.max_bytes)
+
+    @commands.hybrid_command()
+    async def mine(self, context: commands.Context[DreamBot]) -> None:
+        """Look through your dreams of the last days; nobody else sees them."""
+        if context.interaction:
+            shown = await page(self.bot, context.author.id, context.guild and context.guild.id, 0)
+            await context.send(**shown.sending(), ephemeral=True)
+        else:
+            text = "Your dreams are a press away, for your eyes only."
+            await context.reply(text, view=opener(), mention_author=False)
+
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
     async def cancel(self, context: commands.Context[DreamBot], which: str = "") -> None:
@@ -115,7 +144,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             case []:
                 sentence = "Too late to cancel: it is already finished."
             case [job]:
-                sentence = f"Cancelled your dream of {code(job.recipe)}."
+                sentence = f"Cancelled your dream of {described(job, 60)}."
             case _:
                 sentence = f"Cancelled {len(cancelled)} of your dreams."
         await context.reply(sentence, mention_author=False, ephemeral=True)
@@ -127,39 +156,16 @@ class Dreaming(commands.Cog, name="Dreams"):
         found: Found | None,
         guiding: Found | None = None,
     ) -> None:
-        """Queue the dream; its message is sent by the queue, and lives on when this command is over."""
-        source = found and upload(found.picture, self.bot.config.picture.max_bytes)
-        guide = guiding and upload(guiding.picture, self.bot.config.picture.max_bytes)
-        job = await ask(
-            self.bot,
-            context.author,
-            context.channel,
-            recipe,
-            source,
-            guide=guide,
-            message=None if context.interaction else context.message,
-            interaction=context.interaction,
-            parent=found and found.parent,
-            author_id=found and found.author_id,
-            spoiler=found is not None and found.picture.is_spoiler(),
+        origin = found.origin(self.bot.config.picture.max_bytes, guiding) if found else SKY
+        await answer(
+            context, ask(self.bot, context.author, context.channel, recipe, origin, **asked_by(context))
         )
-        if job.state is State.FAILED:
-            raise Refused(job.reason)
-        if context.interaction and job.status_message_id is None:
-            await whisper(context.interaction, "Your dream is on its way.")
-        elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
-            with contextlib.suppress(discord.HTTPException):
-                await context.interaction.delete_original_response()
 
-    def _no_picture(self, context: commands.Context[DreamBot]) -> str:
-        prefix = self.bot.prefix_in(context)
-        if prefix == "/":
-            return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
-        dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
-        return (
-            f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
-            f"has one. {sky} needs none."
-        )
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Read the forms that buttons opened, also before a restart."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await submit_remix(interaction)
 
     def _listing(self, context: commands.Context[DreamBot], waiting: Sequence[Job]) -> str:
         if not waiting:
@@ -172,6 +178,52 @@ class Dreaming(commands.Cog, name="Dreams"):
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
+
+
+async def wanted_pictures(
+    context: commands.Context[DreamBot],
+    given: discord.Attachment | None = None,
+    guide: discord.Attachment | None = None,
+) -> tuple[Found | None, Found | None]:
+    """The picture that a command means and the one that guides its dream, if any does."""
+    if not context.interaction:
+        return await find_pictures(context)
+    found = Found(given, context.author.id) if given else None
+    found = found or await newest_picture(context.bot, context.channel, context.permissions)
+    return found, Found(guide, context.author.id) if guide else None
+
+
+def no_picture(context: commands.Context[DreamBot]) -> str:
+    """What to say where a command means no picture."""
+    prefix = context.bot.prefix_in(context)
+    if prefix == "/":
+        return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
+    dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
+    return (
+        f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
+        f"has one. {sky} needs none."
+    )
+
+
+def asked_by(context: commands.Context[DreamBot]) -> dict[str, Any]:
+    """What asks for a dream, for `bot.asking`: a message, or a slash command's interaction."""
+    interaction = context.interaction
+    return {"message": None if interaction else context.message, "interaction": interaction}
+
+
+async def answer(context: commands.Context[DreamBot], asking: Awaitable[Job]) -> None:
+    """Ask; the dream's message is sent by the queue, and lives on when this command is over.
+
+    Raises Refused where it can be sent nowhere.
+    """
+    job = await asking
+    if job.state is State.FAILED:
+        raise Refused(job.reason)
+    if context.interaction and job.status_message_id is None:
+        await whisper(context.interaction, "Your dream is on its way.")
+    elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
+        with contextlib.suppress(discord.HTTPException):
+            await context.interaction.delete_original_response()
 
 
 def _described(context: commands.Context[DreamBot], job: Job) -> str:
@@ -190,7 +242,7 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
         if not context.interaction and not is_no_less_public(channel, _listed(here)):
             return "a dream elsewhere"
     who = f" for <@{job.member_id}>" if job.member_id else ""
-    return f"{named(job.recipe, 60)}{who}"
+    return f"{described(job, 60)}{who}"
 
 
 def _listed(channel: object) -> discord.abc.GuildChannel | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -11,8 +12,10 @@ from discord.ext import commands
 from bot.checks import manager_only
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.ui.choices import menus
 from bot.ui.errors import code
 from bot.ui.fitting import fitting
+from config.presets import OVERVIEW
 from dream.recipe import Recipe
 from dream.suggestions import did_you_mean
 
@@ -32,32 +35,35 @@ class PresetCommands(commands.Cog, name="Presets"):
     async def preset(self, context: Context, name: str = "") -> None:
         """Show the presets that `dream` knows here, or tell about one."""
         own = (await self.bot.settings.server(context.guild.id)).presets if context.guild else {}
-        if name.lower() in ("", "list"):
-            embed = self._all(own, self.bot.prefix_in(context))
-        else:
-            embed = self._one(name.lower(), own)
-        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+        name = name.lower()
+        listed = name in ("", "list")
+        shown = self._all(own, self.bot.prefix_in(context)) if listed else {"embed": self._one(name, own)}
+        await context.reply(**shown, mention_author=False, ephemeral=True)
 
-    def _all(self, own: Mapping[str, str], prefix: str) -> discord.Embed:
-        first = next(iter(self.bot.presets), "puppyslug")
+    def _all(self, own: Mapping[str, str], prefix: str) -> dict[str, Any]:
+        """A picture of the presets and a menu to dream one, as keyword arguments for a reply."""
+        grid = code(f"{prefix}grid")
         embed = discord.Embed(
             title="Presets",
-            description=f"Post a picture with {code(f'{prefix}dream {first}')}. "
-            f"{code(f'{prefix}presets {first}')} tells what one of them does.",
+            description="Choose one below to dream it on the newest picture here. "
+            f"{grid} shows some of them on your picture at once.",
         )
-        here: list[str] = []
-        absent: list[str] = []
-        for name, preset in self.bot.presets.items():
-            has_weights = self.bot.settings.has_weights(Recipe.parse(preset.recipe))
-            (here if has_weights else absent).append(f"`{name}`")
+        embed.set_image(url=f"attachment://{OVERVIEW.name}")
+        ready = [name for name, preset in self.bot.presets.items() if self._is_here(preset.recipe)]
+        absent = [f"`{name}`" for name in self.bot.presets if name not in ready]
         for title, names in (
-            ("Ready to dream", here),
-            ("Another network stands in for these, until their weights are here", absent),
             ("This server's own", [f"`{name}`" for name in sorted(own)]),
+            ("Another network stands in for these, until their weights are here", absent),
         ):
             if names:
                 embed.add_field(name=title, value=fitting(names, between=" "), inline=False)
-        return embed
+        choices = {name: own[name] for name in sorted(own)}
+        choices |= {name: self.bot.presets[name].description for name in ready}
+        file = discord.File(OVERVIEW, description="Each preset on the same photograph of a cat.")
+        return {"embed": embed, "file": file, "view": menus(choices)}
+
+    def _is_here(self, recipe: str) -> bool:
+        return self.bot.settings.has_weights(Recipe.parse(recipe))
 
     def _one(self, name: str, own: Mapping[str, str]) -> discord.Embed:
         """Raises Refused."""

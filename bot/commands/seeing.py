@@ -9,8 +9,9 @@ from typing import Any, Self
 import discord
 from discord.ext import commands
 
-from bot.asking import Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import ask, picture_in, read_recipe, upload
 from bot.client import DreamBot
+from bot.commands.dreaming import wanted_pictures
 from bot.errors import Refused
 from bot.ui.components import Component, Press
 from dream.recipe import AUTO, Recipe
@@ -51,11 +52,8 @@ class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
             press.user,
             press.channel,
             Recipe.parse(f"class:{self.name}" if self.name != AUTO else AUTO),
-            upload(found.picture, press.client.config.picture.max_bytes),
+            found.origin(press.client.config.picture.max_bytes),
             interaction=press,
-            parent=found.parent,
-            author_id=found.author_id,
-            spoiler=found.picture.is_spoiler(),
         )
 
 
@@ -72,18 +70,16 @@ class Seeing(commands.Cog, name="Seeing"):
         """Say what the networks see in a picture, and where; one press dreams of it."""
         if context.interaction:
             await context.defer(ephemeral=True)
-            found = Found(picture, context.author.id) if picture else await newest_picture(context)
-        else:
-            found, _ = await find_pictures(context)
+        found, _ = await wanted_pictures(context, picture)
         await read_recipe(self.bot, context.author, context.channel, AUTO, context.interaction)
         if found is None:
             raise Refused("I see no picture here; please attach one, or reply to a message that has one.")
         sights = await self.bot.queue.see(upload(found.picture, self.bot.config.picture.max_bytes), MOST)
         shown: dict[str, Any] = {}
-        if found.message_id:
+        if found.message:
             shown["view"] = discord.ui.View(timeout=None)
             for thing in sights.things[:BUTTONS]:
-                shown["view"].add_item(DreamOf(found.message_id, thing.name, thing.title[:80]))
+                shown["view"].add_item(DreamOf(found.message[1], thing.name, thing.title[:80]))
         file = discord.File(
             io.BytesIO(sights.sheet),
             "seen.jpg",

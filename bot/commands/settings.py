@@ -16,7 +16,7 @@ from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import answer_old_form
 from bot.ui.settings.names import existence_check, names_to_ids
 from bot.ui.settings.panel import Control, opener, panel
-from bot.ui.settings.text import LOG_LINES, format_changes, log_embed, overview_embed
+from bot.ui.settings.text import LOG_LINES, log_embed, overview_embed, report_changes
 from bot.visibility import can_see
 
 Context = commands.Context[DreamBot]
@@ -89,7 +89,8 @@ class SettingsCommands(commands.Cog, name="Settings"):
             exists=existence_check(context.guild, context.author),
             may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(format_changes(changes), mention_author=False)
+        text = await report_changes(self.bot, context.guild, context.author, changes)
+        await context.reply(text, mention_author=False)
 
     @settings.command(usage="[#channel] name|all")
     @manager_only()
@@ -106,7 +107,8 @@ class SettingsCommands(commands.Cog, name="Settings"):
             channel_id=channel or WHOLE_SERVER,
             may_set_admin_role=has_manage_server(context.author),
         )
-        await context.reply(format_changes(changes), mention_author=False)
+        text = await report_changes(self.bot, context.guild, context.author, changes)
+        await context.reply(text, mention_author=False)
 
     @settings.command(usage="[#channel]")
     @commands.guild_only()
@@ -138,7 +140,8 @@ class SettingsCommands(commands.Cog, name="Settings"):
             raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
         file = context.message.attachments[0]
         changes = await import_file(self.bot, context.guild, file, context.author)
-        await context.reply(format_changes(changes), mention_author=False)
+        text = await report_changes(self.bot, context.guild, context.author, changes)
+        await context.reply(text, mention_author=False)
 
     @settings.command()
     @manager_only()

@@ -21,6 +21,7 @@ from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
 from bot.errors import Refused
 from bot.queue.queue import Queue
+from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
 from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 
@@ -37,8 +38,16 @@ CLOCK_SKEW: Final = timedelta(minutes=10)
 class DailyPosts:
     """Sends posts; `post_due` is to be called each minute."""
 
-    def __init__(self, daily: DailyService, queue: Queue, servers: DiscordServers, rate: RateLimit) -> None:
+    def __init__(
+        self,
+        daily: DailyService,
+        queue: Queue,
+        servers: DiscordServers,
+        rate: RateLimit,
+        settings: Settings,
+    ) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
+        self._settings = settings
         self._extras: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -111,7 +120,8 @@ class DailyPosts:
         if due.job is None or picture is None:
             raise LookupError("Its dream is not kept any more.")
         async with asyncio.timeout(SEND_TIMEOUT):
-            message = post_message(due.post, due.job, picture, channel.guild)
+            takes_reports = await self._settings.takes_reports(channel.guild.id)
+            message = post_message(due.post, due.job, picture, channel.guild, takes_reports=takes_reports)
             return await channel.send(nonce=due.post.id, **message)
 
     async def _mark_posted(self, post: PostRow, message: discord.Message) -> None:

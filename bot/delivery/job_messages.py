@@ -28,7 +28,6 @@ from bot.delivery.messages import TOO_LARGE, find_message, is_passing, refusal
 from bot.delivery.rate_limit import RateLimit
 from bot.queue.queue import Queue
 from bot.queue.repository import MessageRef
-from bot.settings.service import Settings
 from bot.store.jobs import Job, State
 from bot.store.outage import is_outage
 from bot.ui.status import Status, status, when
@@ -55,9 +54,8 @@ class JobMessages:
     Call `sweep` every few seconds: it finds rows that are not shown though nothing here works on them.
     """
 
-    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock, settings: Settings | None = None) -> None:
+    def __init__(self, queue: Queue, rate: RateLimit, clock: Clock) -> None:
         self._queue, self._jobs, self._rate, self._clock = queue, queue.jobs, rate, clock
-        self._settings = settings
         self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
         self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
@@ -300,14 +298,8 @@ class JobMessages:
     async def _status(self, job: Job, result: bytes | None) -> Status:
         if job.state is State.DONE:
             result = result or await self._queue.result(job.id)
-            return status(job, result=result, takes_reports=await self._takes_reports(job))
+            return status(job, result=result)
         return status(job, position=self._queue.position(job.id), when=self._when(job.id))
-
-    async def _takes_reports(self, job: Job) -> bool:
-        """Whether the server has a channel where its moderators read reports."""
-        if self._settings is None or job.guild_id is None:
-            return False
-        return bool((await self._settings.effective(job.guild_id, job.channel_id)).report_channel)
 
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from bot.store.database import Database
 from bot.store.jobs import CostFit, restored
 from dream.backbone.catalog import NETWORKS
-from dream.octaves import work
+from dream.octaves import clip_work, work
 from dream.recipe import Recipe
 
 PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
@@ -88,14 +88,14 @@ class CostModel:
         restorable = {row.key: restored(Fit, row.values) for row in rows}
         self.fits = {key: fit for key, fit in restorable.items() if fit is not None}
 
-    def seconds(self, recipe: Recipe, width: int, height: int) -> float:
-        """What a dream of `recipe` on a picture of this size will take one worker."""
-        return self._fit(deepest(recipe)).seconds(work(recipe, width, height) / 1e6)
+    def seconds(self, recipe: Recipe, width: int, height: int, frames: int = 1) -> float:
+        """What a dream of `recipe` on a picture or clip of this size will take one worker."""
+        return self._fit(deepest(recipe)).seconds(_millions(recipe, width, height, frames))
 
-    def learn(self, recipe: Recipe, width: int, height: int, seconds: float) -> None:
+    def learn(self, recipe: Recipe, width: int, height: int, seconds: float, frames: int = 1) -> None:
         """Learn from a dream that took `seconds`."""
         layers = deepest(recipe)
-        millions = work(recipe, width, height) / 1e6
+        millions = _millions(recipe, width, height, frames)
         learning = {_joined(layers.values()): self._fit(layers), _joined(layers): self._of_networks(layers)}
         for key, fit in learning.items():
             self.fits[key] = fit
@@ -125,6 +125,13 @@ class CostModel:
             return known
         each = [self.fits.get(name) or Fit(FIXED, PRIOR[name] * 1e6) for name in networks]
         return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
+
+
+def _millions(recipe: Recipe, width: int, height: int, frames: int) -> float:
+    """The work of a dream, in millions of pixel steps."""
+    if recipe.dreams_clip(frames):
+        return clip_work(recipe, width, height, frames) / 1e6
+    return work(recipe, width, height) / 1e6
 
 
 def _joined(names: Iterable[str]) -> str:

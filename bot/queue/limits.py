@@ -1,6 +1,7 @@
 """How much may wait, in seconds of work and in bytes: where a request is turned away for being too much."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.errors import Refused
@@ -21,11 +22,13 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A limit that one more job would exceed: whose it is, by how much, and what is reserved."""
+    """A limit that one more job would exceed: whose it is, by how much, and what jobs have reserved of it."""
 
     whose: str
     over: float
     reserved: float
+    ids: tuple[str, ...]
+    """The oldest first."""
 
 
 class Limits:
@@ -58,18 +61,25 @@ class Limits:
         self, job: Reservation, member: float | None = None, server: float | None = None
     ) -> Excess | None:
         """The limit that this job would exceed, or None. A server's own limits can only be lower."""
-        scopes = [
-            ("You already have", min(self.member, member or self.member), self.members[job.member_id]),
+        scopes: list[tuple[str, float, float, Callable[[Reservation], bool]]] = [
+            (
+                "You already have",
+                min(self.member, member or self.member),
+                self.members[job.member_id],
+                lambda one: one.member_id == job.member_id,
+            ),
             (
                 "This server already has",
                 min(self.server, server or self.server),
                 self.servers[job.guild_id],
+                lambda one: one.guild_id == job.guild_id,
             ),
-            ("Everyone together already has", self.total, self.sum),
+            ("Everyone together already has", self.total, self.sum, lambda one: True),
         ]
-        for whose, limit, reserved in scopes if job.guild_id else (scopes[0], scopes[2]):
+        for whose, limit, reserved, counts in scopes if job.guild_id else (scopes[0], scopes[2]):
             if reserved > 0 and reserved + job.amount > limit:
-                return Excess(whose, reserved + job.amount - limit, reserved)
+                ids = tuple(id for id, one in self.reservations.items() if counts(one))
+                return Excess(whose, reserved + job.amount - limit, reserved, ids)
         return None
 
     def _add(self, job: Reservation, sign: int) -> None:

@@ -5,21 +5,22 @@ import dataclasses
 import logging
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.backoff import attempts
 from bot.clock import Clock
+from bot.durations import countdown
 from bot.errors import Refused
 from bot.queue.byte_semaphore import ByteSemaphore
 from bot.queue.cost_model import CostModel
 from bot.queue.dispatcher import Dispatcher
-from bot.queue.fair_queue import FairQueue, QueuedJob
-from bot.queue.limits import LimitReached, Limits, Reservation
+from bot.queue.fair_queue import ORDER, FairQueue, QueuedJob
+from bot.queue.limits import Excess, LimitReached, Limits, Reservation
 from bot.queue.repository import JobRepository
-from bot.queue.request import DreamRequest, KeptPicture, Upload
+from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.queue.statistics import JobStatistics
 from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
@@ -27,7 +28,7 @@ from bot.store.lease import Lease
 from bot.store.outage import is_outage
 from config.schema import Config
 from dream.farm import Farm
-from dream.octaves import DEFAULT_SIZE, share_done
+from dream.octaves import DEFAULT_SIZE, on_sheet, share_done
 from dream.picture import Limits as PictureLimits
 from dream.picture import PictureError
 from dream.recipe import Recipe
@@ -40,6 +41,13 @@ PROBE_TIMEOUT: Final = 5.0
 UPLOADS_IN_MEMORY: Final = 32_000_000
 """Bytes of pictures that are fetched, probed and stored at once; others wait before they are fetched."""
 PREVIEW_SIZE: Final = 320
+COMPARISON_SECONDS: Final = 1.5
+"""What a comparison of a picture with its dream takes one worker, about."""
+ROOM_SOUGHT: Final = 64
+"""Jobs that are looked at, at most, to tell when one more fits."""
+LEAST_DEADLINE: Final = 600.0
+DEADLINE_FACTOR: Final = 20.0
+"""How many times as long as expected a dream may take its worker, but `LEAST_DEADLINE` seconds at least."""
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
 DISK_FULL: Final = "I've no room for more pictures just now; please ask again later, or tell my operator."
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
@@ -72,6 +80,14 @@ class NobodyListens:
         """Do nothing."""
 
 
+class _Extent(NamedTuple):
+    """A picture's size in pixels, and its frames."""
+
+    width: int
+    height: int
+    frames: int
+
+
 class Queue:
     """Every job of this process. The rows are the truth; what is in memory is rebuilt from them.
 
@@ -91,7 +107,10 @@ class Queue:
         self.limits = Limits(limits.member_seconds, limits.server_seconds, limits.total_seconds)
         self.byte_limits = Limits(limits.member_bytes, limits.server_bytes, limits.total_bytes)
         self.picture_limits = PictureLimits(
-            config.picture.max_bytes, config.picture.max_pixels, config.picture.max_frames
+            config.picture.max_bytes,
+            config.picture.max_pixels,
+            config.picture.max_frames,
+            length=config.picture.max_seconds,
         )
         self.listener: Listener = NobodyListens()
         self._database = database
@@ -182,9 +201,14 @@ class Queue:
             request = dataclasses.replace(request, source=await request.source.fetch())
         if isinstance(request.guide, Upload):
             request = dataclasses.replace(request, guide=await request.guide.fetch())
-        size = await self._probe(request.source)
+        found = await self._probe(request.source)
         await self._probe(request.guide)
-        cost = self.cost_model.seconds(request.recipe, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)))
+        size = found and (found.width, found.height)
+        moves = request.kind is Kind.DREAM and not request.variants
+        frames = found.frames if found and moves else 1
+        if request.recipe.dreams_clip(frames):
+            request = dataclasses.replace(request, kind=Kind.ZOOM)
+        cost = self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)), frames)
         self._check_seconds(request, cost)
         self._reserve(id, request, self.limits, cost)
         try:
@@ -203,6 +227,11 @@ class Queue:
         """
         async with self._uploads.hold(upload.size):
             return await self.farm.see(await upload.fetch(), most, self.picture_limits)
+
+    async def read_recipe(self, upload: Upload) -> str | None:
+        """The recipe that a picture file carries, if it does; the file is not kept. Raises as `see`."""
+        async with self._uploads.hold(upload.size):
+            return await self.farm.read_recipe(await upload.fetch(), self.picture_limits)
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
@@ -276,7 +305,7 @@ class Queue:
         width, height = (report.width, report.height) if report else (None, None)
         if role == "source":
             width, height = job.width, job.height
-        return KeptPicture(job.id, role, size, width, height)
+        return KeptPicture(job.id, role, size, width, height, report.frames if report else 1)
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's unfinished jobs on a server (None: in direct messages), oldest first."""
@@ -325,6 +354,14 @@ class Queue:
     def seconds(self, recipe: Recipe, width: int, height: int) -> float:
         """What a dream on a picture of this size is likely to take one worker."""
         return self.cost_model.seconds(recipe, width, height)
+
+    def _cost(self, request: DreamRequest, width: int, height: int, frames: int = 1) -> float:
+        """What a request is likely to take one worker, in seconds."""
+        if request.kind.is_comparison:
+            return COMPARISON_SECONDS
+        count = len(request.variants)
+        recipes = [on_sheet(one.recipe, count) for one in request.variants] or [request.recipe]
+        return sum(self.cost_model.seconds(recipe, width, height, frames) for recipe in recipes)
 
     # Keeping memory and rows in agreement
 
@@ -377,7 +414,8 @@ class Queue:
         member_id, guild_id = job.member_id or 0, job.guild_id or 0
         self._reserve(job.id, job, self.limits, job.cost)
         self._reserve(job.id, job, self.byte_limits, job.input_bytes)
-        queued = QueuedJob(job.id, job.kind, guild_id, member_id, job.cost, job.due_at)
+        kind = job.kind if job.kind in ORDER else Kind.DREAM
+        queued = QueuedJob(job.id, kind, guild_id, member_id, job.cost, job.due_at)
         self.waiting.add(queued, interrupted=interrupted or job.started_at is not None)
         self.dispatcher.wake()
 
@@ -419,10 +457,12 @@ class Queue:
 
     # What a request must pass
 
-    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> tuple[int, int] | None:
-        """A picture's width and height; None where there is none, or they cannot be told."""
+    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> _Extent | None:
+        """A picture's width, height and frames; None where there is none, or they cannot be told."""
         if isinstance(picture, KeptPicture):
-            return (picture.width, picture.height) if picture.width and picture.height else None
+            if picture.width and picture.height:
+                return _Extent(picture.width, picture.height, picture.frames)
+            return None
         if not isinstance(picture, bytes):
             return None
         try:
@@ -432,7 +472,7 @@ class Queue:
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
             log.info("a picture is admitted without a probe: %r", error)
             return None
-        return probe.width, probe.height
+        return _Extent(probe.width, probe.height, probe.frames)
 
     def _check_disk(self, size: int) -> None:
         """Raises Refused where this many bytes more would leave too little of the disk."""
@@ -455,7 +495,7 @@ class Queue:
         if excess is not None:
             raise LimitReached(
                 f"{excess.whose} {excess.reserved / 1e6:.0f} MB of pictures in line, as many as fit; please "
-                "send a smaller one, or come back when some of those dreams are done."
+                "send a smaller one, or ask again when some of those dreams are done."
             )
 
     def _check_seconds(self, request: DreamRequest, cost: float) -> None:
@@ -470,33 +510,49 @@ class Queue:
         excess = self.limits.excess(job, request.member_seconds, request.server_seconds)
         if excess is None:
             return
-        # All that waits is worked off evenly, so this one's share of it shrinks as the whole does.
-        seconds = excess.over * self.limits.sum / excess.reserved / self.capacity
-        when = self.clock.now() + timedelta(seconds=seconds)
         raise LimitReached(
-            f"{excess.whose} as many dreams in line as fit; "
-            f"please come back <t:{int(when.timestamp())}:R>, when some of them are done."
+            f"{excess.whose} as many dreams in line as fit; please ask again "
+            f"{countdown(self._room_at(excess), self.clock.now())}, when some of them are done."
         )
+
+    def _room_at(self, excess: Excess) -> datetime:
+        """When enough of the jobs that reach a limit are ready, as their own messages tell it."""
+        now, over = self.clock.now(), excess.over
+        ends = sorted((self.ready_at(id) or now, id) for id in excess.ids[:ROOM_SOUGHT])
+        while over > 0 and ends:
+            now, id = ends.pop(0)
+            over -= self.limits.reservations[id].amount
+        return now
 
     # What the dispatcher needs, and tells
 
     def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
         """What the farm is to do for a job. Raises RecipeError where another version wrote its recipe."""
         weights = self.config.weights.inception_v3
+        recipe = Recipe.parse(job.recipe)
         return Work(
             source=pictures.get("source"),
-            recipe=Recipe.parse(job.recipe),
+            recipe=recipe if job.kind is not Kind.DAILY else dataclasses.replace(recipe, as_="still"),
             guide=pictures.get("guide"),
+            sheet=tuple((one.label, one.recipe) for one in map(Variant.stored, job.variants or ())),
+            compare=str(job.kind) if job.kind.is_comparison else "",
             limits=self.picture_limits,
             inception_v3=str(weights) if weights else None,
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
+            key=job.id,
+            deadline=max(LEAST_DEADLINE, DEADLINE_FACTOR * job.cost),
         )
 
     def share_done(self, job: Job, progress: Progress) -> float:
         """The share of a job's work that is done."""
+        if job.kind is Kind.SHEET:
+            return progress.done
         size = job.width or DEFAULT_SIZE, job.height or DEFAULT_SIZE
-        return share_done(Recipe.parse(job.recipe), *size, progress.step)
+        recipe = Recipe.parse(job.recipe)
+        if job.kind is Kind.ZOOM and not recipe.is_video:
+            return progress.done  # the frames of a clip take equally long
+        return share_done(recipe, *size, progress.step)
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Let the listener show how far a job is."""
@@ -518,6 +574,8 @@ class Queue:
             self.statistics.ended(id, job.state, job, cause)
         self._dismiss(id)
         self.listener.changed(id, rendered.data if rendered and job else None)
-        if rendered and not rendered.is_cold and job and job.width and job.height:
+        learnable = job is not None and not job.variants and not job.kind.is_comparison
+        if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds
-            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took)
+            frames = rendered.report.frames if rendered.report else 1
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames)

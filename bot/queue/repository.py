@@ -94,6 +94,20 @@ class JobRepository:
             wanted = or_(Job.request_message_id == message_id, Job.status_message_id == message_id)
             return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)).limit(1))
 
+    async def finished_of(self, member_id: int, guild_id: int | None, number: int) -> tuple[Job | None, int]:
+        """One of a member's dreams on a server (None: in direct messages), 0 the newest, and how many."""
+        mine = and_(
+            Job.member_id == member_id,
+            Job.guild_id == guild_id,
+            Job.state == State.DONE,
+            Job.kind != Kind.DAILY,
+            Job.erased.is_(False),
+        )
+        query = select(Job).where(mine).order_by(Job.created_at.desc(), Job.id.desc())
+        async with self._database.session() as session, session.begin():
+            count = await session.scalar(select(func.count()).select_from(Job).where(mine)) or 0
+            return await session.scalar(query.offset(number).limit(1)), count
+
     async def unfinished(self, *conditions: ColumnElement[bool]) -> Sequence[Job]:
         """Unfinished jobs of all processes, oldest first."""
         query = select(Job).where(Job.state.in_(UNFINISHED), *conditions).order_by(Job.created_at, Job.id)
@@ -164,7 +178,12 @@ class JobRepository:
             request_message_id=request.request_message_id,
             interaction_token=request.interaction_token,
             parent=request.parent,
+            action=request.action,
+            origin_channel_id=request.origin and request.origin[0],
+            origin_message_id=request.origin and request.origin[1],
             recipe=str(request.recipe),
+            preset=request.preset,
+            variants=[one.row for one in request.variants] or None,
             has_source=source is not None,
             width=size and size[0],
             height=size and size[1],
@@ -210,7 +229,8 @@ class JobRepository:
 
     async def complete(self, id: str, rendered: Rendered) -> Job | None:
         """Make `COMPLETE`, with the result."""
-        result, report = await _blob(rendered.data), asdict(rendered.report)
+        result = await _blob(rendered.data)
+        report = asdict(rendered.report) if rendered.report else None
         async with self._database.session() as session, session.begin():
             job = await self._make(session, COMPLETE, id, filename=rendered.filename, report=report)
             if job is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple, Self
 
 from bot.store.jobs import Kind
 from dream.recipe import Recipe
@@ -20,7 +21,7 @@ class Upload:
 class KeptPicture:
     """A picture that another job keeps. Its bytes are neither read nor copied to dream on it again.
 
-    `size` is in bytes, `width` and `height` in pixels, where they are known.
+    `size` is in bytes, `width` and `height` in pixels, where they are known; `frames` are a clip's.
     """
 
     job_id: str
@@ -28,6 +29,25 @@ class KeptPicture:
     size: int
     width: int | None
     height: int | None
+    frames: int = 1
+
+
+class Variant(NamedTuple):
+    """One dream of a sheet: what is written above it, its recipe, and the preset that this came from."""
+
+    label: str
+    recipe: Recipe
+    preset: str | None = None
+
+    @classmethod
+    def stored(cls, row: dict[str, Any]) -> Self:
+        """The variant that `row` is. Raises RecipeError where another version of the bot wrote it."""
+        return cls(row["label"], Recipe.parse(row["recipe"]), row.get("preset"))
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {"label": self.label, "recipe": str(self.recipe), "preset": self.preset}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +55,17 @@ class DreamRequest:
     """A dream that somebody asks for.
 
     `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
-    posted it; `guide` is a second picture that says what to look for, or where to dream. `max_bytes` is the
-    largest file that may be posted where the dream goes. `member_seconds` and `server_seconds` are the
-    server's own limits, where it has any.
+    posted it; `guide` is a second picture that says what to look for, or where to dream, or is compared with
+    the first. A sheet shows `variants`; `action` says how it grew from `parent`, and the message of `origin`,
+    a channel's and its own id, holds the picture. `max_bytes` is the largest file that may be posted where
+    the dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
     """
 
     recipe: Recipe
     source: bytes | Upload | KeptPicture | None
     guide: bytes | Upload | KeptPicture | None = None
+    variants: tuple[Variant, ...] = ()
+    preset: str | None = None
     kind: Kind = Kind.DREAM
     guild_id: int | None = None
     channel_id: int | None = None
@@ -51,6 +74,8 @@ class DreamRequest:
     request_message_id: int | None = None
     interaction_token: str | None = None
     parent: str | None = None
+    action: str | None = None
+    origin: tuple[int, int] | None = None
     due_at: datetime | None = None
     previews: bool = True
     spoiler: bool = False

@@ -29,7 +29,7 @@ PORTS_TRIED = 20
 WELCOME = """\
 **Welcome to your own Discord.** Everything here is real but Discord itself. Three things to try:
 1. Choose a photograph and a preset below, and press **Dream**.
-2. Press **Again** or **Deeper** under the dream, or reply to any picture with `!dream puppyslug`.
+2. Press **Remix**, 🎲 (again) or 🌀 (deeper) under it, or reply to any picture with `!dream puppyslug`.
 3. Open **Time and trouble** and go to *tomorrow 09:00*: the daily dream comes to #daily-dream."""
 FIRST_PICTURE = "chelsea.jpg"
 EARLIER = 10

@@ -60,6 +60,14 @@ class Effective(Values):
             steps = self.max_steps
         return replace(recipe, size=size, steps=steps)
 
+    def allows(self, recipe: Recipe) -> bool:
+        """Whether a recipe is allowed here."""
+        try:
+            self.resolve(recipe)
+        except RecipeError:
+            return False
+        return True
+
     def allows_layer(self, layer: str) -> bool:
         """Whether a layer is allowed here."""
         return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)

@@ -72,6 +72,10 @@ class Settings:
         server = await self.server(guild_id) if guild_id else ServerSettings()
         return server.effective(self.operator, channel_id)
 
+    async def takes_reports(self, guild_id: int | None) -> bool:
+        """Whether a server has a channel where its moderators read reports."""
+        return bool((await self.effective(guild_id)).report_channel)
+
     async def presets(self, guild_id: int | None) -> dict[str, str]:
         """The recipes by name of the shipped presets and the server's own."""
         return {**self.shipped_presets, **((await self.server(guild_id)).presets if guild_id else {})}

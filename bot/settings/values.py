@@ -108,7 +108,8 @@ class Values(Dream, Limits, Commands, DailyDream):
     """
 
     layers: Annotated[tuple[str, ...], Kind.LAYERS, AfterValidator(_layers), Field(title="Layers")] = ()
-    """The only layers that may be dreamt of; none means every layer of the networks allowed."""
+    """The only layers that may be dreamt of, `class` for things by name among them; none means every layer of
+    the networks allowed."""
     channels: Annotated[Ids, Kind.CHANNELS, Field(title="Channels for dreams", max_length=25)] = ()
     """The channels where dreams may be asked for; none means all."""
     forbidden_channels: Annotated[

@@ -42,6 +42,17 @@ class Kind(StrEnum):
     """Rendered ahead of `due_at`; it has no message, the daily dream posts its result."""
     ZOOM = "zoom"
     """A video; delivered as a dream is, but its turn comes last."""
+    SHEET = "sheet"
+    """Several small dreams on one picture, to choose from: the job's `variants`."""
+    SIDES = "sides"
+    """A picture beside its dream; nothing is dreamt."""
+    WIPE = "wipe"
+    """The same as a loop that wipes from one to the other."""
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether it only shows a picture and its dream."""
+        return self in (Kind.SIDES, Kind.WIPE)
 
 
 def _text(choices: type[StrEnum]) -> Choice:
@@ -55,8 +66,10 @@ class Job(Base):
     in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
     state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and
     guide. `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works
-    on it (see `bot.store.lease`). `reason` is one sentence: why it failed or was cancelled. `report` holds
-    the fields of `dream.Report`.
+    on it (see `bot.store.lease`). `preset` is the name of the preset that was asked for. `parent` is the job
+    that it grew from, and `action` how ("deeper"); the message of `origin_message_id` holds the picture that
+    it grew from. `variants` are what a sheet shows. `reason` is one sentence: why it failed or was cancelled.
+    `report` holds the fields of `dream.Report`.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -76,7 +89,12 @@ class Job(Base):
     status_message_id: Mapped[int | None] = mapped_column(index=True)
     interaction_token: Mapped[str | None] = mapped_column(Text)
     parent: Mapped[str | None] = mapped_column(String(25))
+    action: Mapped[str | None] = mapped_column(String(10))
+    origin_channel_id: Mapped[int | None]
+    origin_message_id: Mapped[int | None]
     recipe: Mapped[str] = mapped_column(Text)
+    preset: Mapped[str | None] = mapped_column(String(31))
+    variants: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     has_source: Mapped[bool]
     width: Mapped[int | None]
     height: Mapped[int | None]
@@ -153,7 +171,8 @@ class Blob(Base):
 
 
 class Picture(Base):
-    """A file that belongs to a job; `role` is "source", "guide" or "result"."""
+    """A file that belongs to a job; `role` is "source", "guide" (which a comparison shows beside the
+    source) or "result"."""
 
     __tablename__ = "pictures"
 

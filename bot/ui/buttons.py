@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final, Self
 
 import discord
 
-from bot.asking import ask, may_remove
+from bot.asking import Origin, ask, ask_for_sheet
+from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.store.jobs import Job
+from bot.queue.request import Variant
+from bot.settings.scopes import Effective
+from bot.store.jobs import Job, Kind
+from bot.ui.changes import enlarged, strengthened, variations
 from bot.ui.components import Press, RowButton
-from bot.ui.errors import whisper
+from bot.ui.errors import code, explain, whisper
+from bot.ui.links import message_url
+from bot.ui.remix import read_form, remix_form, remixed
 from dream.recipe import Recipe
+
+LEAST_GROWTH: Final = 1.1
+"""How much larger a bigger dream is at least."""
+LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
 
 
 class JobButton(RowButton[Job], template="-"):
@@ -22,29 +34,181 @@ class JobButton(RowButton[Job], template="-"):
 
     gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
 
+    is_of_reports: ClassVar[bool] = False
+    """Whether it stands under reports, too, which are in another channel than their dream."""
+
+    def belongs(self, press: Press, row: Job) -> bool:
+        """Whether it is a job of this channel: elsewhere not everybody may see its pictures and recipe."""
+        return super().belongs(press, row) and (self.is_of_reports or row.channel_id == press.channel_id)
+
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
         return await bot.queue.get(self.row_id)
 
 
+class Remix(JobButton, template=r"remix:(?P<id>[\w-]+)"):
+    """The same picture after a recipe that a form asks for."""
+
+    key, label = "remix", "Remix"
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Open the form."""
+        await press.response.send_modal(await remix_form(press, row))
+
+
 class Again(JobButton, template=r"again:(?P<id>[\w-]+)"):
     """The same picture and recipe with another seed."""
 
-    key, label, emoji = "again", "Again", "🎲"
+    key, emoji = "again", "🎲"
 
     async def act(self, press: Press, row: Job) -> None:
         """Ask for the dream anew."""
-        await _ask_again(press, row, "source" if row.has_source else None)
+        await grow(press, row, replace(Recipe.parse(row.recipe), seed=None))
 
 
 class Deeper(JobButton, template=r"deeper:(?P<id>[\w-]+)"):
     """The same recipe on the dream itself."""
 
-    key, label, emoji = "deeper", "Deeper", "🌀"
+    key, emoji = "deeper", "🌀"
 
     async def act(self, press: Press, row: Job) -> None:
         """Ask for a dream of the dream."""
-        await _ask_again(press, row, "result")
+        await grow(press, row, replace(Recipe.parse(row.recipe), seed=None), "result")
+
+
+class Bigger(JobButton, template=r"bigger:(?P<id>[\w-]+)"):
+    """The same dream with sides twice as long."""
+
+    key, emoji = "bigger", "🔎"
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for it at twice its size, as far as that is allowed here. Raises Refused."""
+        report, most = row.dream_report, (await effective_in(press)).max_size
+        size = max(report.width, report.height) if report else most
+        if size * LEAST_GROWTH > most:
+            raise Refused(f"Dreams have at most {most} pixels here, and this one has {size} already.")
+        await grow(press, row, enlarged(Recipe.parse(row.recipe), size, min(2 * size, most)))
+
+
+class More(JobButton, template=r"more:(?P<id>[\w-]+)"):
+    """What else can be done with a dream."""
+
+    key, emoji = "more", "⋯"
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Show the other buttons to whoever pressed, and nobody else."""
+        takes_reports = await press.client.settings.takes_reports(press.guild_id)
+        await press.response.send_message(LEGEND, view=_more(row, takes_reports), ephemeral=True)
+
+
+class Gentler(JobButton, template=r"gentler:(?P<id>[\w-]+)"):
+    """The same dream, less strong."""
+
+    key, label, emoji, line = "gentler", "Gentler", "🍃", 0
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for it with smaller steps."""
+        await grow(press, row, strengthened(Recipe.parse(row.recipe), 0.6))
+
+
+class Wilder(JobButton, template=r"wilder:(?P<id>[\w-]+)"):
+    """The same dream, stronger."""
+
+    key, label, emoji, line = "wilder", "Wilder", "🔥", 0
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for it with larger steps."""
+        await grow(press, row, strengthened(Recipe.parse(row.recipe), 1.6))
+
+
+class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
+    """Four small dreams like this one, to choose from."""
+
+    key, label, emoji, line = "vary", "Four variations", "🔢", 0
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for the sheet."""
+        await press.response.defer()
+        effective = await effective_in(press)
+        variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
+        origin = await origin_of(press, row, self.key)
+        await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
+
+
+class Zoom(JobButton, template=r"zoom:(?P<id>[\w-]+)"):
+    """A video that falls into the dream."""
+
+    key, label, emoji, line = "zoom", "Fall into it", "🕳️", 1
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for the video."""
+        falling = replace(Recipe.parse(row.recipe), zoom=1.02, seconds=6, size=None, octaves=None)
+        await grow(press, row, falling, "result")
+
+
+class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
+    """The picture and its dream, beside each other or as a loop."""
+
+    def __init__(self, id: str, kind: Kind = Kind.SIDES) -> None:
+        self.kind = kind
+        self.key, self.line = str(kind), 1
+        self.label, self.emoji = ("Before & after", "🌓") if kind is Kind.SIDES else ("As a GIF", "🎞️")
+        super().__init__(id)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Recreate the button from its custom id."""
+        return cls(match["id"], Kind(match["key"]))
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for the comparison. Raises Refused."""
+        await press.response.defer()
+        dream = await press.client.queue.kept_picture(row, "result")
+        if dream is None:
+            raise Refused(self.gone)
+        origin = replace(await origin_of(press, row, "compare"), guide=dream)
+        await ask(
+            press.client,
+            press.user,
+            press.channel,
+            Recipe.parse(row.recipe),
+            origin,
+            interaction=press,
+            kind=self.kind,
+        )
+
+
+class Choose(JobButton, template=r"choose:(?P<number>\d+):(?P<id>[\w-]+)"):
+    """One dream of a sheet, in full."""
+
+    def __init__(self, id: str, number: int) -> None:
+        self.number, self.key, self.label = number, f"choose:{number}", str(number)
+        super().__init__(id)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Recreate the button from its custom id."""
+        return cls(match["id"], int(match["number"]))
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Ask for the dream."""
+        chosen = Variant.stored((row.variants or [])[self.number - 1])
+        await grow(press, row, chosen.recipe, action="choose", preset=chosen.preset)
+
+
+class ShowRecipe(JobButton, template=r"recipe:(?P<id>[\w-]+)"):
+    """The exact recipe, to be copied."""
+
+    key, label, emoji, line = "recipe", "Recipe", "📋", 2
+
+    async def act(self, press: Press, row: Job) -> None:
+        """Tell it to whoever pressed."""
+        prefix = (await effective_in(press)).prefix if press.client.intents.message_content else "/"
+        await whisper(press, f"The same dream again:\n```\n{prefix}dream {row.recipe}\n```")
 
 
 class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
@@ -54,7 +218,7 @@ class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Cancel the job; its message says so by itself."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
         await press.response.defer()
         if not await press.client.queue.cancel(row.id):
@@ -64,11 +228,12 @@ class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
 class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
     """Take a dream away, with the picture that it was dreamt from."""
 
-    key, emoji = "delete", "🗑️"
+    key, label, emoji, line = "delete", "Delete", "🗑️", 2
+    is_of_reports = True
 
     async def act(self, press: Press, row: Job) -> None:
         """Delete the message and what is kept of the job."""
-        if not may_remove(press, row):
+        if not await _may_remove(press, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can delete it.")
         await press.response.defer()
         bot = press.client
@@ -79,14 +244,16 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
             with contextlib.suppress(discord.NotFound):
                 await channel.get_partial_message(row.status_message_id).delete()
-        if press.message and press.message.id != row.status_message_id:
+        if press.message and press.message.flags.ephemeral:
+            await press.edit_original_response(content="🗑️ That dream is deleted.", view=None)
+        elif press.message and press.message.id != row.status_message_id:
             await press.edit_original_response(
                 content=f"🗑️ {press.user.mention} removed the reported dream.", view=None
             )
 
     async def miss(self, press: Press) -> None:
         """Let moderators delete at least the message. Raises Refused."""
-        if press.message is None or not press.permissions.manage_messages:
+        if press.message is None or press.message.flags.ephemeral or not press.permissions.manage_messages:
             raise Refused(self.gone)
         await press.message.delete()
         await whisper(press, "🗑️ The message is gone; nothing else was kept of that dream.")
@@ -95,28 +262,26 @@ class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
 class Flag(JobButton, template=r"report:(?P<id>[\w-]+)"):
     """Show a dream to the server's moderators."""
 
-    key, emoji = "report", "🚩"
+    key, label, emoji, line = "report", "Report", "🚩", 2
 
     async def act(self, press: Press, row: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
-        await report(press, f"a dream of <@{row.member_id}>" if row.member_id else "a dream", Delete(row.id))
+        link = message_url(row.guild_id, row.channel_id, row.status_message_id)
+        what = f"a dream of <@{row.member_id}>" if row.member_id else "a dream"
+        await report(press, what, link, Delete(row.id))
 
 
-async def report(press: Press, what: str, remedy: discord.ui.Item[Any]) -> None:
-    """Show the pressed message to the server's moderators, with a button to do something about it.
-
-    Raises Refused.
-    """
-    assert press.message is not None
+async def report(press: Press, what: str, link: str, remedy: discord.ui.Item[Any]) -> None:
+    """Show a message to the server's moderators, with a button to do something about it. Raises Refused."""
     effective = await press.client.settings.effective(press.guild_id, press.channel_id)
     channel = press.guild and press.guild.get_channel(effective.report_channel or 0)
     if not isinstance(channel, discord.abc.Messageable):
         raise Refused("This server has named no channel for reports; please tell a moderator directly.")
     view = discord.ui.View(timeout=None)
     view.add_item(remedy)
-    text = f"🚩 {press.user.mention} reports {what}: {press.message.jump_url}"
+    text = f"🚩 {press.user.mention} reports {what}: {link}"
     try:
-        if await _is_reported(channel, press.message.jump_url):
+        if await _is_reported(channel, link):
             raise Refused("Thank you: the moderators have been told already.")
         await channel.send(text, view=view)
     except discord.Forbidden:
@@ -134,25 +299,124 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
-async def _ask_again(press: Press, job: Job, role: str | None) -> None:
-    """Ask for a job's recipe with another seed, on its picture of this role."""
+async def _may_remove(press: Press, job: Job) -> bool:
+    """Whether whoever presses asked for `job`, or moderates where it is."""
+    return press.user.id == job.member_id or await may_moderate(press, job.channel_id)
+
+
+async def submit_remix(press: Press) -> None:
+    """Ask for what the form of `Remix` says, if that is what was submitted; errors are answered."""
+    if (found := read_form(press)) is None:
+        return
+    id, chosen = found
+    try:
+        job = await press.client.queue.get(id)
+        if job is None or job.guild_id != press.guild_id:
+            raise Refused(JobButton.gone)
+        presets = await press.client.settings.presets(press.guild_id)
+        recipe, preset = remixed(job, chosen, presets, (await effective_in(press)).recipe)
+        await grow(press, job, recipe, action=Remix.key, preset=preset)
+    except Exception as error:
+        typed = chosen.get("recipe")
+        await whisper(press, explain(error) + (f"\nYou wrote {code(typed, 1000)}." if typed else ""))
+
+
+async def effective_in(press: Press) -> Effective:
+    """The settings that hold where a button was pressed; a thread has its channel's."""
+    channel = press.channel
+    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else press.channel_id
+    return await press.client.settings.effective(press.guild_id, channel_id)
+
+
+async def grow(
+    press: Press,
+    job: Job,
+    recipe: Recipe | str,
+    role: str = "source",
+    *,
+    action: str | None = None,
+    preset: str | None = None,
+) -> None:
+    """Ask for another dream from a job's picture of this role, in the same channel. Raises Refused.
+
+    `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
+    """
     await press.response.defer()
-    picture = await press.client.queue.kept_picture(job, role) if role else None
-    if role and picture is None:
+    origin = await origin_of(press, job, action or button_key(press), role)
+    preset = preset if action else job.preset
+    await ask(press.client, press.user, press.channel, recipe, origin, interaction=press, preset=preset)
+
+
+def button_key(press: Press) -> str:
+    """What a button does, by its custom id."""
+    data: Mapping[str, Any] = press.data or {}
+    return str(data.get("custom_id")).partition(":")[0]
+
+
+async def origin_of(press: Press, job: Job, action: str, role: str = "source") -> Origin:
+    """A job's source or result as what the next dream grows from. Raises Refused if it is not kept.
+
+    A dream of another channel, whose pictures not everybody may see here, is refused to all but whose it is.
+    """
+    bot, is_own = press.client, job.member_id == press.user.id and job.author_id in (None, press.user.id)
+    if job.channel_id != press.channel_id and not is_own:
+        raise Refused("That dream belongs to another channel; please press its buttons there.")
+    is_sky = role == "source" and not job.has_source
+    picture = None if is_sky else await bot.queue.kept_picture(job, role)
+    if picture is None and not is_sky:
         raise Refused(JobButton.gone)
-    guide = await press.client.queue.kept_picture(job, "guide")
-    await ask(
-        press.client,
-        press.user,
-        press.channel,
-        dataclasses.replace(Recipe.parse(job.recipe), seed=None),
-        picture,
-        guide=guide,
-        interaction=press,
-        parent=job.id,
+    at = job.channel_id, job.status_message_id
+    return Origin(
+        picture=picture,
+        guide=await bot.queue.kept_picture(job, "guide"),
         author_id=job.author_id,
+        message=(at[0], at[1]) if at[0] and at[1] else None,
+        parent=job.id,
+        action=action,
         spoiler=job.spoiler,
     )
 
 
-BUTTONS = (Again, Deeper, Cancel, Delete, Flag)
+def dream_buttons(job: Job) -> list[discord.ui.Item[Any]]:
+    """The one row under what a job has become."""
+    if job.kind.is_comparison:
+        return [More(job.id)]
+    if job.variants:
+        return [*(Choose(job.id, number) for number, _ in enumerate(job.variants, 1)), More(job.id)]
+    of_pictures = [] if job.kind is Kind.ZOOM else [Deeper(job.id), Bigger(job.id)]  # no video is dreamt on
+    return [Remix(job.id), Again(job.id), *of_pictures, More(job.id)]
+
+
+def _more(job: Job, takes_reports: bool) -> discord.ui.View:
+    """The buttons of `More`, as far as they can do something for this job."""
+    view = discord.ui.View(timeout=None)
+    if job.kind is Kind.DREAM:
+        view.add_item(Gentler(job.id)).add_item(Wilder(job.id)).add_item(Vary(job.id))
+        if job.has_source:
+            view.add_item(Compare(job.id, Kind.SIDES)).add_item(Compare(job.id, Kind.WIPE))
+        view.add_item(Zoom(job.id))
+    if not job.variants and not job.kind.is_comparison:
+        view.add_item(ShowRecipe(job.id))
+    view.add_item(Delete(job.id))
+    if takes_reports:
+        view.add_item(Flag(job.id))
+    return view
+
+
+BUTTONS = (
+    Remix,
+    Again,
+    Deeper,
+    Bigger,
+    More,
+    Gentler,
+    Wilder,
+    Vary,
+    Zoom,
+    Compare,
+    Choose,
+    ShowRecipe,
+    Cancel,
+    Delete,
+    Flag,
+)

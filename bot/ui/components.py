@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Any, ClassVar, Generic, Self, TypeVar
+import time
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import discord
 
@@ -13,6 +15,9 @@ from bot.ui.errors import explain, whisper
 
 Press = discord.Interaction[DreamBot]
 Row = TypeVar("Row")
+
+DOUBLE_CLICK_SECONDS: Final = 2.0
+"""Two presses of a button by one user within this time are one."""
 
 
 class Component(discord.ui.DynamicItem[Any], template="-"):
@@ -37,18 +42,22 @@ class RowButton(Component, Generic[Row], template="-"):
     checks permissions.
     """
 
-    key: ClassVar[str]
-    label: ClassVar[str | None] = None
-    emoji: ClassVar[str]
+    key: str
+    label: str | None = None
+    emoji: str | None = None
     gone: ClassVar[str]
     """The answer if the row no longer exists."""
+    line: int | None = None
+    """The line of buttons that it stands in; the first with room, if not given."""
+    _last: ClassVar[dict[tuple[int, str], float]] = {}
+    """When a user last pressed a button, by their id and its custom id."""
 
     def __init__(self, id: str) -> None:
         self.row_id = id
         button: discord.ui.Button[Any] = discord.ui.Button(
-            label=self.label, emoji=self.emoji, custom_id=f"{self.key}:{id}"
+            label=self.label, emoji=self.emoji, custom_id=f"{self.key}:{id}", row=self.line
         )
-        super().__init__(button)
+        super().__init__(button, row=self.line)
 
     @classmethod
     async def from_custom_id(
@@ -58,12 +67,33 @@ class RowButton(Component, Generic[Row], template="-"):
         return cls(match["id"])
 
     async def press(self, press: Press) -> None:
-        """Load the row and act on it; a row of another server counts as missing."""
+        """Load the row and act on it; one that does not belong here counts as missing.
+
+        The second half of a double click does nothing.
+        """
+        if self._is_repeated(press):
+            await press.response.defer()
+            return
         row = await self.load(press.client)
-        if row is None or getattr(row, "guild_id", None) != press.guild_id:
+        if row is None or not self.belongs(press, row):
             await self.miss(press)
         else:
             await self.act(press, row)
+
+    def belongs(self, press: Press, row: Row) -> bool:
+        """Whether a row is of the server on which the button is pressed."""
+        return getattr(row, "guild_id", None) == press.guild_id
+
+    def _is_repeated(self, press: Press) -> bool:
+        """Whether the same user pressed the same button a moment ago."""
+        now, key = time.monotonic(), (press.user.id, self.item.custom_id)
+        last = self._last.get(key, -math.inf)
+        self._last[key] = now
+        if len(self._last) > 1000:
+            recent = {key: at for key, at in self._last.items() if now - at < DOUBLE_CLICK_SECONDS}
+            self._last.clear()
+            self._last.update(recent)
+        return now - last < DOUBLE_CLICK_SECONDS
 
     async def load(self, bot: DreamBot) -> Row | None:
         """The row, or None if it no longer exists."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.checks import NOT_A_MODERATOR, is_moderator
+from bot.checks import NOT_A_MODERATOR, may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.daily import PostRow
@@ -19,6 +19,8 @@ from bot.store.jobs import Job
 from bot.ui.buttons import report
 from bot.ui.components import Press, RowButton
 from bot.ui.errors import whisper
+from bot.ui.links import message_url
+from bot.ui.status import named
 from bot.visibility import can_see
 
 LIKE: Final = "💜"
@@ -27,24 +29,28 @@ LONGEST: Final = 900
 """Characters of a recipe in a post and in its picture's description, at most."""
 
 
-def post_message(post: PostRow, job: Job, picture: bytes, guild: discord.Guild) -> dict[str, Any]:
+def post_message(
+    post: PostRow, job: Job, picture: bytes, guild: discord.Guild, *, takes_reports: bool = False
+) -> dict[str, Any]:
     """The message of a daily dream, as keyword arguments for `channel.send`.
 
     The picture is an attachment rather than in an embed: Discord shows it larger, and supports spoilers.
+    `takes_reports` is whether somebody would be told of a report.
     """
     report = job.dream_report
     recipe = (report.recipe if report else job.recipe)[:LONGEST]
     # `bot.delivery.daily_posts` finds the message after a crash by the post's id in the file name.
     name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
     alt = f"The daily dream: {source_of(post)}, dreamt by a neural network with the recipe {recipe}."
-    made = f"`{recipe}`" if post.preset is None else f"**{post.preset}** · `{recipe}`"
+    made = named(recipe, post.preset, LONGEST)
     lines = [f"### 🌅 {title(post)}", credit(post, guild), f"-# Dreamt with {made}"]
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
     lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
     view = discord.ui.View(timeout=None)
-    for button in (ShowBefore, Remove, Flag)[post.kind == "sky" :]:
-        view.add_item(button(post.id))
+    before = [] if post.kind == "sky" else [ShowBefore(post.id)]
+    for button in (*before, Remove(post.id), *([Flag(post.id)] if takes_reports else [])):
+        view.add_item(button)
     return {
         "content": "\n".join(lines),
         "file": discord.File(io.BytesIO(picture), name, description=alt[:1024], spoiler=job.spoiler),
@@ -77,7 +83,7 @@ def credit(post: PostRow, guild: discord.Guild) -> str:
         return "From a sky that nobody has seen."
     if post.author_id is None:
         return f"From {source_of(post)}."
-    link = f"https://discord.com/channels/{guild.id}/{post.source_channel_id}/{post.source_message_id}"
+    link = message_url(guild.id, post.source_channel_id, post.source_message_id)
     return f"From [a picture](<{link}>) by <@{post.author_id}>."
 
 
@@ -125,7 +131,7 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
         """Delete the post, its dream and its picture; edit the report if this is one. Raises Refused."""
         bot, message = press.client, press.message
         assert message is not None
-        if not await is_moderator(bot, press.user, press.permissions):
+        if not await may_moderate(press, row.channel_id):
             raise Refused(NOT_A_MODERATOR)
         await press.response.defer(ephemeral=True)
         await bot.daily.remove(row, by=press.user.id)
@@ -139,7 +145,7 @@ class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
 
     async def miss(self, press: Press) -> None:
         """Delete the message, as there is no row. Raises Refused."""
-        if not await is_moderator(press.client, press.user, press.permissions):
+        if not await may_moderate(press, None):
             raise Refused(NOT_A_MODERATOR)
         assert press.message is not None
         await press.message.delete()
@@ -153,7 +159,8 @@ class Flag(PostButton, template=r"daily-report:(?P<id>\w+)"):
 
     async def act(self, press: Press, row: PostRow) -> None:
         """Post a link to it in the server's `report_channel`."""
-        await report(press, "a daily dream", Remove(row.id))
+        assert press.message is not None
+        await report(press, "a daily dream", press.message.jump_url, Remove(row.id))
 
 
 DAILY_BUTTONS: Final = (ShowBefore, Remove, Flag)

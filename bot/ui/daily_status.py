@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 import discord
 
+from bot.client import DreamBot
 from bot.daily.settings import DailySettings
 from bot.store.daily import DailyRow, PostRow, PostState
 from bot.ui.daily_post import source_of
 from bot.ui.errors import code
+from bot.ui.links import message_url
 from bot.visibility import can_see, is_no_less_public, may_be_source
 
 COLOUR: Final = discord.Colour(0x7B4FD1)
@@ -72,7 +75,7 @@ def history_line(post: PostRow) -> str:
     when = discord.utils.format_dt(post.due_at, "d")
     if post.state != PostState.POSTED:
         return f"{when} · {post.state}" + (f": {post.reason}" if post.reason else "")
-    link = f"https://discord.com/channels/{post.guild_id}/{post.channel_id}/{post.message_id}"
+    link = message_url(post.guild_id, post.channel_id, post.message_id)
     votes = f"{post.votes:+} vote{'' if abs(post.votes) == 1 else 's'}" if post.votes else "no votes"
     return f"{when} · [{source_of(post)}]({link}) · {code(post.preset or post.recipe or '')} · {votes}"
 
@@ -101,11 +104,42 @@ def sources_text(
     )
     target = guild.get_channel(settings.channel_id or 0)
     lines += [
-        f"• nothing from {channel.mention}: {why_less_public(channel, target)}"
+        f"• nothing from {channel.mention}: {why}"
         for channel in seen
-        if may_be_source(channel) and not is_no_less_public(channel, target)
+        if (why := why_no_source(channel, target))
     ]
     return "\n".join(lines)
+
+
+async def warnings(
+    bot: DreamBot, guild: discord.Guild, asker: discord.abc.User, changed: Iterable[str]
+) -> str:
+    """What keeps changed settings of the daily dream from doing what they say, a line each; "" if nothing.
+
+    `daily on` and `daily source add` refuse these; the other ways to change a setting accept and warn.
+    """
+    changed = set(changed)
+    settings = await bot.daily.settings.get(guild.id)
+    target, found = guild.get_channel(settings.channel_id or 0), []
+    if settings.enabled and changed & {"daily_enabled", "daily_channel"}:
+        found.append(await bot.daily.obstacle(settings))
+    if changed & {"daily_source_channels", "daily_channel"}:
+        sources = [one for id in settings.source_channels if (one := guild.get_channel(id))]
+        found += [
+            f"I take no pictures from {channel.mention}: {why}."
+            for channel in sources
+            if can_see(asker, channel) and (why := why_no_source(channel, target))
+        ]
+    return "\n".join(f"⚠️ {one}" for one in found if one)
+
+
+def why_no_source(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str | None:
+    """Explain why pictures of `source` are not dreamt in `target`; None if they are."""
+    if isinstance(source, discord.TextChannel) and source.is_nsfw():
+        return "it is age-restricted"
+    if not may_be_source(source):
+        return "I need View Channel and Read Message History there"
+    return None if is_no_less_public(source, target) else why_less_public(source, target)
 
 
 def why_less_public(source: discord.abc.GuildChannel, target: discord.abc.GuildChannel | None) -> str:

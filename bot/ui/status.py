@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import discord
 
+from bot.durations import countdown, format_duration
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import Again, Cancel, Deeper, Delete, Flag
+from bot.ui.buttons import Cancel, dream_buttons
 from bot.ui.errors import code
-from config.presets import load_presets
+from bot.ui.links import message_url
+from config.presets import preset_title
 from dream.backbone.catalog import NETWORKS
 from dream.octaves import frames
-from dream.recipe import MAX_LENGTH, OPTIONS, Recipe, RecipeError
+from dream.recipe import MAX_LENGTH, Recipe, RecipeError
 from dream.render import Progress
 
 BAR = 12
 PREVIEW = "preview.jpg"
-COUNTED_DOWN = 120
-"""Seconds to wait up to which they are told themselves; further off, the time of day is."""
+ACTIONS = {
+    "again": "again from",
+    "deeper": "deeper from",
+    "bigger": "bigger than",
+    "gentler": "gentler than",
+    "wilder": "wilder than",
+    "remix": "remixed from",
+    "vary": "variations of",
+    "choose": "chosen from",
+    "zoom": "a fall into",
+    "compare": "of",
+}
+"""How the way from one dream to the next is told, by `Job.action`."""
 
 
 class Status(NamedTuple):
@@ -49,13 +60,11 @@ def status(
     when: str = "",
     progress: Progress | None = None,
     result: bytes | None = None,
-    takes_reports: bool = False,
 ) -> Status:
     """How `job` looks to members now.
 
     `position` is its position in the queue, 1 being the next; `when` says when it is likely to be ready;
-    `progress` how far it is; `result` the finished dream's file. `takes_reports` is whether somebody would
-    be told of a report.
+    `progress` how far it is; `result` the finished dream's file.
     """
     match job.state:
         case State.QUEUED:
@@ -67,71 +76,107 @@ def status(
         case State.CANCELLED:
             return _message("🌙 This dream was cancelled.")
         case State.DONE:
-            return _done(job, result, takes_reports)
+            return _done(job, result)
 
 
 def _waiting(job: Job, position: int | None, when: str) -> Status:
     where = "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
-    return _message(f"💤 **Waiting** · {where}{_after(when)}", _recipe(job), buttons=[Cancel(job.id)])
+    return _message(f"💤 **Waiting** · {where}{_after(when)}", _small(job), buttons=[Cancel(job.id)])
 
 
 def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
     if progress is None:
-        return _message(f"🌀 **Dreaming**{_after(when)}", bar(0), _recipe(job), buttons=[Cancel(job.id)])
+        return _message(f"🌀 **Dreaming**{_after(when)}", bar(0), _small(job), buttons=[Cancel(job.id)])
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
-        files = [_file(progress.preview, PREVIEW, alt, spoiler=job.spoiler)]
+        name = PREVIEW.replace("jpg", "gif") if progress.preview.startswith(b"GIF") else PREVIEW
+        files = [_file(progress.preview, name, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
         f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
         f"{bar(progress.done)} {progress.done:.0%}",
-        f"{_recipe(job)}{_after(part(job, progress))}",
+        f"{_small(job)}{_after(part(job, progress))}",
         buttons=[] if finishing else [Cancel(job.id)],
         files=files,
     )
 
 
-def _done(job: Job, result: bytes | None, takes_reports: bool) -> Status:
+def _done(job: Job, result: bytes | None) -> Status:
     report = job.dream_report
-    files = []
-    if result is not None:
-        alt = f"A dream of {' and '.join(map(_thing, report.layers)) if report else job.recipe}."
-        files = [_file(result, job.filename or "dream.png", alt, spoiler=job.spoiler)]
-    deeper = [] if job.kind is Kind.ZOOM else [Deeper(job.id)]  # a video cannot be dreamt on
-    buttons = [Again(job.id), *deeper, Delete(job.id), *([Flag(job.id)] if takes_reports else [])]
-    if report is None:
-        return _message(f"✨ **Dreamt**{_for(job)}", f"-# {named(job.recipe)}", buttons=buttons, files=files)
-    size = f"{report.width} × {report.height}"
-    lines = [
-        f"✨ **Dreamt in {duration(report.seconds)}**{_for(job)}",
-        f"-# {named(report.recipe)} · {_titles(report.model)} · {size}",
-    ]
-    if report.note:
+    files = with_result(job, result)
+    lines = [f"✨ **{title(job)}** for <@{job.member_id}>{_origin(job)}"]
+    if job.variants:
+        lines.append("-# A number is a press away from its full dream.")
+    elif report:
+        made = f"{code(report.recipe, MAX_LENGTH)} · {_titles(report.model)}"
+        lines.append(f"-# {made} · {report.width} × {report.height} · {format_duration(report.seconds)}")
+    if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
-    return _message(*lines, buttons=buttons, files=files)
+    return _message(*lines, buttons=dream_buttons(job), files=files)
+
+
+def with_result(job: Job, result: bytes | None) -> list[discord.File]:
+    """A finished dream as a file to send; nothing where it is not kept."""
+    if result is None:
+        return []
+    return [_file(result, job.filename or "dream.png", _alt(job), spoiler=job.spoiler)]
+
+
+def title(job: Job) -> str:
+    """What a job is called: after its preset, if it was asked for by one."""
+    match job.kind:
+        case Kind.SHEET:
+            return f"{len(job.variants or ())} dreams to choose from"
+        case Kind.SIDES:
+            return "Before and after"
+        case Kind.WIPE:
+            return "From before to after"
+        case _:
+            return preset_title(job.preset) if job.preset else "Dreamt"
+
+
+def _alt(job: Job) -> str:
+    """The description of a result for those who cannot see it."""
+    report = job.dream_report
+    if job.variants:
+        return "Numbered dreams of one picture: " + ", ".join(
+            f"{number} {one['label']}" for number, one in enumerate(job.variants, 1)
+        )
+    if job.kind.is_comparison:
+        return "A picture before and after it was dreamt on."
+    return f"A dream of {' and '.join(map(_thing, report.layers)) if report else job.recipe}."
+
+
+def _origin(job: Job) -> str:
+    """What a dream grew from, with a link to it if it stands in the same channel."""
+    if job.action is None and (job.parent or job.author_id in (None, job.member_id)):
+        action = "from" if job.parent else ""
+    else:
+        action = ACTIONS.get(job.action or "", "from")
+    if not action:
+        return ""
+    what = "this dream" if job.parent else "this picture"
+    if job.origin_message_id and job.origin_channel_id == job.channel_id:
+        what = f"[{what}](<{message_url(job.guild_id, job.channel_id, job.origin_message_id)}>)"
+    else:
+        what = what.replace("this", "a")
+    by = "" if job.parent or job.author_id is None else f" by <@{job.author_id}>"
+    return f" · {action} {what}{by}"
 
 
 def when(ready_at: datetime | None, now: datetime) -> str:
-    """When a dream is likely to be ready, in words that do not turn into "1 second ago" by themselves.
-
-    Empty where that is not known, or past.
-    """
-    if ready_at is None or ready_at <= now:
-        return ""
-    seconds = (ready_at - now).total_seconds()
-    if seconds > COUNTED_DOWN:
-        minute = 60 * math.ceil(ready_at.timestamp() / 60)
-        return f"ready at about <t:{minute}:t>"
-    step = 5 if seconds <= 30 else 15  # coarse, for each change of the words costs an edit
-    return (
-        "ready in a moment" if seconds < 5 else f"ready in about {duration(step * math.ceil(seconds / step))}"
-    )
+    """When a dream is likely to be ready; empty where that is not known, or past."""
+    return "" if ready_at is None or ready_at <= now else f"ready {countdown(ready_at, now)}"
 
 
 def part(job: Job, progress: Progress) -> str:
     """Which part of the work is being done: a video's frame, or one of a picture's passes."""
+    if job.variants:
+        return f"picture {progress.octave} of {progress.octaves}"
     passes = progress.octaves
+    if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and not recipe.is_video:
+        return f"frame {progress.step} of {progress.steps}"
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and recipe.settled().zoom != 1:
         passes -= 1  # a zoom's frames, which follow its passes, count as one more octave
         if progress.octave > passes:
@@ -151,22 +196,6 @@ def _titles(model: str) -> str:
     return " + ".join(titles.get(name, name) for name in model.split("+"))
 
 
-@lru_cache(maxsize=1024)
-def preset_title(recipe: str) -> str | None:
-    """The title of the shipped preset that a recipe is, whatever options were added to it."""
-    wanted = _parsed(recipe)
-    if wanted is None:
-        return None
-    found: dict[str, int] = {}
-    for title, preset in _presets().items():
-        given = {o.field: value for o in OPTIONS.values() if (value := getattr(preset, o.field)) is not None}
-        if preset.terms == wanted.terms and all(
-            getattr(wanted, name) == value for name, value in given.items()
-        ):
-            found[title] = len(given)
-    return max(found, key=found.__getitem__, default=None)
-
-
 def _parsed(recipe: str) -> Recipe | None:
     """A job's recipe, or None where another version of the bot wrote what this one cannot read."""
     try:
@@ -175,15 +204,19 @@ def _parsed(recipe: str) -> Recipe | None:
         return None
 
 
-@cache
-def _presets() -> dict[str, Recipe]:
-    return {preset.title: Recipe.parse(preset.recipe) for preset in load_presets().values()}
+def named(recipe: str, preset: str | None, longest: int = MAX_LENGTH) -> str:
+    """A recipe as it is shown: after the title of the preset that it was asked for by."""
+    shown = code(recipe, longest)
+    return f"**{preset_title(preset)}** · {shown}" if preset else shown
 
 
-def named(recipe: str, longest: int = MAX_LENGTH) -> str:
-    """A recipe as it is shown: after the title of its preset, if it is one."""
-    title = preset_title(recipe)
-    return f"**{title}** · {code(recipe, longest)}" if title else code(recipe, longest)
+def described(job: Job, longest: int = MAX_LENGTH) -> str:
+    """What a job is to become, in a line."""
+    return (
+        f"**{title(job)}**"
+        if job.variants or job.kind.is_comparison
+        else named(job.recipe, job.preset, longest)
+    )
 
 
 def bar(share: float) -> str:
@@ -196,14 +229,6 @@ def ordinal(number: int) -> str:
     """Write 1 as 1st, 2 as 2nd, 11 as 11th."""
     teen = number % 100 in (11, 12, 13)
     return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time as a person would: 14 s, 2 min 5 s."""
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{max(rest, 1)} s"
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def _message(
@@ -221,8 +246,8 @@ def _file(data: bytes, name: str, alt: str, *, spoiler: bool) -> discord.File:
     return discord.File(io.BytesIO(data), name, description=alt, spoiler=spoiler)
 
 
-def _recipe(job: Job) -> str:
-    return f"-# {named(job.recipe)}{_for(job)}"
+def _small(job: Job) -> str:
+    return f"-# {described(job)}{_for(job)}"
 
 
 def _for(job: Job) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, LargeBinary, Tab
 from sqlalchemy import Enum as Choice
 from sqlalchemy.types import TypeDecorator
 
+from bench.support.postgres import PostgresServer
 from bot.backup import BackupError, backup, move, restore
 from bot.clock import Clock
 from bot.pseudonyms import key_file, pseudonyms
@@ -85,7 +86,7 @@ def configured(folder: Path, url: str = "") -> Config:
 
 
 async def test_a_backup_of_either_kind_is_restored_to_either_kind(
-    tmp_path: Path, database_url: str, postgres_url: str
+    tmp_path: Path, database_url: str, postgres: PostgresServer
 ) -> None:
     here = configured(tmp_path / "here", database_url)
     pseudonym = pseudonyms(here)(5)
@@ -97,7 +98,7 @@ async def test_a_backup_of_either_kind_is_restored_to_either_kind(
 
     assert await backup(here, tmp_path / "backup.tar") == (tmp_path / "backup.tar").stat().st_size
     assert (tmp_path / "backup.tar").stat().st_mode & 0o777 == 0o600
-    for name, url in (("there", ""), ("elsewhere", postgres_url)):
+    for name, url in (("there", ""), ("elsewhere", postgres.create_database())):
         there = configured(tmp_path / name, url)
         assert await restore(there, tmp_path / "backup.tar") == dict.fromkeys(before, COUNT)
         assert await rows(there.database_url) == before

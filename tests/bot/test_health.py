@@ -126,7 +126,7 @@ async def test_a_farm_without_workers_is_unready_and_an_alarm(
     monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.05)
     async with Farm(workers=1, warm=farm_dreams.warm_in_vain) as dead:
         app = await opened(tmp_path, dead)
-        assert "No worker is up yet." in (await app.health.check()).unready["starting"]
+        assert "No worker is up." in (await app.health.check()).unready["starting"]
         await until(lambda: dead.warning)
         assert "No worker has been up" in (await app.health.check()).unready["workers"]
         heard: list[str] = []

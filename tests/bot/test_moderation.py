@@ -86,38 +86,41 @@ async def test_a_slash_block_with_a_mistaken_duration(world: World) -> None:
 async def test_a_moderator_removes_a_dream_and_its_source_at_one_press(world: World) -> None:
     job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
-    refused = await world.bob.click(post, custom_id=f"delete:{job.id}")
+    refused = await world.bob.click(await world.more(world.bob, post, job), custom_id=f"delete:{job.id}")
     assert "Only whoever asked" in refused.response.content
     assert post.id in {m.id for m in world.dreams.history()}
-    await world.mod.click(post, custom_id=f"delete:{job.id}")
+    await world.mod.click(await world.more(world.mod, post, job), custom_id=f"delete:{job.id}")
     assert post.id not in {m.id for m in world.dreams.history()}
     assert await world.app.queue.get(job.id) is None
     assert [e.action for e in await world.app.settings.audit_log(world.guild.id, 5)] == ["remove"]
 
 
-async def test_a_moderator_removes_the_message_of_a_dream_that_is_not_kept_any_more(world: World) -> None:
+async def test_a_moderator_removes_a_dream_that_is_not_kept_any_more_where_it_was_reported(
+    world: World,
+) -> None:
+    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    await world.bob.click(await world.more(world.bob, post, job), custom_id=f"report:{job.id}")
+    report = world.art.last_message
     await world.app.queue.erase(job.id)
-    assert (
-        "don't have that dream any more"
-        in (await world.alice.click(post, custom_id=f"delete:{job.id}")).response.content
-    )
-    await world.mod.click(post, custom_id=f"delete:{job.id}")
-    assert post.id not in {m.id for m in world.dreams.history()}
+    gone = await world.alice.click(post, custom_id=f"more:{job.id}")
+    assert "don't have that dream any more" in gone.response.content
+    await world.mod.click(report, custom_id=f"delete:{job.id}")
+    assert report.id not in {m.id for m in world.art.history()}
 
 
 async def test_a_report_goes_to_the_channel_that_the_admins_named(world: World) -> None:
     await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
     job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    early, late = await world.more(world.bob, post, job), await world.more(world.mod, post, job)
     await world.say(world.admin, "!settings reset report_channel")
-    assert "named no channel" in (await world.bob.click(post, custom_id=f"report:{job.id}")).response.content
+    refused = await world.mod.click(late, custom_id=f"report:{job.id}")
+    assert "named no channel" in refused.response.content
     await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
-    assert (
-        "moderators have been told"
-        in (await world.bob.click(post, custom_id=f"report:{job.id}")).response.content
-    )
+    told = await world.bob.click(early, custom_id=f"report:{job.id}")
+    assert "moderators have been told" in told.response.content
     report = world.art.last_message
     assert post.jump_url in report.content and world.bob.mention in report.content
     await world.mod.click(report, custom_id=f"delete:{job.id}")

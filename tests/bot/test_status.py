@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bot.store.jobs import Job, Kind, State
-from bot.ui.status import preset_title, status, when
+from bot.ui.status import status, when
 from dream.render import Progress
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -49,15 +50,30 @@ def test_a_video_counts_frames() -> None:
     assert dreaming(Kind.ZOOM, "block3 zoom=1 seconds=1", 32, 32, 4, 4).endswith(" · pass 4 of 4")
 
 
-@pytest.mark.parametrize(
-    ("recipe", "title"),
-    [
-        ("fire7 steps=3 seed=5", "Puppyslug"),
-        ("block8+block11 strength=0.018 size=512 seed=5", "Serpents"),
-        ("block8+block11 seed=5", None),
-        ("block8+block11 strength=0.0126 keep=color blend=0.75 seed=1", "Whisper"),
-        ("what another version wrote", None),
-    ],
-)
-def test_a_presets_title_is_found_again(recipe: str, title: str | None) -> None:
-    assert preset_title(recipe) == title
+def done(**columns: Any) -> str:
+    """The message of a finished dream."""
+    job = Job(
+        id="1",
+        kind=Kind.DREAM,
+        state=State.DONE,
+        recipe="block8 seed=1",
+        spoiler=False,
+        member_id=7,
+        **columns,
+    )
+    return status(job).content
+
+
+def test_an_answer_names_the_preset_first_and_says_who_asked_and_what_it_grew_from() -> None:
+    assert done(preset="serpents") == "✨ **Serpents** for <@7>"
+    assert done(preset="mix") == "✨ **mix** for <@7>"  # a server's own
+    place = {"guild_id": 5, "channel_id": 6, "origin_channel_id": 6, "origin_message_id": 9}
+    assert done(action="deeper", parent="0", **place) == (
+        "✨ **Dreamt** for <@7> · deeper from [this dream](<https://discord.com/channels/5/6/9>)"
+    )
+    assert done(author_id=8, **place).endswith(
+        "from [this picture](<https://discord.com/channels/5/6/9>) by <@8>"
+    )
+    assert done(author_id=7, **place) == "✨ **Dreamt** for <@7>"
+    elsewhere = place | {"origin_channel_id": 60}
+    assert done(action="deeper", parent="0", **elsewhere).endswith("deeper from a dream")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.presets import SHEET_BYTES, SHEETS, gallery
-from config.presets import load_presets
+from bench.presets import SHEET_BYTES, SHEETS, gallery, overview
+from config.presets import OVERVIEW, load_presets
 from dream import atlas
 from dream.backbone.catalog import NETWORKS
 from dream.recipe import Recipe
@@ -31,6 +31,12 @@ def test_no_preset_settles_what_is_the_askers() -> None:
 
 def test_the_gallery_shows_the_presets_as_they_are() -> None:
     assert (SHEETS.parent / "gallery.md").read_text(encoding="utf-8") == gallery(PRESETS)
+
+
+def test_the_picture_of_all_presets_is_small_and_as_the_sheets_are() -> None:
+    assert len(OVERVIEW.read_bytes()) < 250_000
+    with Image.open(OVERVIEW) as shipped, Image.open(io.BytesIO(overview(PRESETS))) as made:
+        assert shipped.size == made.size
 
 
 @pytest.mark.parametrize("name", BUNDLED)

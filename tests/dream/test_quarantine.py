@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from bench.hostile import mutated_photographs
 from dream import quarantine
 from dream.formats import Limits, PictureError
 from dream.picture import decode, probe
@@ -42,6 +44,8 @@ def encoded(format: str, **options: object) -> bytes:
         (hostile.jpeg_of_scans(10_000), "more than 100 scans"),
         (b"\xff\xd8" + b"\xff\xe1\0\2" * 1_000_000, "more than 5000 segments"),
         (hostile.png(64, 64, extra=hostile.chunk(b"tEXt", b"a\0b") * 60_000), "more than 50000 chunks"),
+        (hostile.png(50_000, 50_000, color=0, depth=1), "50000 × 50000"),
+        (hostile.png(7000, 7000, color=6, depth=16), "too much time or memory"),
         (hostile.png(1, 50_000_000), "sides have at most 65535"),
         (hostile.gif_of_comments(1_000_000), "more than 200000 blocks"),
         (hostile.gif_of_frames(100_000), "more than 1000 frames"),
@@ -216,6 +220,12 @@ def test_broken_exif_never_breaks_a_photograph(offset, value):
     data[start + offset] = value
     assert decode(bytes(data)).shape in ((90, 60, 3), (60, 90, 3))
     assert probe(bytes(data)).format == "JPEG"
+
+
+def test_photographs_with_any_damage_to_their_exif_are_decoded():
+    """A short form of `python -m bench.hostile mutated`."""
+    damaged = mutated_photographs(random.Random(7))
+    assert {decode(next(damaged)).shape for _ in range(150)} <= {(120, 160, 3), (160, 120, 3)}
 
 
 @pytest.mark.parametrize(("compression", "header"), [(3, 40), (3, 56), (3, 124), (6, 40)])

@@ -13,7 +13,6 @@ from dream.octaves import FRAMES_PER_SECOND, final_size, frames, work
 from dream.picture import decode, resize
 from dream.recipe import Recipe
 from dream.render import Work, render
-from dream.video import VideoWriter
 from dream.zoom import _DrosteImage, zoom
 
 QUICK = "fire4 octaves=1 steps=4 size=160 seed=5"
@@ -144,14 +143,6 @@ def test_a_worker_renders_a_recipe_of_a_video_as_one_no_larger_than_allowed(
     assert len(rendered.data) <= 40_000
     assert len(shown(rendered.data)) == FRAMES_PER_SECOND
     assert reported == list(range(1, rendered.report.steps + 1))
-
-
-def test_even_noise_fits_the_bytes_allowed(tmp_path: Path) -> None:
-    noise = np.random.default_rng(1).random((36, 128, 128, 3), np.float32)
-    with VideoWriter(tmp_path / "noise.mp4", (128, 128), len(noise), max_bytes=150_000) as film:
-        for frame in noise:
-            film.add(frame)
-    assert (tmp_path / "noise.mp4").stat().st_size <= 150_000
 
 
 @pytest.mark.parametrize("rotate", [0, 3.5])

@@ -29,11 +29,11 @@ def recipes(draw):
         if option.is_place:
             options[option.field] = draw(st.none() | st.sampled_from(("tabby", "ostrich,tabby", "picture")))
         elif option.choices:
-            options[option.name] = draw(st.none() | st.sampled_from(option.choices))
+            options[option.field] = draw(st.none() | st.sampled_from(option.choices))
         elif option.whole:
-            options[option.name] = draw(st.none() | st.integers(int(option.low), int(option.high)))
+            options[option.field] = draw(st.none() | st.integers(int(option.low), int(option.high)))
         else:
-            options[option.name] = draw(st.none() | st.floats(option.low, option.high))
+            options[option.field] = draw(st.none() | st.floats(option.low, option.high))
     if options["only"] or options["except_"] or options["tile"]:
         options |= {"zoom": None, "rotate": None, "seconds": None}
     return Recipe(tuple(chosen), **options)

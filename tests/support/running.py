@@ -52,4 +52,4 @@ async def connected(wire: Wire) -> None:
 
 
 def is_dream(message: dict[str, Any]) -> bool:
-    return "Dreamt" in message["content"] and bool(message["attachments"])
+    return "✨" in message["content"] and bool(message["attachments"])

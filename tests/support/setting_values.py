@@ -56,7 +56,7 @@ BAD: dict[str, list[object]] = {
     "layers": ["blok8", "block99"],
     "size": ["big", True, 5000, -1, 30, 7.5],
     "max_size": ["0", 63, 4097],
-    "max_steps": [0, True, 201, "ten"],
+    "max_steps": [0, True, 5001, "ten"],
     "previews": ["perhaps", 7, None],
     "spoiler": ["", "2"],
     "member_seconds": [0, -5],

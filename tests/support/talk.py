@@ -66,7 +66,7 @@ class Talk:
         raise AssertionError(f"no dream was asked for: {[message.content for message in self.answers]}")
 
     async def presses(
-        self, who: simcord.MemberActor, message: discord.Message, name: str
+        self, who: simcord.MemberActor, message: discord.Message | simcord.ResponseMessage, name: str
     ) -> simcord.InteractionResult:
         """Press the button whose custom id begins with `name`."""
         (wanted,) = [button for button in buttons(message) if button.custom_id.startswith(name)]
@@ -77,7 +77,10 @@ class Talk:
         return [job.recipe for job in await self.queue.of_guild(self.guild.id)]
 
 
-def buttons(message: discord.Message) -> list[discord.Button]:
-    """The buttons under a message."""
+def buttons(message: discord.Message | simcord.ResponseMessage) -> list[discord.Button]:
+    """The buttons under a message, or under one that only whoever pressed sees."""
+    if isinstance(message, simcord.ResponseMessage):
+        items = [item for row in message.components for item in row["components"]]
+        return [discord.Button(item) for item in items if item["type"] == 2]
     rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
     return [item for row in rows for item in row.children if isinstance(item, discord.Button)]

@@ -75,6 +75,14 @@ class World:
         answers = [message for message in channel.history() if message.id > said.id]
         return "\n".join(m.content + "".join(e.description or "" for e in m.embeds) for m in answers)
 
+    async def more(
+        self, who: simcord.MemberActor, post: discord.Message, job: Job
+    ) -> simcord.ResponseMessage:
+        """What *More* under a dream shows to whoever presses it."""
+        shown = (await who.click(post, custom_id=f"more:{job.id}")).response
+        assert shown is not None and shown.ephemeral
+        return shown
+
     async def dream(
         self, who: simcord.MemberActor, text: str = "!sky", channel: simcord.ChannelHandle | None = None
     ) -> Job:

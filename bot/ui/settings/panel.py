@@ -7,6 +7,7 @@ is checked at each interaction.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, Self, get_args
 
 import discord
@@ -15,6 +16,7 @@ from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.schedule import DAYS
+from bot.settings.rows import Change
 from bot.settings.text import SOURCES, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
@@ -23,7 +25,7 @@ from bot.ui.fitting import FIELD
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import existence_check
-from bot.ui.settings.text import LEGEND, LOG_LINES, format_changes, format_settings, log_embed
+from bot.ui.settings.text import LEGEND, LOG_LINES, format_settings, log_embed, report_changes
 from dream.backbone.catalog import NetworkName
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
@@ -143,7 +145,7 @@ class Control(
                     channel_id=self.channel_id,
                     may_set_admin_role=has_manage_server(press.user),
                 )
-                await self._redraw(press, saved=format_changes(changes, FIELD))
+                await self._redraw(press, saved=await self._report(press, changes))
             case "export":
                 await press.response.send_message(file=await export_file(bot, guild.id), ephemeral=True)
             case "import":
@@ -162,7 +164,7 @@ class Control(
         await _check(press)
         assert press.guild is not None
         changes = await import_file(press.client, press.guild, file, press.user)
-        await self._redraw(press, saved=format_changes(changes, FIELD))
+        await self._redraw(press, saved=await self._report(press, changes))
 
     async def _choose(self, press: Press, value: object) -> None:
         """Set the setting and redraw the panel with the change, or with the error."""
@@ -180,7 +182,11 @@ class Control(
         except SettingError as error:
             await self._redraw(press, refused=str(error))
         else:
-            await self._redraw(press, saved=format_changes(changes, FIELD))
+            await self._redraw(press, saved=await self._report(press, changes))
+
+    async def _report(self, press: Press, changes: Sequence[Change]) -> str:
+        assert press.guild is not None
+        return await report_changes(press.client, press.guild, press.user, changes, FIELD)
 
     async def _redraw(self, press: Press, *, subject: str = "", saved: str = "", refused: str = "") -> None:
         assert press.guild is not None

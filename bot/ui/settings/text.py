@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import discord
 
+from bot.client import DreamBot
 from bot.settings.rows import Change
 from bot.settings.scopes import Effective, Scope
 from bot.settings.text import format_value, parse_value
 from bot.settings.values import GROUPS, SETTINGS, SettingError, title
 from bot.store.settings import AuditRow
+from bot.ui.daily_status import warnings
 
 MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVER: "🏠", Scope.CHANNEL: "📌"}
 LEGEND: Final = " · ".join(f"{mark} {scope}" for scope, mark in MARKS.items())
@@ -46,6 +48,19 @@ def format_changes(changes: Sequence[Change], longest: int = LONGEST) -> str:
             return f"{text}…and {len(changes) - number} more"
         text += line
     return text or "✅ That is how it was already."
+
+
+async def report_changes(
+    bot: DreamBot,
+    guild: discord.Guild,
+    asker: discord.abc.User,
+    changes: Sequence[Change],
+    longest: int = LONGEST,
+) -> str:
+    """Describe changes, and what keeps one from doing what it says, in at most `longest` characters."""
+    warned = await warnings(bot, guild, asker, (change.name for change in changes))
+    told = format_changes(changes, longest - len(warned) - 1).rstrip()
+    return f"{told}\n{warned}".strip()[:longest]
 
 
 def log_embed(entries: Sequence[AuditRow]) -> discord.Embed:

@@ -31,7 +31,7 @@ async def test_a_photograph_becomes_a_dream_in_one_message(talk: Talk) -> None:
 
     assert len(talk.answers) == 1
     assert dream.reference is not None
-    assert re.search(r"Dreamt in \d+ s", dream.content)
+    assert re.search(r" × \d+ · \d+ s", dream.content)
     assert re.search(r"`block3 steps=2 octaves=1 seed=\d+` · EfficientNet-Lite0 · 120 × 80", dream.content)
     (picture,) = dream.attachments
     assert picture.description == "A dream of block3."
@@ -47,7 +47,8 @@ async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(talk: Talk) -
     await talk.says(talk.alice, "!DREAM Puppyslug steps=1 octaves=1", talk.photo)
     dream = await talk.dream()
     assert "SqueezeNet 1.1" in dream.content
-    assert "-# **Puppyslug** · `fire7 steps=1 octaves=1 seed=" in dream.content
+    assert dream.content.startswith("✨ **Puppyslug** for ")
+    assert "-# `fire7 steps=1 octaves=1 seed=" in dream.content
 
 
 async def test_a_reply_dreams_on_the_picture_replied_to(talk: Talk) -> None:
@@ -105,7 +106,7 @@ async def test_a_file_that_is_no_picture_i_can_read_is_passed_over(talk: Talk) -
     await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
     await talk.bob.send(talk.channel, "logo", attachments=[("logo.svg", b"<svg/>")])
     await talk.says(talk.alice, f"!dream {QUICK}")
-    assert "Dreamt" in (await talk.dream()).content
+    assert "✨" in (await talk.dream()).content
 
 
 async def test_a_typo_is_told_before_the_missing_picture(talk: Talk) -> None:
@@ -195,7 +196,7 @@ async def test_whatever_is_wrong_is_said_in_one_sentence(
     assert await talk.in_line() == []
 
     await talk.says(talk.alice, f"!dream {QUICK}", talk.photo)
-    assert "Dreamt" in (await talk.dream()).content
+    assert "✨" in (await talk.dream()).content
 
 
 async def test_what_nobody_foresaw_is_noted_and_said_kindly(
@@ -228,7 +229,7 @@ async def test_a_slash_command_refuses_in_private(talk: Talk) -> None:
 async def test_a_message_has_an_entry_for_its_picture(talk: Talk) -> None:
     picture = await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
     await talk.alice.context_menu(talk.channel, "Dream this picture", picture)
-    assert "Dreamt" in (await talk.dream()).content
+    assert "✨" in (await talk.dream()).content
     words = await talk.bob.send(talk.channel, "no picture")
     used = await talk.alice.context_menu(talk.channel, "Dream this picture", words)
     assert "no picture in that message" in whispered(used)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 
 import av
+import numpy as np
+import pytest
+from PIL import Image
 
-from tests.support.talk import Talk
+from tests.support.clips import animation, film, pan
+from tests.support.talk import Talk, buttons
 
 
 async def test_a_recipe_that_zooms_is_answered_with_a_video(talk: Talk) -> None:
@@ -18,8 +22,8 @@ async def test_a_recipe_that_zooms_is_answered_with_a_video(talk: Talk) -> None:
     assert video.filename == "dream.mp4"
     with av.open(io.BytesIO(await video.read())) as film:
         assert film.streams.video[0].frames == 24
-    labels = [item.label for row in dream.components for item in row.children]  # type: ignore[union-attr]
-    assert "Again" in labels and "Deeper" not in labels
+    keys = [(button.custom_id or "").partition(":")[0] for button in buttons(dream)]
+    assert keys == ["remix", "again", "more"]
     assert (await talk.job()).kind == "zoom"
 
 
@@ -28,3 +32,41 @@ async def test_layers_are_shown_as_pictures(talk: Talk) -> None:
     (page,) = talk.answers[-1].attachments
     assert page.filename == "squeezenet.jpg"
     assert talk.answers[-1].embeds[0].image.url is not None
+
+
+@pytest.fixture(scope="module")
+def gif() -> bytes:
+    """A GIF of six frames, 96 × 64 pixels."""
+    return animation(pan(np.random.default_rng(1).random((16, 32, 3), np.float32), 6, (96, 64)), "GIF", 70)
+
+
+async def test_a_gif_is_answered_with_a_gif(talk: Talk, gif: bytes) -> None:
+    await talk.says(talk.alice, "!dream block3 steps=2 octaves=1", ("cat.gif", gif))
+    dream = await talk.dream()
+
+    (attachment,) = dream.attachments
+    assert attachment.filename == "dream.gif"
+    image = Image.open(io.BytesIO(await attachment.read()))
+    assert (image.size, getattr(image, "n_frames", 1), image.info["duration"]) == ((96, 64), 6, 70)
+    job = await talk.job()
+    assert job.kind == "zoom" and job.dream_report.frames == 6
+    assert not [button for button in buttons(dream) if button.label == "Deeper"]
+
+
+async def test_a_film_is_answered_with_a_film_and_a_still_with_its_first_frame(talk: Talk) -> None:
+    frames = pan(np.random.default_rng(1).random((16, 32, 3), np.float32), 4, (96, 64))
+    data = film(frames, sound="aac")
+    await talk.says(talk.alice, "!dream block3 steps=2 octaves=1", ("cat.mp4", data))
+    (attachment,) = (await talk.dream()).attachments
+    assert attachment.filename == "dream.mp4"
+    with av.open(io.BytesIO(await attachment.read())) as container:
+        assert (container.streams.video[0].frames, len(container.streams.audio)) == (4, 1)
+
+    await talk.says(talk.alice, "!dream block3 steps=2 octaves=1 still", ("cat.mp4", data))
+    (attachment,) = (await talk.dream()).attachments
+    assert attachment.filename == "dream.png"
+
+
+async def test_a_broken_film_is_refused_in_a_sentence(talk: Talk) -> None:
+    answer = await talk.says(talk.alice, "!dream", ("cat.mp4", b"\0\0\0\x18ftypisom" + bytes(500)))
+    assert "That clip is damaged or cut short" in answer

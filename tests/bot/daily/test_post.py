@@ -234,20 +234,24 @@ async def test_pictures_of_blocked_members_are_not_dreamt(world: World) -> None:
 
 
 async def test_a_report_leads_the_moderators_to_the_post(world: World) -> None:
-    await world.admin.send(world.dreams, f"!settings set report_channel {world.art.mention}")
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
-    [message] = world.seen()
-    post = (await world.posts())[0]
+    [unreportable] = world.seen()
+    assert "report" not in str(unreportable.components)  # nobody would be told
+    await world.admin.send(world.dreams, f"!settings set report_channel {world.art.mention}")
+    await world.minute("2026-01-02T08:40")
+    await world.minute("2026-01-02T09:00")
+    message = world.seen()[-1]
+    post = (await world.posts())[-1]
     pressed = await world.alice.click(message, custom_id=f"daily-report:{post.id}")
     assert "moderators have been told" in answered(pressed).content
     report = world.last(world.art)
     assert message.jump_url in report.content
     await world.moderator.click(report, label="Remove")
-    assert not world.seen()
+    assert message.id not in [one.id for one in world.seen()]
     assert "removed the reported dream" in world.last(world.art).content
-    assert (await world.posts())[0].state == PostState.REMOVED
+    assert (await world.posts())[-1].state == PostState.REMOVED
     await world.admin.send(world.dreams, "!settings log")
     assert f"{world.moderator.mention} · remove" in str(world.last().embeds[0].description)
 

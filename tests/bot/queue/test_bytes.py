@@ -77,7 +77,7 @@ async def test_a_member_in_direct_messages_waits_with_so_many_bytes_and_no_more_
     asked = await asyncio.gather(*(uploads.ask() for _ in range(6)), return_exceptions=True)
     refused = [answer for answer in asked if isinstance(answer, LimitReached)]
     assert (len(refused), uploads.fetched) == (4, 2)
-    assert "please send a smaller one, or come back" in str(refused[0])
+    assert "please send a smaller one, or ask again" in str(refused[0])
     await uploads.queue.forget_member(1)
     await uploads.ask()
 

@@ -112,7 +112,7 @@ async def test_a_result_is_kept_until_the_database_takes_it_and_holds_no_worker(
     await world.until(lambda: second.id in world.farm.dreams)
     world.farm.finish(second.id)
     await world.until(world.nothing_is_held)
-    await world.until(lambda: sum("Dreamt" in text for text in world.shown()) == 2)
+    await world.until(lambda: sum("✨" in text for text in world.shown()) == 2)
 
 
 async def test_whoever_is_refused_while_the_database_is_away_gets_no_dream_later(world: World) -> None:

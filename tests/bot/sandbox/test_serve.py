@@ -18,6 +18,7 @@ from bot.sandbox.serve import open_page
 from bot.sandbox.server import SAMPLES, open_sandbox
 from config.schema import Config
 from tests.support import seen_dreams
+from tests.support.talk import buttons
 from tests.support.waiting import until
 
 make_farm = partial(LiveFarm, workers=1, render=seen_dreams.render, warm=pretended_dreams.warm)
@@ -54,6 +55,7 @@ async def test_a_folder_keeps_what_was_dreamt(tmp_path: Path) -> None:
         assert (await sandbox.app.settings.effective(sandbox.guild.id)).size == 512
         (dream,) = [message for message in sandbox.dreams.history() if message.attachments][:1]
         assert dream.content.startswith("✨") and dream.author.bot
-        await sandbox.interact(sandbox.bob.click(dream, label="Again"))
+        (again,) = [one for one in buttons(dream) if (one.custom_id or "").startswith("again:")]
+        await sandbox.interact(sandbox.bob.click(dream, custom_id=again.custom_id))
         await until(lambda: sandbox.dreams.last_message.content.startswith("✨"))
         assert sandbox.dreams.last_message.id != dream.id

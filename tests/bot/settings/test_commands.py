@@ -9,6 +9,7 @@ import pytest
 
 from bot.checks import NOT_A_MANAGER
 from bot.settings.values import SETTINGS, SettingError, title
+from tests.support.settings_panel import chosen, notice, opened_panel, put
 from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -250,3 +251,26 @@ async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_ane
     assert "daily_times" in await world.app.settings.export_toml(guild_id)
     await world.say(world.admin, "!settings reset daily_enabled")
     assert await daily.next_due(await daily.settings.get(guild_id)) is None
+
+
+async def test_settings_of_the_daily_dream_that_cannot_work_are_told_so(world: World) -> None:
+    """`!daily` refuses these; before, `!settings set` and the panel took them without a word."""
+    everybody, neutral = world.guild.default_role, discord.PermissionOverwrite
+    silent = world.guild.create_text_channel("silent", overwrites={everybody: neutral(send_messages=False)})
+    secret = world.guild.create_text_channel(
+        "secret",
+        overwrites={everybody: neutral(view_channel=False), world.admins: neutral(view_channel=True)},
+    )
+    await world.say(world.admin, f"!settings set daily_channel {silent.mention}")
+    said = await world.say(world.admin, "!settings set daily_enabled on")
+    assert "✅ **Daily dream**" in said and "\n⚠️ I need the permission Send Messages" in said
+    assert "⚠️" not in await world.say(world.admin, "!settings set daily_channel #dreams")
+    assert "⚠️" not in await world.say(world.admin, "!settings set daily_source_channels #art")
+    said = await world.say(world.admin, f"!settings set daily_source_channels {secret.mention}")
+    assert f"⚠️ I take no pictures from {secret.mention}: I need View Channel" in said
+
+    panel = await opened_panel(world)
+    await chosen(world, panel, "daily_source_channels")
+    await put(world, panel, "daily_source_channels", [world.art, secret])
+    assert "⚠️ I take no pictures from" in notice(panel)
+    await world.say(world.admin, "!settings reset all")

@@ -110,7 +110,7 @@ def daily_says(*parts: str) -> Effect:
 async def reports_arrive(world: World) -> None:
     job: Job = await world.dream(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
-    await world.bob.click(post, custom_id=f"report:{job.id}")
+    await world.bob.click(await world.more(world.bob, post, job), custom_id=f"report:{job.id}")
     assert post.jump_url in world.art.last_message.content
 
 

@@ -1,6 +1,7 @@
 """The farm of one machine: a real Dask scheduler and real worker processes, with dreams that only pretend."""
 
 import asyncio
+import dataclasses
 import io
 import json
 import os
@@ -65,6 +66,25 @@ async def test_a_dream_tells_its_progress_and_comes_back(farm: Farm) -> None:
     assert heard[0].preview == b"preview"
     assert [progress.step for progress in heard] == sorted(progress.step for progress in heard)
     assert 3 <= len(heard) <= 6, "progress is thinned out, whatever the speed of the steps"
+
+
+async def test_a_dream_that_takes_much_longer_than_it_should_is_stopped(farm: Farm) -> None:
+    before = await pid(farm)
+    late = dataclasses.replace(work("sleep=60"), deadline=0.3)
+    async with asyncio.timeout(20):
+        with pytest.raises(RecipeError, match="much longer than it should"):
+            await farm.dream("late", late)
+    assert await pid(farm) == before
+
+
+async def test_a_dream_that_does_not_stop_at_its_deadline_does_not_keep_its_worker(
+    farm: Farm, tmp_path: Path
+) -> None:
+    late = dataclasses.replace(work(f"note={tmp_path}/late hang=60"), deadline=0.3)
+    async with asyncio.timeout(50):
+        with pytest.raises(FarmError, match="three times"):
+            await farm.dream("hanging", late)
+    assert attempts(tmp_path / "late") == 3
 
 
 async def test_a_large_picture_reaches_every_worker_that_needs_it_and_nothing_is_left_of_it(

@@ -1,0 +1,113 @@
+"""Several small dreams of one picture on a sheet, each a press away from the full dream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.asking import ask_for_sheet, read_recipe
+from bot.client import DreamBot
+from bot.commands.dreaming import answer, asked_by, no_picture, recipe_choices, wanted_pictures
+from bot.errors import Refused
+from dream.octaves import MOST_VARIANTS
+from dream.recipe import Recipe
+
+ON_A_GRID = 9
+"""The presets on a grid for which none were named."""
+
+
+class Comparing(commands.Cog, name="Compare"):
+    """See several dreams of one picture at once."""
+
+    def __init__(self, bot: DreamBot) -> None:
+        self.bot = bot
+
+    async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
+        """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
+        if context.interaction:
+            await context.defer(ephemeral=True)
+
+    @commands.hybrid_command(usage="first | second", aliases=["versus", "vs"])
+    @app_commands.describe(
+        recipes="Two recipes or more, with | between them: serpents | cubs",
+        picture="The picture to dream on; without one, the newest picture in this channel",
+    )
+    async def compare(
+        self,
+        context: commands.Context[DreamBot],
+        picture: discord.Attachment | None = None,
+        *,
+        recipes: str,
+    ) -> None:
+        """Dream two recipes, or more, on one picture, side by side."""
+        wanted = [one.strip() for one in recipes.split("|") if one.strip()]
+        if len(wanted) < 2:
+            prefix = self.bot.prefix_in(context)
+            raise Refused(f"Write two recipes with | between them: `{prefix}compare serpents | cubs`.")
+        await self._ask(context, wanted, picture)
+
+    @commands.hybrid_command(usage="[presets or layers]")
+    @app_commands.describe(
+        what="Presets or layers, with spaces or | between them; without any, some of the presets",
+        picture="The picture to dream on; without one, the newest picture in this channel",
+    )
+    async def grid(
+        self,
+        context: commands.Context[DreamBot],
+        picture: discord.Attachment | None = None,
+        *,
+        what: str = "",
+    ) -> None:
+        """Dream several presets or layers on one picture; a press dreams the one you like in full."""
+        parts = what.split("|") if "|" in what else what.replace(",", " ").split()
+        named = dict.fromkeys(one.strip() for one in parts if one.strip())
+        await self._ask(context, list(named) or await self._some_presets(context), picture)
+
+    @compare.autocomplete("recipes")
+    async def recipe_of_several(
+        self, interaction: discord.Interaction[DreamBot], typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Complete the last recipe."""
+        before, bar, last = typed.rpartition("|")
+        start = f"{before.strip()} | " if bar else ""
+        found = await recipe_choices(self.bot, interaction.guild_id, last.strip())
+        return [
+            app_commands.Choice(name=f"{start}{one.name}"[:100], value=f"{start}{one.value}")
+            for one in found
+            if len(f"{start}{one.value}") <= 100
+        ]
+
+    async def _some_presets(self, context: commands.Context[DreamBot]) -> list[str]:
+        """Names of presets that may be dreamt here, the server's own first."""
+        reading = await read_recipe(self.bot, context.author, context.channel, "", context.interaction)
+        presets = await self.bot.settings.presets(context.guild and context.guild.id)
+        own = [name for name in presets if name not in self.bot.presets]
+        found = []
+        for name in [*own, *(name for name in presets if name not in own)]:
+            recipe = Recipe.parse(presets[name])
+            here = self.bot.settings.has_weights(recipe) and reading.effective.allows(recipe)
+            if here and not recipe.is_video:
+                found.append(name)
+        if len(found) < 2:
+            raise Refused("No presets may be dreamt here; name some layers, such as block3 block8.")
+        return found[:ON_A_GRID]
+
+    async def _ask(
+        self, context: commands.Context[DreamBot], wanted: list[str], picture: discord.Attachment | None
+    ) -> None:
+        if len(wanted) > MOST_VARIANTS:
+            raise Refused(f"A sheet has room for {MOST_VARIANTS} dreams; please name fewer.")
+        found, _ = await wanted_pictures(context, picture)
+        if found is None:
+            raise Refused(no_picture(context))
+        origin = found.origin(self.bot.config.picture.max_bytes)
+        asking = ask_for_sheet(self.bot, context.author, context.channel, wanted, origin, **asked_by(context))
+        await answer(context, asking)
+
+
+async def setup(bot: DreamBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Comparing(bot))

@@ -1,0 +1,56 @@
+"""A menu of presets or layers, under a picture of them: what is chosen is dreamt at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import discord
+
+from bot.asking import NO_PICTURE, ask, newest_picture
+from bot.errors import Refused
+from bot.ui.components import Component, Press
+
+MOST: Final = 25
+"""Options of one menu, at most."""
+
+
+class DreamOne(Component, template=r"dream-one:(?P<number>\d)"):
+    """A menu that dreams what is chosen on the newest picture of the channel."""
+
+    def __init__(self, item: discord.ui.Select[Any], number: int = 0) -> None:
+        item.custom_id = f"dream-one:{number}"
+        super().__init__(item)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Recreate the menu from its custom id."""
+        return cls(item, int(match["number"]))  # type: ignore[arg-type]
+
+    async def press(self, press: Press) -> None:
+        """Ask for the dream. Raises Refused where there is no picture."""
+        data: Mapping[str, Any] = press.data or {}
+        await press.response.defer()
+        found = await newest_picture(press.client, press.channel, press.permissions)
+        if found is None:
+            raise Refused(NO_PICTURE)
+        origin = found.origin(press.client.config.picture.max_bytes)
+        await ask(press.client, press.user, press.channel, data["values"][0], origin, interaction=press)
+
+
+def menus(choices: Mapping[str, str]) -> discord.ui.View:
+    """Menus of recipes' words and what is said of each; a menu has 25 at most."""
+    view = discord.ui.View(timeout=None)
+    words = list(choices)
+    for number, start in enumerate(range(0, len(words), MOST)):
+        part = words[start : start + MOST]
+        options = [
+            discord.SelectOption(label=word[:100], value=word, description=choices[word][:100] or None)
+            for word in part
+        ]
+        placeholder = f"Dream one of these on the newest picture: {part[0]} … {part[-1]}"
+        view.add_item(DreamOne(discord.ui.Select(placeholder=placeholder[:150], options=options), number))
+    return view

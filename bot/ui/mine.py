@@ -1,0 +1,75 @@
+"""A member's own dreams, one at a time, which nobody else sees."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Self
+
+import discord
+
+from bot.client import DreamBot
+from bot.errors import Refused
+from bot.ui.buttons import dream_buttons
+from bot.ui.components import Component, Press
+from bot.ui.errors import code
+from bot.ui.links import message_url
+from bot.ui.status import Status, title, with_result
+
+NONE_YET: Final = "You have no finished dream here; post a picture and write `/dream`."
+GONE: Final = "-# Its picture is not kept any more."
+LAST_ROW: Final = 4
+
+
+class Turn(Component, template=r"mine:(?P<number>\d+)"):
+    """Show whoever presses one of their dreams, 0 being the newest."""
+
+    def __init__(self, number: int, label: str | None = None, emoji: str | None = None) -> None:
+        self.number = number
+        super().__init__(
+            discord.ui.Button(label=label, emoji=emoji, custom_id=f"mine:{number}", row=LAST_ROW)
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Recreate the button from its custom id."""
+        return cls(int(match["number"]))
+
+    async def press(self, press: Press) -> None:
+        """Turn the page that is open, or open one. Raises Refused."""
+        is_open = press.message is not None and press.message.flags.ephemeral
+        await press.response.defer(thinking=not is_open, ephemeral=True)
+        shown = await page(press.client, press.user.id, press.guild_id, self.number)
+        await press.edit_original_response(**shown.editing())
+
+
+def opener() -> discord.ui.View:
+    """A button for everybody's own dreams."""
+    view = discord.ui.View(timeout=None)
+    return view.add_item(Turn(0, "My dreams", "🌙"))
+
+
+async def page(bot: DreamBot, member_id: int, guild_id: int | None, number: int) -> Status:
+    """One of a member's dreams on a server, 0 being the newest, with its buttons. Raises Refused."""
+    found, count = await bot.queue.jobs.finished_of(member_id, guild_id, number)
+    if found is None and number:  # it was deleted meanwhile
+        return await page(bot, member_id, guild_id, max(min(number, count) - 1, 0))
+    if found is None:
+        raise Refused(NONE_YET)
+    view = discord.ui.View(timeout=None)
+    for item in [*dream_buttons(found), *_turns(number, count)]:
+        view.add_item(item)
+    link = message_url(found.guild_id, found.channel_id, found.status_message_id)
+    when = discord.utils.format_dt(found.created_at, "f")
+    lines = [
+        f"**{title(found)}** · {when} · [where it stands](<{link}>)",
+        f"-# {number + 1} of {count} · {code(found.recipe, 300)}",
+    ]
+    files = with_result(found, await bot.queue.result(found.id))
+    return Status("\n".join(lines if files else [*lines, GONE]), view, files)
+
+
+def _turns(number: int, count: int) -> list[Turn]:
+    newer = [Turn(number - 1, "Newer", "◀️")] if number else []
+    return newer + ([Turn(number + 1, "Older", "▶️")] if number + 1 < count else [])

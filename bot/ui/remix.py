@@ -1,0 +1,98 @@
+"""The form behind *Remix*: another preset or recipe, size, quality or strength on the same picture.
+
+What it was opened for is in its custom id, and a listener reads what comes back, so that a form that was open
+while the bot was restarted works as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import discord
+
+from bot.asking import preset_in
+from bot.store.jobs import Job
+from bot.ui.components import Press
+from config.presets import preset_title
+from dream.recipe import MAX_LENGTH, QUALITIES, Recipe
+
+PREFIX: Final = "remix-form:"
+MOST_OPTIONS: Final = 25
+SIZES: Final = (512, 768, 1024, 1536, 2048)
+STRENGTHS: Final = {"gentle": 0.007, "normal": 0.014, "wild": 0.03}
+
+
+async def remix_form(press: Press, job: Job) -> discord.ui.Modal:
+    """The form to change a job's recipe with."""
+    bot = press.client
+    effective = await bot.settings.effective(press.guild_id, press.channel_id)
+    presets = await bot.settings.presets(press.guild_id)
+    names = [name for name, recipe in presets.items() if bot.settings.has_weights(Recipe.parse(recipe))]
+    own = [name for name in names if name not in bot.presets]
+    shown = [*own, *(name for name in names if name not in own)][:MOST_OPTIONS]
+    form = discord.ui.Modal(title="Remix", custom_id=f"{PREFIX}{job.id}")
+    _add_menu(form, "preset", "Preset", {name: preset_title(name) for name in shown})
+    text: discord.ui.TextInput[Any] = discord.ui.TextInput(
+        custom_id="recipe", default=str(_unseeded(job)), max_length=MAX_LENGTH, required=False
+    )
+    about = "Or write one: it goes before the preset."
+    form.add_item(discord.ui.Label(text="Recipe", description=about, component=text))
+    sizes = [size for size in SIZES if size < effective.max_size] + [effective.max_size]
+    _add_menu(form, "size", "Size", {str(size): f"{size} pixels" for size in sizes})
+    _add_menu(form, "quality", "Quality", {one: one for one in QUALITIES})
+    _add_menu(form, "strength", "Strength", {str(value): name for name, value in STRENGTHS.items()})
+    return form
+
+
+def remixed(
+    job: Job, chosen: Mapping[str, str], presets: Mapping[str, str], default: str
+) -> tuple[Recipe, str | None]:
+    """A job's recipe as a form changed it, and the preset that it now comes from. Raises RecipeError.
+
+    The seed stays, so that what is different comes from the change; where nothing was changed, it goes.
+    """
+    before, typed, preset = _unseeded(job), chosen.get("recipe", "").strip(), chosen.get("preset")
+    named = job.preset
+    if typed and typed != str(before):
+        recipe, named = Recipe.parse(typed, presets, default), preset_in(typed, presets)
+    elif preset and preset in presets:
+        recipe, named = Recipe.parse(presets[preset]), preset
+        recipe = replace(recipe, size=recipe.size or before.size)
+    else:
+        recipe = before
+    options = {name: chosen[name] for name in ("size", "quality", "strength") if name in chosen}
+    recipe = replace(recipe, **options)  # type: ignore[arg-type]  # a recipe reads its options' text
+    if recipe != before and recipe.seed is None:
+        recipe = replace(recipe, seed=Recipe.parse(job.recipe).seed)
+    return recipe, named
+
+
+def read_form(press: Press) -> tuple[str, dict[str, str]] | None:
+    """The job's id and what was chosen, if this is the form; what was left as it is is left out."""
+    data: Mapping[str, Any] = press.data or {}
+    custom_id = str(data.get("custom_id"))
+    if not custom_id.startswith(PREFIX):
+        return None
+    return custom_id.removeprefix(PREFIX), dict(_values(data.get("components", ())))
+
+
+def _values(components: Any) -> Iterator[tuple[str, str]]:
+    for one in components:
+        field = one.get("component", one)
+        if value := field.get("value") or next(iter(field.get("values", ())), ""):
+            yield field["custom_id"], value
+
+
+def _unseeded(job: Job) -> Recipe:
+    return replace(Recipe.parse(job.recipe), seed=None)
+
+
+def _add_menu(form: discord.ui.Modal, name: str, title: str, choices: Mapping[str, str]) -> None:
+    """Add a select of values and labels that may be left as it is."""
+    options = [discord.SelectOption(label=label, value=value) for value, label in choices.items()]
+    select: discord.ui.Select[Any] = discord.ui.Select(
+        custom_id=name, placeholder="As it is", options=options, min_values=0, required=False
+    )
+    form.add_item(discord.ui.Label(text=title, component=select))

@@ -1,0 +1,178 @@
+"""Dreaming a moving picture: from its file to that of its dream.
+
+Frames stream through: decoded one by one, dreamt coherently (`dream.coherence`), and written one by one.
+"""
+
+import dataclasses
+import itertools
+import secrets
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dream.checkpoint import Checkpoint
+from dream.clip_reader import ClipReader
+from dream.clip_writer import Master, clip_format, write
+from dream.coherence import FrameDreamer, State, mixture
+from dream.dreamer import Progress, Report
+from dream.octaves import film_size
+from dream.picture import DEFAULT_LIMITS, Limits, PictureFile, Pixels, contents
+from dream.recipe import Recipe
+
+CLOSING = 16
+"""The most frames at the end of a loop that are led into its first."""
+
+SAVE_SECONDS = 3.0
+"""The least time between two checkpoints."""
+
+
+def dream_clip(
+    clip: PictureFile,
+    recipe: Recipe | str,
+    path: Path | str,
+    *,
+    max_bytes: int = 0,
+    resume: Path | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    **options: Any,
+) -> Report:
+    """Dream a clip (an animated picture or a film; its path, contents or file object) to a file at `path`.
+
+    The suffix of `path` says what it becomes: .mp4, .gif or .webp. The file has at most `max_bytes` (0: no
+    bound), for which it is made smaller, and shorter only if that is not enough; the report says how large it
+    became. An MP4 keeps a film's sound. A GIF or WebP loops without a jump wherever the clip itself does.
+
+    In the folder `resume` it is noted every few seconds how far the dream has come. If the process dies, the
+    same call with the same folder goes on from there; otherwise the folder is removed at the end.
+
+    `on_progress` is called after every frame, whose number is the `step`; the other `options` are those of
+    `dream.dreamer.dream`, and so are the errors.
+    """
+    began = time.perf_counter()
+    path = Path(path)
+    recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+    if recipe.seed is None:
+        recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
+    format = clip_format(path)
+    with ClipReader(contents(clip), limits) as reader, _folder(resume) as folder:
+        size = film_size(recipe, reader.probe.width, reader.probe.height)
+        dreamer = FrameDreamer(recipe, limits=limits, **options)
+        closing = CLOSING if reader.loops or format != "mp4" else 0
+        with Master(folder, size) as master:
+            work = _Work(dreamer, master, folder, closing, on_progress, saves=resume is not None)
+            work.dream(reader.frames(size), reader.probe.frames)
+        sound = reader.sound() if format == "mp4" else None
+        written = write(master, path, format, max_bytes=max_bytes, recipe=str(recipe), sound=sound)
+    return dataclasses.replace(
+        dreamer.report,
+        recipe=str(recipe),
+        width=written.width,
+        height=written.height,
+        steps=dreamer.steps,
+        seconds=round(time.perf_counter() - began, 3),
+        frames=written.frames,
+        fitted=written.fitted,
+    )
+
+
+class _Work:
+    """A clip's frames on their way from the dreamer to the master.
+
+    The last ones, at most `closing`, are held back until the end is known. Then they are dreamt a second
+    time, backwards from the first frame, and one dream passes into the other. With `saves`, a checkpoint is
+    kept in `folder`.
+    """
+
+    def __init__(
+        self,
+        dreamer: FrameDreamer,
+        master: Master,
+        folder: Path,
+        closing: int,
+        on_progress: Callable[[Progress], None],
+        *,
+        saves: bool,
+    ) -> None:
+        self._dreamer, self._master, self._folder, self._closing = dreamer, master, folder, closing
+        self._on_progress, self._saves = on_progress, saves
+        self._first: State | None = None
+        self._scene: Pixels
+        self._held: deque[tuple[State, Pixels, float]] = deque()
+        self._done = self._total = 0
+        self._saved = time.monotonic()
+
+    def dream(self, frames: Iterator[tuple[Pixels, float]], expected: int) -> None:
+        """Dream all `frames`, about as many as `expected`."""
+        self._total = expected + min(self._closing, expected // 3)
+        if self._saves and (checkpoint := Checkpoint.load(self._folder)):
+            self._go_on(checkpoint)
+        for frame, seconds in itertools.islice(frames, self._done, None):
+            state = self._dreamer.dream(frame)
+            self._first = self._first or state
+            self._report(state)
+            self._held.append((state, self._dreamer.scene.source, seconds))
+            while len(self._held) > self._closing:
+                self._write()
+        led = min(self._closing, self._done // 3)
+        while len(self._held) > led:
+            self._write()
+        self._close_loop()
+
+    def _close_loop(self) -> None:
+        """Write the frames held back, so that they lead into the first."""
+        if self._first is None or not self._held:
+            return
+        tail = [state.frame for state, _, _ in reversed(self._held)]
+        backwards = self._dreamer.dream_back(tail, self._first)
+        missing = len(self._held) - len(backwards)
+        for number, (state, _, seconds) in enumerate(self._held):
+            if number >= missing:
+                share = (number - missing + 1) / (len(backwards) + 1)
+                state = mixture(state, backwards[len(self._held) - 1 - number], share)
+            self._report(state)
+            self._master.add(self._dreamer.finished(state), seconds)
+
+    def _write(self) -> None:
+        """Write the frame that has been held for longest."""
+        state, scene, seconds = self._held.popleft()
+        self._master.add(self._dreamer.finished(state), seconds)
+        if self._saves and self._first and time.monotonic() - self._saved > SAVE_SECONDS:
+            self._master.split()
+            dreamer, master = self._dreamer, self._master
+            values = (str(dreamer.recipe), master.size, master.frames, master.files, master.seconds)
+            Checkpoint(*values, dreamer.steps, dreamer.report, self._first, state, scene).save(self._folder)
+            self._saved = time.monotonic()
+
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        if (checkpoint.recipe, checkpoint.size) != (str(self._dreamer.recipe), self._master.size):
+            return
+        first, last, scene = checkpoint.first, checkpoint.last, checkpoint.scene
+        self._dreamer.go_on(first, last, scene, checkpoint.report, checkpoint.steps)
+        self._master.go_on(checkpoint.files, checkpoint.frames, checkpoint.seconds)
+        self._first, self._done = first, checkpoint.frames
+
+    def _report(self, state: State) -> None:
+        self._done += 1
+        preview = partial(self._dreamer.finished, state)
+        self._on_progress(Progress(self._done, max(self._done, self._total), 1, 1, 0.0, preview))
+
+
+@contextmanager
+def _folder(resume: Path | None) -> Iterator[Path]:
+    """A temporary folder; or `resume`, which is removed at the end unless this process dies before."""
+    if resume is None:
+        with TemporaryDirectory(prefix="dreambot-") as temporary:
+            yield Path(temporary)
+        return
+    resume.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield resume
+    finally:
+        shutil.rmtree(resume, ignore_errors=True)

@@ -1,0 +1,129 @@
+"""Pictures to compare: several small dreams on one sheet, and a picture before and after its dream."""
+
+import dataclasses
+import io
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from dream import dreamer
+from dream.dreamer import Picture, Progress, Report
+from dream.octaves import on_sheet
+from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, resize, to_bytes
+from dream.recipe import Recipe
+
+GAP: Final = 8
+BAR: Final = 34
+"""The height of a tile's label, in pixels."""
+BACKGROUND: Final = "#101014"
+LABEL: Final = "#f2f2f5"
+WIPE_SIZE: Final = 480
+"""The longer side of a wipe, in pixels: animations are stored uncompressed by viewers."""
+WIPE_FRAMES: Final = 16
+WIPE_MILLISECONDS: Final = 60
+HELD_MILLISECONDS: Final = 900
+"""How long a wipe rests on either picture."""
+
+
+def columns(count: int) -> int:
+    """How many dreams stand beside each other on a sheet of so many."""
+    return 2 if count <= 4 else 3
+
+
+def sheet(
+    picture: Picture,
+    variants: Sequence[tuple[str, Recipe]],
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    **options: Any,
+) -> tuple[Pixels, Report]:
+    """Dream each variant, a label and its recipe, small, and lay them out in rows, numbered from 1.
+
+    `options` are those of `dream.dream`. Progress counts the sheet's dreams as octaves. The report is the
+    first dream's, with the size of the sheet and the seconds of all. Raises as `dream.dream` does.
+    """
+    count = len(variants)
+    made: list[dreamer.Dream] = []
+    for number, (_, recipe) in enumerate(variants, 1):
+
+        def report(progress: Progress, number: int = number) -> None:
+            share = (number - 1 + progress.step / progress.steps) / count
+            step = max(round(share * 1000), 1)
+            on_progress(dataclasses.replace(progress, step=step, steps=1000, octave=number, octaves=count))
+
+        made.append(dreamer.dream(picture, on_sheet(recipe, count), on_progress=report, **options))
+    labels = [f"{number}  {label}" for number, (label, _) in enumerate(variants, 1)]
+    image = laid_out([to_bytes(one.pixels) for one in made], labels, columns(count))
+    pixels = np.asarray(image, np.float32) / np.float32(255)
+    seconds = round(sum(one.report.seconds for one in made), 3)
+    return pixels, dataclasses.replace(
+        made[0].report, width=image.width, height=image.height, seconds=seconds
+    )
+
+
+def sides(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS) -> Pixels:
+    """A picture and its dream beside each other. Raises PictureError."""
+    pictures = [to_bytes(one) for one in _same_size(before, after, 1024, limits)]
+    return np.asarray(laid_out(pictures, ["before", "after"], 2), np.float32) / np.float32(255)
+
+
+def wipe(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes: int | None = None) -> bytes:
+    """A GIF that loops: the dream is drawn over its picture from the left, and away again.
+
+    It is made smaller until it has at most `max_bytes`. Raises PictureError.
+    """
+    size = WIPE_SIZE
+    while True:
+        data = _wipe(*(to_bytes(one) for one in _same_size(before, after, size, limits)))
+        if max_bytes is None or len(data) <= max_bytes or size <= 32:
+            return data
+        size = size * 3 // 4
+
+
+def _wipe(before: Any, after: Any) -> bytes:
+    """The frames of a wipe as a GIF; one palette serves all, so that nothing flickers."""
+    width = before.shape[1]
+    palette = Image.fromarray(np.vstack([before, after])).quantize(256, Image.Quantize.MEDIANCUT)
+    frames: list[Image.Image] = []
+    for number in range(WIPE_FRAMES + 1):
+        edge = round(width * (1 - math.cos(math.pi * number / WIPE_FRAMES)) / 2)
+        frame = before.copy()
+        frame[:, :edge] = after[:, :edge]
+        if 0 < edge < width:
+            frame[:, max(edge - 1, 0) : edge + 1] = 255
+        frames.append(Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE))
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    held = [WIPE_MILLISECONDS] * len(there_and_back)
+    held[0] = held[WIPE_FRAMES] = HELD_MILLISECONDS
+    file = io.BytesIO()
+    there_and_back[0].save(
+        file, "GIF", save_all=True, append_images=there_and_back[1:], duration=held, loop=0, optimize=False
+    )
+    return file.getvalue()
+
+
+def _same_size(before: bytes, after: bytes, longer: int, limits: Limits) -> tuple[Pixels, Pixels]:
+    """Both pictures at the size of the second, or smaller where its longer side is more than `longer`."""
+    second = decode(after, limits, (longer, longer))
+    height, width = second.shape[:2]
+    return np.clip(resize(decode(before, limits, (width, height)), width, height), 0, 1), second
+
+
+def laid_out(tiles: Sequence[Any], labels: Sequence[str], columns: int) -> Image.Image:
+    """Tiles of 8-bit pixels, each under its label, in rows."""
+    width, height = max(tile.shape[1] for tile in tiles), max(tile.shape[0] for tile in tiles)
+    rows = -(-len(tiles) // columns)
+    across, down = width + GAP, height + BAR + GAP
+    image = Image.new("RGB", (min(columns, len(tiles)) * across + GAP, rows * down + GAP), BACKGROUND)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(20)
+    for index, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        x, y = GAP + index % columns * across, GAP + index // columns * down
+        while draw.textlength(label, font) > width - 8 and len(label) > 4:
+            label = f"{label.rstrip('…')[:-1]}…"
+        draw.text((x + 4, y + 4), label, fill=LABEL, font=font)
+        image.paste(Image.fromarray(tile), (x, y + BAR))
+    return image

@@ -1,0 +1,315 @@
+"""Every command, button, form and offer against every role and place: docs/permissions.md is what they may.
+
+The rows come from the bot itself, so that what is new fails here until somebody has looked at its row:
+
+    DREAMBOT_WRITE_DOCS=1 pytest tests/bot/test_permissions.py && git diff docs/permissions.md
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from discord import app_commands
+from discord.ext import commands
+from simcord.backend.models.channel import Overwrite
+from simcord.enums import OverwriteType
+
+from bot import checks
+from bot.commands.seeing import DreamOf
+from bot.moderation import Approval
+from bot.store.daily import PostRow, PostState
+from bot.ui.buttons import (
+    Again,
+    Bigger,
+    Cancel,
+    Choose,
+    Compare,
+    Deeper,
+    Delete,
+    Flag,
+    Gentler,
+    More,
+    Remix,
+    ShowRecipe,
+    Vary,
+    Wilder,
+    Zoom,
+)
+from bot.ui.choices import DreamOne
+from bot.ui.components import Component
+from bot.ui.daily_post import Flag as DailyFlag
+from bot.ui.daily_post import Remove, ShowBefore
+from bot.ui.mine import Turn
+from bot.ui.moderation import Decision
+from bot.ui.privacy import ForgetMe
+from bot.ui.recipes import DreamRecipe
+from bot.ui.settings.panel import Control
+from tests.support.world import NOON, PHOTO, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGE = Path(__file__).parents[2] / "docs/permissions.md"
+REFUSALS = (
+    checks.NOT_A_MANAGER,
+    checks.NOT_A_MODERATOR,
+    checks.NOT_A_SERVER_MODERATOR,
+    checks.NOT_AN_OPERATOR,
+    "works on a server only",
+    "Only whoever asked",
+    "picture from before is not kept",
+    "don't have that dream",
+)
+ROLES = (
+    "stranger",
+    "member",
+    "asker",
+    "channel moderator",
+    "moderator",
+    "admin role",
+    "manager",
+    "owner",
+    "operator",
+    "another server's admin",
+)
+HEAD = """\
+# Who may do what
+
+Made by `tests/bot/test_permissions.py`, which lets somebody of each role use every command, button, form and
+offer of the bot, and compares. ✓: it is done, or only its own words are wrong; –: refused in one sentence,
+with no effect.
+
+- *stranger*: writes to the bot in direct messages, and shares no server with it but this one's invitation;
+- *asker*: the member whose dream it is; *channel moderator*: has Manage Messages in this one channel;
+- *moderator*: has Manage Messages by a role; *admin role*: has the role that `admin_role` names;
+- *manager*: has Manage Server; *operator*: runs the bot, and is a plain member here;
+- *another server's admin*: a plain member here.
+
+A slash command may what its text command may, and Discord shows it to those alone who have its default
+permission, unless a server's admins decide otherwise.
+"""
+
+
+class People:
+    """Somebody of each role, on one server."""
+
+    def __init__(self, world: World) -> None:
+        self.world, env, guild = world, world.env, world.guild
+        number = len(env.backend.guilds)
+        self.held = guild.create_role("Dream keepers")
+        other = env.create_guild("Elsewhere", owner=env.create_user(f"elsa{number}"))
+        theirs = other.create_role("Admins", permissions=discord.Permissions(administrator=True))
+        visitor = env.create_user(f"visitor{number}")
+        other.add_member(visitor, roles=[theirs])
+        keeper, operator = (env.create_user(f"{name}{number}") for name in ("keeper", "operator"))
+        channel_mod = guild.add_member(env.create_user(f"cmod{number}"))
+        manage = discord.Permissions(manage_messages=True).value
+        env.backend.set_overwrite(world.dreams.id, Overwrite(channel_mod.id, OverwriteType.MEMBER, manage, 0))
+        world.app.bot.owner_id = operator.id
+        self.stranger = env.create_user(f"stranger{number}")
+        self.members: dict[str, simcord.MemberActor] = {
+            "member": world.bob,
+            "asker": world.alice,
+            "channel moderator": channel_mod,
+            "moderator": world.mod,
+            "admin role": guild.add_member(keeper, roles=[self.held]),
+            "manager": world.admin,
+            "owner": simcord.MemberActor(env, guild, guild.owner),
+            "operator": guild.add_member(operator),
+            "another server's admin": guild.add_member(visitor),
+        }
+
+    async def name_admin_role(self) -> None:
+        await self.world.app.settings.choose(
+            self.world.guild.id,
+            "admin_role",
+            str(self.held.id),
+            by=1,
+            exists=lambda kind, number: True,
+            may_set_admin_role=True,
+        )
+
+
+def may(answer: str) -> str:
+    return "–" if any(refusal in answer for refusal in REFUSALS) else "✓"
+
+
+def told(used: simcord.InteractionResult) -> str:
+    return " ".join(message.content for message in (used.response, *used.followups) if message)
+
+
+async def ask_on_server(people: People, command: str) -> dict[str, str]:
+    """What happens to each member who writes a command with nothing after it."""
+    channel = people.world.guild.create_text_channel("room")
+    found = {}
+    for role, who in people.members.items():
+        await who.send(channel, f"!{command}")
+        found[role] = answered(channel)
+    return found
+
+
+async def ask_in_messages(people: People, command: str) -> str:
+    await people.stranger.send_dm(f"!{command}")
+    return answered(people.stranger.dm_channel)
+
+
+def answered(channel: simcord.ChannelHandle) -> str:
+    last = channel.last_message
+    return may(last.content) if last and last.author.bot else "?"
+
+
+async def press(people: People, make: Callable[[], Awaitable[Any]]) -> dict[str, str]:
+    """What happens to each member who presses a button that `make` makes under a message of the bot's."""
+    found = {}
+    channel = people.world.app.bot.get_channel(people.world.dreams.id)
+    assert isinstance(channel, discord.TextChannel)
+    for role, who in people.members.items():
+        view = discord.ui.View(timeout=None)
+        button = await make()
+        view.add_item(button)
+        message = await channel.send("```\nblock3\n```", view=view)
+        if isinstance(button.item, discord.ui.Select):
+            used = await who.select(message, ["block3"], custom_id=button.item.custom_id)
+        else:
+            used = await who.click(message, custom_id=button.item.custom_id)
+        found[role] = "✓" if used.modal else may(told(used))
+    return found
+
+
+def row(name: str, found: dict[str, str], direct: str) -> str:
+    cells = {"stranger": direct} | found
+    return f"| {name} | {' | '.join(cells[role] for role in ROLES)} |"
+
+
+async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> None:
+    people = People(world)
+    await people.name_admin_role()
+    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
+    bot = world.app.bot
+    lines = ["| command | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+    for command in sorted(bot.walk_commands(), key=lambda command: command.qualified_name):
+        assert isinstance(command, commands.Command)
+        name = command.qualified_name
+        slash = "/" if getattr(command, "app_command", None) else ""
+        found = await ask_on_server(people, name)
+        lines.append(row(f"`{slash}{name}`", found, await ask_in_messages(people, name)))
+    lines += ["", "| offers while one types | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+    for name, option in offers(bot):
+        lines.append(row(f"`/{name}` {option}", await type_into(people, name, option), " "))
+    await world.alice.send(world.dreams, "!dream", attachments=[("cat.jpg", PHOTO.read_bytes())])
+    (asked,) = [job for job in await world.jobs(world.alice) if job.has_source]
+    dream = await world.app.queue.finished(asked.id)
+    assert dream and dream.has_source and dream.request_message_id
+    photograph = dream.request_message_id
+    await world.alice.send(world.dreams, "!compare block3 | block4")
+    (sheet,) = [job for job in await world.jobs(world.alice) if job.variants]
+    await world.app.queue.finished(sheet.id)
+    lines += ["", "| button | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+
+    async def post() -> PostRow:
+        new = PostRow(
+            guild_id=world.guild.id,
+            slot=os.urandom(8).hex(),
+            due_at=NOON,
+            state=PostState.POSTED,
+            kind="samples",
+            source="samples/coffee.jpg",
+            channel_id=world.dreams.id,
+            job_id=dream.id,
+        )
+        async with world.app.database.session() as session, session.begin():
+            session.add(new)
+        return new
+
+    async def deleted() -> Delete:
+        return Delete((await world.dream(world.alice)).id)
+
+    made: dict[type[Component], list[tuple[str, Callable[[], Awaitable[Any]]]]] = {
+        Remix: [("Remix", lambda: value(Remix(dream.id)))],
+        Again: [("🎲 again", lambda: value(Again(dream.id)))],
+        Deeper: [("🌀 deeper", lambda: value(Deeper(dream.id)))],
+        Bigger: [("🔎 bigger", lambda: value(Bigger(dream.id)))],
+        More: [("⋯ more", lambda: value(More(dream.id)))],
+        Gentler: [("Gentler", lambda: value(Gentler(dream.id)))],
+        Wilder: [("Wilder", lambda: value(Wilder(dream.id)))],
+        Vary: [("Four variations", lambda: value(Vary(dream.id)))],
+        Compare: [("Before & after", lambda: value(Compare(dream.id)))],
+        Zoom: [("Fall into it", lambda: value(Zoom(dream.id)))],
+        ShowRecipe: [("Recipe", lambda: value(ShowRecipe(dream.id)))],
+        Choose: [("a number of a sheet", lambda: value(Choose(sheet.id, 1)))],
+        Cancel: [("Cancel", lambda: value(Cancel(dream.id)))],
+        Flag: [("Report", lambda: value(Flag(dream.id)))],
+        Delete: [("Delete", deleted)],
+        DreamOne: [("a preset of a menu", lambda: value(one_of_a_menu()))],
+        DreamRecipe: [("a recipe that was read", lambda: value(DreamRecipe()))],
+        Turn: [("*My dreams*", lambda: value(Turn(0, "x")))],
+        ShowBefore: [("Before of a daily dream", lambda: made_of(ShowBefore, post()))],
+        Remove: [("🗑️ of a daily dream", lambda: made_of(Remove, post()))],
+        DailyFlag: [("🚩 of a daily dream", lambda: made_of(DailyFlag, post()))],
+        ForgetMe: [("*Delete everything of me*", lambda: value(ForgetMe(world.alice.id)))],
+        DreamOf: [("a thing that `see` found", lambda: value(DreamOf(photograph, "ostrich", "x")))],
+        Decision: [("*Allow* a server", lambda: value(Decision(Approval.ALLOWED, world.guild.id)))],
+        Control: [
+            (f"settings' {action}", partial(control, action, subject))
+            for action, subject in (
+                ("open", ""),
+                ("on", "previews"),
+                ("edit", "prefix"),
+                ("reset", "previews"),
+                ("export", "Dreams"),
+                ("import", "Dreams"),
+                ("log", "Dreams"),
+            )
+        ],
+    }
+    registered = {*bot._connection._view_store._dynamic_items.values()}
+    assert registered == made.keys(), "a button that nobody looked at"
+    for buttons in made.values():
+        for name, make in buttons:
+            lines.append(row(name, await press(people, make), " "))
+    page = HEAD + "\n" + "\n".join(lines) + "\n"
+    if os.environ.get("DREAMBOT_WRITE_DOCS"):
+        PAGE.write_text(page)
+    assert "| ? |" not in page, "somebody was not answered"
+    assert page == PAGE.read_text()
+
+
+def offers(bot: Any) -> list[tuple[str, str]]:
+    """Every option of a slash command that completes what is typed."""
+    return [
+        (command.qualified_name, parameter.display_name)
+        for command in bot.tree.walk_commands()
+        if isinstance(command, app_commands.Command)
+        for parameter in command.parameters
+        if parameter.autocomplete
+    ]
+
+
+async def type_into(people: People, name: str, option: str) -> dict[str, str]:
+    """Whether each member is offered anything."""
+    return {
+        role: "✓" if await who.autocomplete(people.world.dreams, name, option, "") else "–"
+        for role, who in people.members.items()
+    }
+
+
+def one_of_a_menu() -> DreamOne:
+    return DreamOne(discord.ui.Select(options=[discord.SelectOption(label="block3")]))
+
+
+async def value(button: Any) -> Any:
+    return button
+
+
+async def made_of(kind: Any, row: Awaitable[PostRow]) -> Any:
+    return kind((await row).id)
+
+
+async def control(action: str, subject: str) -> Control:
+    return Control(discord.ui.Button(label="x"), action, 0, subject)

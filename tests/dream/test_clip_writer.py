@@ -1,0 +1,109 @@
+"""Clips are written with their times, and made to fit: smaller before shorter."""
+
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from dream.clip_writer import Master, write
+from dream.formats import ClipFormat
+from dream.picture import decode
+from tests.support.clips import pan
+
+
+@pytest.fixture(scope="module")
+def master(samples: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Master:
+    with Master(tmp_path_factory.mktemp("master"), (224, 128)) as master:
+        for i, frame in enumerate(pan(decode(samples["coffee"]), 30, (224, 128))):
+            master.add(frame, 0.08 if i % 5 else 0.16)
+    return master
+
+
+def shown(path: Path) -> tuple[tuple[int, int], int, float]:
+    """A file's size, frames and seconds, as its readers see them."""
+    if path.suffix == ".mp4":
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames = sum(1 for _ in container.decode(stream))
+            return (stream.width, stream.height), frames, container.duration / 1e6
+    image = Image.open(path)
+    seconds = 0.0
+    count: int = getattr(image, "n_frames", 1)
+    for number in range(count):
+        image.seek(number)
+        image.load()
+        seconds += image.info["duration"] / 1000
+    assert image.info["loop"] == 0
+    return image.size, count, seconds
+
+
+@pytest.mark.parametrize("format", ["mp4", "gif", "webp"])
+def test_nothing_is_lost_without_a_limit(master: Master, tmp_path: Path, format: ClipFormat) -> None:
+    path = tmp_path / f"clip.{format}"
+    written = write(master, path, format)
+    size, frames, seconds = shown(path)
+    assert (size, frames) == ((224, 128), 30)
+    assert seconds == pytest.approx(master.seconds, abs=0.011)
+    assert (written.width, written.height, written.frames, written.fitted) == (224, 128, 30, None)
+
+
+@pytest.mark.parametrize("format", ["mp4", "gif", "webp"])
+def test_a_clip_is_made_smaller_before_it_is_made_shorter(
+    master: Master, tmp_path: Path, format: ClipFormat
+) -> None:
+    path = tmp_path / f"clip.{format}"
+    limits = {"mp4": 10_000, "gif": 500_000, "webp": 100_000}
+    written = write(master, path, format, max_bytes=limits[format])
+    size, frames, seconds = shown(path)
+    assert path.stat().st_size <= limits[format]
+    assert 64 <= size[0] < 224
+    assert frames == 30
+    assert seconds == pytest.approx(master.seconds, abs=0.011)
+    assert f"Made smaller, {size[0]} × {size[1]} instead of 224 × 128 pixels" in written.fitted
+
+
+def test_shorter_is_the_last_resort(master: Master, tmp_path: Path) -> None:
+    path = tmp_path / "clip.gif"
+    written = write(master, path, "gif", max_bytes=120_000)
+    size, frames, _ = shown(path)
+    assert path.stat().st_size <= 120_000
+    assert size[0] == 160
+    assert 1 <= frames < 30
+    assert "shorter" in written.fitted
+
+
+@pytest.mark.parametrize("format", ["mp4", "gif", "webp"])
+def test_even_noise_fits(tmp_path: Path, format: ClipFormat) -> None:
+    with Master(tmp_path, (128, 128)) as noise:
+        for frame in np.random.default_rng(1).random((36, 128, 128, 3), np.float32):
+            noise.add(frame, 0.04)
+    write(noise, tmp_path / f"noise.{format}", format, max_bytes=150_000)
+    assert (tmp_path / f"noise.{format}").stat().st_size <= 150_000
+
+
+def test_colours_of_a_gif_are_near_the_frames(samples: dict[str, bytes], tmp_path: Path) -> None:
+    frames = pan(decode(samples["chelsea"]), 6, (160, 96))
+    with Master(tmp_path, (160, 96)) as master:
+        for frame in frames:
+            master.add(frame, 0.1)
+    write(master, tmp_path / "clip.gif", "gif")
+    image = Image.open(io.BytesIO((tmp_path / "clip.gif").read_bytes()))
+    error = np.abs(np.asarray(image.convert("RGB"), np.float32) / 255 - frames[0])
+    assert error.mean() < 0.03
+    assert abs(float((np.asarray(image.convert("RGB")) / 255).mean() - frames[0].mean())) < 0.01
+
+
+def test_a_film_keeps_its_sound(master: Master, tmp_path: Path) -> None:
+    tone = (np.sin(np.arange(48_000 * 4) / 20) * 9000).astype(np.int16).repeat(2).tobytes()
+    pieces = (tone[i : i + 5000] for i in range(0, len(tone), 5000))
+    write(master, tmp_path / "clip.mp4", "mp4", sound=pieces)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        (voice,) = container.streams.audio
+        heard = np.concatenate([frame.to_ndarray() for frame in container.decode(voice)], axis=1)
+    assert voice.codec_context.name == "aac"
+    assert heard.shape[1] / 48_000 == pytest.approx(master.seconds, abs=0.05)
+    assert np.abs(heard).mean() > 0.1
+    assert not (tmp_path / "clip.pcm").exists()
