@@ -44,7 +44,13 @@ def main() -> int:
     config = load_config()
     farm = None
     if not given.real:
-        farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
+        farm = Farm(
+            workers=1,
+            memory_limit="0",
+            log_settings=config.log.settings,
+            render=pretended_dreams.render,
+            warm=pretended_dreams.warm,
+        )
     if given.lag:
         wait_for_stop_signal = bot_run.wait_for_stop_signal
 

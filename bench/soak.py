@@ -64,12 +64,12 @@ class Soak:
         self.asked.append((channel, said["id"]))
 
     async def press(self, channel: str, author: str) -> None:
-        dreams = [message for message in await self.wire.answers(channel) if message["components"]]
-        if dreams:
-            try:
-                await self.wire.press(dreams[-1], self.chance.choice(("again", "deeper")), author)
-            except StopIteration:
-                return  # that dream is still in line
+        """Press a button under the newest dream there, if there is one."""
+        for message in reversed(await self.wire.answers(channel)):
+            buttons = [button["custom_id"] for row in message["components"] for button in row["components"]]
+            if any(id.startswith("again:") for id in buttons):
+                await self.wire.press(message, "again", author)
+                return
 
     async def break_something(self, every: float) -> None:
         for number in itertools.count():

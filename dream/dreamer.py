@@ -99,10 +99,11 @@ class Report:
         if self.fallback is None:
             return self.fitted
         stood_in = "+".join(STAND_INS[layer] for layer in self.fallback.split("+"))
-        return (
+        sentence = (
             f"InceptionV3's weights aren't here yet, so {stood_in} of EfficientNet-Lite0 dreamt in place of "
             f"{self.fallback}."
         )
+        return f"{sentence} {self.fitted}" if self.fitted else sentence
 
 
 @dataclass(frozen=True, slots=True)

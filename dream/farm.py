@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dream.dreamer import Cancelled
-from dream.log import LogSettings
+from dream.log import QUIET, LogSettings
 from dream.picture import Limits, Probe
 from dream.picture_folder import PictureFolder
 from dream.render import Progress, Rendered, Sights, Work, render, warm
@@ -77,7 +77,7 @@ class Farm:
         threads: int = 0,
         memory_limit: str = "auto",
         cancel_timeout: float = 15,
-        log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
+        log_settings: LogSettings = QUIET,
         render: Render = render,
         warm: Callable[[], None] = warm,
     ) -> None:

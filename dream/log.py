@@ -38,6 +38,10 @@ class LogSettings:
         return self.format == "json" or (self.format == "auto" and not sys.stderr.isatty())
 
 
+QUIET: Final = LogSettings("warning")
+"""What workers log where nobody says: problems alone."""
+
+
 def configure(settings: LogSettings) -> None:
     """Let this process log to standard error by `settings`. What looks like a secret is not written.
 

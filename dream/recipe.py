@@ -265,8 +265,9 @@ class Recipe:
         return any(value is not None for value in (self.zoom, self.rotate, self.seconds))
 
     def dreams_clip(self, frames: int) -> bool:
-        """Whether this dreams each of a clip's `frames`: a still and a video take the first."""
-        return frames > 1 and not self.is_video and self.as_ != "still"
+        """Whether this dreams each of a clip's `frames`: a still, a video and a place take the first."""
+        is_place = bool(self.only or self.except_ or self.tile)
+        return frames > 1 and not (self.is_video or is_place) and self.as_ != "still"
 
     def settled(self) -> Self:
         """The same recipe with the engine's default for every option of the dream that was not asked for.

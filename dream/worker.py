@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from dream import quarantine
 from dream.dreamer import Cancelled
 from dream.environment import hide_memory
-from dream.log import LogSettings, configure
+from dream.log import QUIET, LogSettings, configure
 from dream.picture import Limits, PictureError, Probe, contents, recipe_in
 from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
@@ -52,7 +52,7 @@ class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
         self,
         warm: Callable[[], None],
         cancel_timeout: float,
-        log_settings: LogSettings = LogSettings(),  # noqa: B008 (frozen)
+        log_settings: LogSettings = QUIET,
     ) -> None:
         self._warm = warm
         self._cancel_timeout = cancel_timeout

@@ -35,9 +35,9 @@ class PresetCommands(commands.Cog, name="Presets"):
     async def preset(self, context: Context, name: str = "") -> None:
         """Show the presets that `dream` knows here, or tell about one."""
         own = (await self.bot.settings.server(context.guild.id)).presets if context.guild else {}
-        shown: dict[str, Any] = {"embed": self._one(name.lower(), own)} if name else {}
-        if name.lower() in ("", "list"):
-            shown = self._all(own, self.bot.prefix_in(context))
+        name = name.lower()
+        listed = name in ("", "list")
+        shown = self._all(own, self.bot.prefix_in(context)) if listed else {"embed": self._one(name, own)}
         await context.reply(**shown, mention_author=False, ephemeral=True)
 
     def _all(self, own: Mapping[str, str], prefix: str) -> dict[str, Any]:

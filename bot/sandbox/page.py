@@ -113,7 +113,7 @@ class Page:
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         if "token" in request.query:
-            entered = web.HTTPSeeOther("/")
+            entered = web.Response(status=303, headers={"Location": "/"})
             entered.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             return entered
         return web.FileResponse(STATIC / "index.html")

@@ -38,8 +38,9 @@ class JobButton(RowButton[Job], template="-"):
     """Whether it stands under reports, too, which are in another channel than their dream."""
 
     def belongs(self, press: Press, row: Job) -> bool:
-        """Whether it is a job of this channel: elsewhere not everybody may see its pictures and recipe."""
-        return super().belongs(press, row) and (self.is_of_reports or row.channel_id == press.channel_id)
+        """Whether it is a job of this channel or the presser's own: not everybody here may see others."""
+        is_open = row.channel_id == press.channel_id or row.member_id == press.user.id
+        return super().belongs(press, row) and (is_open or self.is_of_reports)
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dream.octaves import DEFAULT_SIZE, SMALLEST, final_size, octaves, work
@@ -12,6 +12,7 @@ sides = st.integers(1, 6000)
 
 
 @given(recipes(), sides, sides)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_octaves_grow_to_at_least_the_promised_size(recipe, width, height):
     plan = octaves(recipe, width, height)
     promised = final_size(recipe, width, height)

@@ -4,7 +4,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dream.backbone.catalog import NETWORKS, STAND_INS
@@ -15,12 +15,14 @@ PRESETS = {"puppyslug": "fire7 octaves=3 steps=10", "serpents": "block8+block11"
 
 
 @given(recipes())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_recipe_reads_back_from_its_text(recipe):
     text = str(recipe)
     assert Recipe.parse(text) == recipe
     assert str(Recipe.parse(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text("block8+*-=:,. 0123456789topfiremixedsz", max_size=40))
 def test_any_text_is_read_or_refused_with_a_sentence(text):
     try:
@@ -119,6 +121,7 @@ def test_text_without_a_layer_adjusts_the_default():
 
 
 @given(recipes())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_settled_recipes_lack_nothing_and_keep_what_was_asked(recipe):
     settled = recipe.settled()
     for name in ("steps", "octaves", "scale", "strength", "blend", "smooth", "objective", "quality"):

@@ -48,7 +48,7 @@ function field(option, command, place, entities) {
     } catch { shown.hide(); }
   }
   let waiting;
-  element.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(offer, 120); });
+  element.addEventListener("input", () => { shown.hide(); clearTimeout(waiting); waiting = setTimeout(offer, 120); });
   element.addEventListener("focus", offer);
   return h("span", { class: "completed" }, element, list);
 }

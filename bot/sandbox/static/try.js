@@ -44,9 +44,10 @@ export function setUpTry({ samples, presets }, dream, complain) {
         } catch (error) { complain(error.message); }
       },
     },
-    h("fieldset", { class: "photographs" }, h("legend", {}, "A photograph"), samples.map(photograph), ownChoice,
-      h("button", { type: "button", class: "photograph", onclick: () => ownField.click() }, "+ Yours"), ownField),
-    h("fieldset", { class: "chips" }, h("legend", {}, "What to see in it"), presets.slice(0, SHOWN).map(chip), presets.length > SHOWN ? more : null),
+    h("fieldset", {}, h("legend", {}, "A photograph"), h("div", { class: "photographs" }, samples.map(photograph), ownChoice,
+      h("button", { type: "button", class: "photograph", onclick: () => ownField.click() }, "+ Yours"), ownField)),
+    h("fieldset", {}, h("legend", {}, "What to see in it"), h("div", { class: "chips" },
+      presets.slice(0, SHOWN).map(chip), presets.length > SHOWN ? more : null)),
     h("button", { class: "dream" }, "Dream")));
 
   function toggle(open = panel.hidden) {

@@ -40,7 +40,6 @@ make_farm = partial(LiveFarm, workers=1, render=seen_dreams.render, warm=pretend
 async def sandbox() -> AsyncIterator[Sandbox]:
     config = Config(discord=Discord(commands_in_ten_seconds=0))
     async with open_sandbox(config, make_farm=make_farm) as sandbox:
-        await sandbox.ready()
         yield sandbox
 
 

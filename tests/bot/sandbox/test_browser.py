@@ -91,8 +91,7 @@ async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sa
         await page.locator("#suggestions li").first.wait_for()
         await page.keyboard.press("Enter")
         await page.keyboard.type("pupp")
-        await page.locator("#command .suggestions li", has_text="puppyslug").first.wait_for()
-        await page.keyboard.press("ArrowDown")
+        await page.locator("#command .suggestions li:first-child", has_text="puppyslug").wait_for()
         await page.keyboard.press("Enter")
         assert "puppyslug" in await page.input_value("#option-recipe")
         await page.keyboard.press("Enter")
@@ -101,7 +100,7 @@ async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sa
 
 async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: Sandbox) -> None:
     async with opened() as page:
-        await page.get_by_label("Admin").check(force=True)
+        await page.get_by_role("radio", name="Admin").check(force=True)
         await page.get_by_role("button", name="# admins").click()
         await page.fill("#text", "/settings")
         await page.locator("#suggestions li", has_text="/settings").first.wait_for()
@@ -116,7 +115,7 @@ async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: 
         await form.get_by_role("button", name="Submit").click()
         await form.wait_for(state="hidden")
         await until(lambda: _size_is(sandbox, 512))
-        await page.get_by_label("Bob").check(force=True)
+        await page.get_by_role("radio", name="Bob").check(force=True)
         await page.locator(".message").first.wait_for()
         assert not await page.locator(".message.ephemeral").count()
 

@@ -68,6 +68,7 @@ async def test_each_sees_what_discord_would_show_them(
     sandbox: Sandbox, served: Page, client: aiohttp.ClientSession
 ) -> None:
     await client.get(served.url)
+    await until(lambda: len(sandbox.admins.history()) == 2)  # what the admin said first is answered
     seen = {name: Conversation(sandbox, person, {}) for name, person in sandbox.people.items()}
     first = {name: conversation.news() for name, conversation in seen.items()}
     names = {name: [channel["name"] for channel in news["channels"]] for name, news in first.items()}
@@ -77,6 +78,8 @@ async def test_each_sees_what_discord_would_show_them(
 
     place = {"as": "Alice", "channel": str(sandbox.dreams.id)}
     assert await do(client, do="command", name="queue", options={}, **place) == (200, {})
+    answered = lambda: "Nobody" in sandbox.dreams.history(viewer=sandbox.alice)[-1].content  # noqa: E731
+    await until(answered)
     (heard,) = seen["Alice"].news()["changed"][str(sandbox.dreams.id)]["messages"]
     assert heard["ephemeral"] and "Nobody is waiting" in heard["text"]
     assert seen["Bob"].news() == {}
