@@ -80,10 +80,15 @@ class Wire:
         )
 
     async def press(self, message: Json, name: str, author: str = "alice") -> Json:
-        """Press the button whose custom id begins with `name`, under the message or in its *More*."""
+        """Press the button whose custom id begins with `name`, under the message or in what its *More* shows."""
         ids = [button["custom_id"] for row in message["components"] for button in row["components"]]
-        hidden = [f"{name}:{id.partition(':')[2]}" for id in ids if id.startswith("more:")]
-        wanted = next(id for id in [*ids, *hidden] if id.startswith(name))
+        wanted = next((id for id in ids if id.startswith(name)), None)
+        if wanted is None:
+            more = await self.press(message, "more", author)
+            async with asyncio.timeout(20):
+                while not (shown := (await self.get("interaction", id=more["id"]))["messages"]):
+                    await asyncio.sleep(0.05)
+            return await self.press(shown[0], name, author)
         return await self.call("press", message_id=message["id"], custom_id=wanted, author=author)
 
     async def get(self, what: str, **query: str) -> Any:

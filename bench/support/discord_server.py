@@ -697,6 +697,10 @@ class Discord:
         for channel in self.messages.values():
             if int(message) in channel:
                 return channel[int(message)]
+        for record in self.interactions.values():  # what is shown to one member only
+            for shown in record["messages"]:
+                if shown["id"] == message:
+                    return shown  # type: ignore[no-any-return]
         raise web.HTTPNotFound(text="no such message")
 
     async def delete(self, request: web.Request) -> web.Response:
