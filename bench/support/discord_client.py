@@ -80,13 +80,13 @@ class Wire:
         )
 
     async def press(self, message: Json, name: str, author: str = "alice") -> Json:
-        """Press the button whose custom id begins with `name`, under the message or in what its *More* shows."""
+        """Press the button whose custom id begins with `name`, under the message or behind its *More*."""
         ids = [button["custom_id"] for row in message["components"] for button in row["components"]]
         wanted = next((id for id in ids if id.startswith(name)), None)
         if wanted is None:
             more = await self.press(message, "more", author)
             async with asyncio.timeout(20):
-                while not (shown := (await self.get("interaction", id=more["id"]))["messages"]):
+                while not (shown := (await self.get("interaction", id=more["id"]))["messages"]):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             return await self.press(shown[0], name, author)
         return await self.call("press", message_id=message["id"], custom_id=wanted, author=author)

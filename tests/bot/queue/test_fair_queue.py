@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.queue.fair_queue import SHARE, FairQueue, QueuedJob
+from bot.queue.fair_queue import ORDER, SHARE, FairQueue, QueuedJob
 from bot.store.jobs import Kind
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,7 +96,7 @@ def test_scheduled_dreams_go_in_the_order_they_are_due_when_nobody_waits() -> No
 
 
 jobs = st.lists(
-    st.tuples(st.sampled_from(Kind), st.integers(0, 3), st.integers(0, 3), st.floats(0, 100), st.booleans()),
+    st.tuples(st.sampled_from(ORDER), st.integers(0, 3), st.integers(0, 3), st.floats(0, 100), st.booleans()),
     max_size=40,
 )
 
