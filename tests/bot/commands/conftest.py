@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,7 +18,10 @@ from tests.support.talk import Talk
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every conversation run on the loop that the sandbox lives on."""
     for item in items:
-        if isinstance(item, pytest.Function) and "sandbox" in item.fixturenames:
+        is_here = item.path.is_relative_to(
+            Path(__file__).parent
+        )  # pytest hands over the items of all folders
+        if is_here and isinstance(item, pytest.Function) and "sandbox" in item.fixturenames:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

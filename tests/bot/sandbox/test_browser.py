@@ -35,7 +35,7 @@ async def test_a_first_dream_takes_one_press(opened: Opened, sandbox: Sandbox) -
     async with opened() as page:
         await page.click("text=Cubs")
         await page.click("button.dream")
-        dreamt = page.locator(".message", has_text="Dreamt in").last
+        dreamt = page.locator(".message", has_text="✨").last
         await dreamt.locator(".attachments img").wait_for()
         assert await dreamt.locator(".attachments img").evaluate(
             "image => image.decode().then(() => image.naturalWidth)"
@@ -70,8 +70,8 @@ async def test_a_reply_and_the_apps_menu_dream_on_a_message(opened: Opened, sand
     async with opened() as page:
         await page.fill("#text", "!sky block3")
         await page.keyboard.press("Enter")
-        await page.locator(".message", has_text="Dreamt in").last.wait_for()
-        pictured = page.locator(".message", has_text="would like to be left alone")
+        await page.locator(".message", has_text="✨").last.wait_for()
+        pictured = page.locator(".message", has_text="would like to be left alone").first
         await pictured.hover()
         await pictured.get_by_role("button", name="Reply to Bob").click()
         await page.fill("#text", "!dream block3")
@@ -138,7 +138,7 @@ async def test_fifty_messages_while_dreams_run_arrive_once_and_in_order(
         await page.locator(".message", has_text="hello 49").wait_for()
         assert not await page.locator(".message.pending").count()
         assert await page.locator("#notice").is_hidden()
-        await until(lambda: sum("Dreamt" in text and "seed=" in text for text in said(sandbox)) >= 5, 60)
+        await until(lambda: sum("✨" in text and "seed=" in text for text in said(sandbox)) >= 5, 60)
 
 
 async def test_a_telephone_has_room_for_it_all(opened: Opened, sandbox: Sandbox) -> None:

@@ -94,7 +94,7 @@ async def test_a_picture_is_sent_dreamt_on_and_read_in_parts(
     picture = (SAMPLES / "coffee.jpg").read_bytes()
     place = {"as": "Alice", "channel": str(sandbox.dreams.id)}
     assert (await do(client, ("coffee.jpg", picture), do="send", text="!dream block3", **place))[0] == 200
-    await until(lambda: "Dreamt" in sandbox.dreams.last_message.content)
+    await until(lambda: "✨" in sandbox.dreams.last_message.content)
     files: dict[str, Any] = {}
     news = Conversation(sandbox, sandbox.people["Bob"], files).news()
     asked, dreamt = news["changed"][str(sandbox.dreams.id)]["messages"][-2:]
