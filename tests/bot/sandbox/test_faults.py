@@ -26,8 +26,8 @@ async def trouble(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def dreaming(sandbox: Sandbox) -> int:
-    """Let Alice ask for a dream of a second or two; its message, once it is being dreamt."""
-    await Speaker(sandbox.alice, sandbox.dreams).says("!sky block3 steps=30")
+    """Let Alice ask for a dream of some seconds; its message, once it is being dreamt."""
+    await Speaker(sandbox.alice, sandbox.dreams).says("!sky block3 steps=80")
     await until(lambda: "Dreaming" in sandbox.dreams.last_message.content)
     return sandbox.dreams.last_message.id
 
