@@ -111,11 +111,15 @@ async def _open_conversation(sandbox: Sandbox) -> None:
 
 async def _show_earlier(sandbox: Sandbox) -> None:
     """Let the bot post what is kept of earlier dreams, whose messages SimCord has forgotten."""
-    newest = select(Job).where(Job.state == State.DONE, Job.guild_id == sandbox.guild.id)
-    async with sandbox.app.database.session() as session:
-        jobs = list(await session.scalars(newest.order_by(Job.finished_at.desc()).limit(EARLIER)))
+    jobs = await asyncio.shield(asyncio.create_task(_newest_dreams(sandbox)))
     channel = sandbox.env.bot.get_channel(sandbox.dreams.id)
     assert isinstance(channel, discord.TextChannel)
     for job in reversed(jobs):
         if result := await sandbox.app.queue.result(job.id):
             await channel.send(**status(job, result=result).sending(), silent=True)
+
+
+async def _newest_dreams(sandbox: Sandbox) -> list[Job]:
+    newest = select(Job).where(Job.state == State.DONE, Job.guild_id == sandbox.guild.id)
+    async with sandbox.app.database.session() as session:
+        return list(await session.scalars(newest.order_by(Job.finished_at.desc()).limit(EARLIER)))

@@ -21,9 +21,9 @@ def png(
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def slow_png() -> bytes:
-    """46 megapixels of 16 bits, each predicted from its neighbours: over a second of CPU time in 1 MB."""
-    return png(6800, 6800, color=2, depth=16, row=b"\4" + bytes(6800 * 6))
+def slow_png(side: int = 6800) -> bytes:
+    """46 megapixels of 16 bits, each predicted from its neighbours: about a second of CPU time in 1 MB."""
+    return png(side, side, color=2, depth=16, row=b"\4" + bytes(side * 6))
 
 
 def jpeg_of_scans(count: int, side: int = 7000) -> bytes:
