@@ -114,7 +114,7 @@ async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: 
         await until(lambda: _size_is(sandbox, 512))
         await page.get_by_role("radio", name="Bob").check(force=True)
         await page.locator(".message").first.wait_for()
-        assert not await page.locator(".message.ephemeral").count()
+        await page.wait_for_function("() => !document.querySelector('.message.ephemeral')")
 
 
 async def _size_is(sandbox: Sandbox, size: int) -> bool:
