@@ -105,7 +105,7 @@ class HealthMonitor:
         self.connection: Callable[[], Connection] = Connection
         self._database, self._queue, self._farm, self._moderation = database, queue, farm, moderation
         self._clock, self._config = clock, config
-        self._began = time.monotonic()
+        self._began, self._version = time.monotonic(), version("dreambot")
         self._oldest = self._size = 0.0
         self._paused: str | None = None
         self._checking: asyncio.Task[Health] | None = None
@@ -177,7 +177,7 @@ class HealthMonitor:
             )
         statistics = self._queue.statistics
         health = Health(
-            version=version("dreambot"),
+            version=self._version,
             uptime=time.monotonic() - self._began,
             is_connected=connection.is_up,
             latency=connection.latency,

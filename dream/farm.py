@@ -154,7 +154,7 @@ class Farm:
     async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
         """Probe a picture in a worker, which may be rendering meanwhile. Waits while there is no worker.
 
-        Raises PictureError, or FarmError where three workers in turn end before they answer.
+        Raises PictureError, or FarmError where two workers in turn end before they answer.
         """
         from dream import worker
 
@@ -189,7 +189,7 @@ class Farm:
         picture = await self._pictures.put(data) if self._pictures else data
         del data
         try:
-            for _ in range(3):
+            for _ in range(2):
                 address = await self._pick_worker()
                 try:
                     found = await self._run_on_worker(address, task, picture, *arguments)

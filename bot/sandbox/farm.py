@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 import simcord
 
 from dream.farm import Farm
-from dream.picture import Limits, Probe
-from dream.render import Sights
 
 T = TypeVar("T")
 
@@ -29,7 +27,7 @@ class LiveFarm(Farm):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start the farm, and a task that probes for the bot's handlers without being one of theirs."""
+        """Start the farm, and a task that asks workers for the bot's handlers without being one of theirs."""
         await super().start()
         self._begin(self._serve())
 
@@ -39,13 +37,8 @@ class LiveFarm(Farm):
             task.cancel()
         await super().close()
 
-    async def probe(self, data: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008 (frozen)
-        """Probe a picture in a worker, as `Farm` does."""
-        return await self._aside(super().probe(data, limits))
-
-    async def see(self, data: bytes, most: int, limits: Limits) -> Sights:
-        """Say what a picture shows, as `Farm` does."""
-        return await self._aside(super().see(data, most, limits))
+    async def _examine(self, task: Callable[..., object], data: bytes, *arguments: object) -> object:
+        return await self._aside(super()._examine(task, data, *arguments))
 
     async def _aside(self, coroutine: Coroutine[Any, Any, T]) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
