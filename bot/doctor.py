@@ -321,25 +321,12 @@ async def _monitoring(config: Config) -> Findings:
         yield Finding(FINE, "monitoring", f"http://{host}:{port}/metrics, /healthz and /readyz")
 
 
-_DREAM_SCRIPT = """
-import json, time
-import tensorflow as tf
-from dream import dream
-began = time.monotonic()
-dream(None, "block8+block11 octaves=1 steps=1 size=96 seed=0")
-first = time.monotonic()
-dream(None, "block8+block11 size=256 seed=0")
-devices = [device.name.rpartition("device:")[2] for device in tf.config.list_physical_devices()]
-print(json.dumps([devices, first - began, time.monotonic() - first]))
-"""
-
-
 async def _first_dream(config: Config) -> Findings:
     from dream import cluster
 
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _DREAM_SCRIPT, env=environment, stdout=-1, stderr=-1
+        sys.executable, "-m", "dream.first_dream", env=environment, stdout=-1, stderr=-1
     )
     try:
         said, wrong = await asyncio.wait_for(process.communicate(), DREAM_SECONDS)
