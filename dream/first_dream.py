@@ -1,7 +1,7 @@
 """Dreams something small and tells how long it took: `python -m dream.first_dream`, for `dreambot doctor`.
 
-Prints one line of JSON: the names of the devices that TensorFlow sees, the seconds of the first dream, loading
-and compiling included, and those of a second one of 256 pixels.
+Prints one line of JSON: the names of the devices that TensorFlow sees, the seconds of the first dream, with
+loading and compiling, and those of a second one of 256 pixels.
 """
 
 import json
