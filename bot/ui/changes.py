@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
+from bot.asking import seeded
 from bot.errors import Refused
 from bot.queue.request import Variant
 from dream.recipe import OPTIONS, Recipe
-
-MOST_SEED: Final = 100_000
-"""Seeds that are drawn are smaller than this, to be short."""
 
 
 def enlarged(recipe: Recipe, size: int, wanted: int) -> Recipe:
@@ -40,7 +36,7 @@ def strengthened(recipe: Recipe, factor: float) -> Recipe:
 
 def variations(recipe: Recipe, preset: str | None, allows: Callable[[Recipe], bool]) -> list[Variant]:
     """Four recipes that differ a little: of the layers below and above, where allowed, and other seeds."""
-    reseeded = [replace(recipe, seed=secrets.randbelow(MOST_SEED)) for _ in range(4)]
+    reseeded = [seeded(replace(recipe, seed=None)) for _ in range(4)]
     moved = [shifted for by in (-1, 1) if (shifted := _shifted(recipe, by)) and allows(shifted)]
     changed = [Variant("+".join(one.layers), one) for one in moved]
     return [*changed, *(Variant(f"seed {one.seed}", one, preset) for one in reseeded)][:4]

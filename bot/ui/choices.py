@@ -8,9 +8,10 @@ from typing import Any, Final, Self
 
 import discord
 
-from bot.asking import NO_PICTURE, ask, newest_picture
+from bot.asking import ask, newest_picture
 from bot.errors import Refused
 from bot.ui.components import Component, Press
+from dream.recipe import Recipe
 
 MOST: Final = 25
 """Options of one menu, at most."""
@@ -33,12 +34,20 @@ class DreamOne(Component, template=r"dream-one:(?P<number>\d)"):
     async def press(self, press: Press) -> None:
         """Ask for the dream. Raises Refused where there is no picture."""
         data: Mapping[str, Any] = press.data or {}
-        await press.response.defer()
-        found = await newest_picture(press.client, press.channel, press.permissions)
-        if found is None:
-            raise Refused(NO_PICTURE)
-        origin = found.origin(press.client.config.picture.max_bytes)
-        await ask(press.client, press.user, press.channel, data["values"][0], origin, interaction=press)
+        await dream_on_newest(press, data["values"][0])
+
+
+async def dream_on_newest(press: Press, words: str | Recipe, author_id: int | None = None) -> None:
+    """Ask for a dream of the channel's newest picture, or of the newest by one author.
+
+    Raises Refused where there is none.
+    """
+    await press.response.defer()
+    found = await newest_picture(press.client, press.channel, press.permissions, author_id=author_id)
+    if found is None:
+        raise Refused("I see no picture here to dream on; please post one and choose again.")
+    origin = found.origin(press.client.config.picture.max_bytes)
+    await ask(press.client, press.user, press.channel, words, origin, interaction=press)
 
 
 def menus(choices: Mapping[str, str]) -> discord.ui.View:

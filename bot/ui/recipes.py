@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 
 import discord
 
-from bot.asking import NO_PICTURE, ask, newest_picture
 from bot.errors import Refused
+from bot.ui.choices import dream_on_newest
 from bot.ui.components import Component, Press
 from bot.ui.status import Status
 from config.presets import preset_title
@@ -37,14 +37,7 @@ class DreamRecipe(Component, template=r"dream-recipe"):
         found = _BLOCK.search(press.message.content if press.message else "")
         if found is None:
             raise Refused("I can't read that recipe any more; please ask for it again.")
-        await press.response.defer()
-        picture = await newest_picture(
-            press.client, press.channel, press.permissions, author_id=press.user.id
-        )
-        if picture is None:
-            raise Refused(NO_PICTURE)
-        origin = picture.origin(press.client.config.picture.max_bytes)
-        await ask(press.client, press.user, press.channel, Recipe.parse(found[1]), origin, interaction=press)
+        await dream_on_newest(press, Recipe.parse(found[1]), press.user.id)
 
 
 def recipe_message(recipe: Recipe, preset: str | None) -> Status:
