@@ -168,20 +168,28 @@ async def read_recipe(
 ) -> Reading:
     """The recipe in `words`, if this member may dream it in this channel. Raises Refused or RecipeError."""
     guild = getattr(channel, "guild", None)
-    guild_id = guild.id if guild else None
-    # A thread has the settings of its channel.
-    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    effective = await bot.settings.effective(guild_id, channel_id)
+    effective = await effective_in(bot, channel)
     members = (guild.member_count or 0) if guild else 0
-    if sentence := await bot.moderation.refusal(guild_id, members, who.id):
+    if sentence := await bot.moderation.refusal(guild.id if guild else None, members, who.id):
         raise Refused(sentence)
     roles = [role.id for role in who.roles] if isinstance(who, discord.Member) else []
-    if sentence := effective.refusal(channel_id, who.id, roles):
+    if sentence := effective.refusal(_settings_id(channel), who.id, roles):
         raise Refused(sentence)
     if guild and interaction and not _may_write(channel, interaction.permissions):
         raise Refused("You may not write in this channel, so please ask me in another.")
     recipe, named = await _parse(bot, effective, channel, words)
     return Reading(effective, recipe, named or preset)
+
+
+async def effective_in(bot: DreamBot, channel: Any) -> Effective:
+    """The settings that hold in a channel; a thread has its channel's."""
+    guild = getattr(channel, "guild", None)
+    return await bot.settings.effective(guild.id if guild else None, _settings_id(channel))
+
+
+def _settings_id(channel: Any) -> int:
+    """The id of the channel whose settings hold in a channel or thread."""
+    return int(channel.parent_id if isinstance(channel, discord.Thread) else channel.id)
 
 
 async def _parse(
@@ -251,11 +259,7 @@ async def find_pictures(context: commands.Context[DreamBot]) -> tuple[Found | No
     dream of the one replied to, and its second picture that of its first.
     """
     message = context.message
-    own = [
-        Found(attachment, message.author.id, (message.channel.id, message.id))
-        for attachment in message.attachments
-        if is_picture(attachment.filename, attachment.content_type)
-    ]
+    own = pictures_of(message)
     replied = await _replied(context) if message.reference and message.reference.message_id else None
     if replied and (own or not message.attachments):
         return replied, own[0] if own else None
@@ -301,11 +305,11 @@ async def newest_picture(
             if author_id is not None and message.author.id != author_id:
                 continue
             if bot.user is None or message.author.id != bot.user.id:
-                if found := first_picture(message):
-                    return found
+                if found := pictures_of(message):
+                    return found[0]
             elif dream is None:
-                found = await picture_in(message, bot)
-                dream = found if found and found.parent else None
+                own = await picture_in(message, bot)
+                dream = own if own and own.parent else None
     except discord.Forbidden:
         pass
     return dream
@@ -313,7 +317,7 @@ async def newest_picture(
 
 async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
     """Return the first picture in a message, which may be a finished dream of the bot's own."""
-    found = first_picture(message)
+    found = next(iter(pictures_of(message)), None)
     if found and bot.user and message.author.id == bot.user.id:
         job = await bot.queue.jobs.of_message(message.id)
         if job and job.state is State.DONE:
@@ -321,16 +325,14 @@ async def picture_in(message: discord.Message, bot: DreamBot) -> Found | None:
     return found
 
 
-def first_picture(message: discord.Message) -> Found | None:
-    """Return the first picture or clip in a message. What it really is, a worker finds out."""
-    for attachment in message.attachments:
-        name, kind = attachment.filename, attachment.content_type
-        if is_picture(name, kind) or is_film(name, kind):
-            return Found(attachment, message.author.id, (message.channel.id, message.id))
-    return None
-
-
-NO_PICTURE: Final = "I see no picture here to dream on; please post one and choose again."
+def pictures_of(message: discord.Message) -> list[Found]:
+    """Return the pictures and clips attached to a message. What they really are, a worker finds out."""
+    return [
+        Found(attachment, message.author.id, (message.channel.id, message.id))
+        for attachment in message.attachments
+        if is_picture(attachment.filename, attachment.content_type)
+        or is_film(attachment.filename, attachment.content_type)
+    ]
 
 
 def upload(attachment: discord.Attachment, max_bytes: int) -> Upload:

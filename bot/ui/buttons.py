@@ -10,12 +10,11 @@ from typing import Any, ClassVar, Final, Self
 
 import discord
 
-from bot.asking import Origin, ask, ask_for_sheet
+from bot.asking import Origin, ask, ask_for_sheet, effective_in
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.queue.request import Variant
-from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind
 from bot.ui.changes import enlarged, strengthened, variations
 from bot.ui.components import Press, RowButton
@@ -84,7 +83,7 @@ class Bigger(JobButton, template=r"bigger:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Ask for it at twice its size, as far as that is allowed here. Raises Refused."""
-        report, most = row.dream_report, (await effective_in(press)).max_size
+        report, most = row.dream_report, (await effective_in(press.client, press.channel)).max_size
         size = max(report.width, report.height) if report else most
         if size * LEAST_GROWTH > most:
             raise Refused(f"Dreams have at most {most} pixels here, and this one has {size} already.")
@@ -130,7 +129,7 @@ class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
     async def act(self, press: Press, row: Job) -> None:
         """Ask for the sheet."""
         await press.response.defer()
-        effective = await effective_in(press)
+        effective = await effective_in(press.client, press.channel)
         variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
         origin = await origin_of(press, row, self.key)
         await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
@@ -208,7 +207,8 @@ class ShowRecipe(JobButton, template=r"recipe:(?P<id>[\w-]+)"):
 
     async def act(self, press: Press, row: Job) -> None:
         """Tell it to whoever pressed."""
-        prefix = (await effective_in(press)).prefix if press.client.intents.message_content else "/"
+        own = (await effective_in(press.client, press.channel)).prefix
+        prefix = own if press.client.intents.message_content else "/"
         await whisper(press, f"The same dream again:\n```\n{prefix}dream {row.recipe}\n```")
 
 
@@ -274,7 +274,7 @@ class Flag(JobButton, template=r"report:(?P<id>[\w-]+)"):
 
 async def report(press: Press, what: str, link: str, remedy: discord.ui.Item[Any]) -> None:
     """Show a message to the server's moderators, with a button to do something about it. Raises Refused."""
-    effective = await press.client.settings.effective(press.guild_id, press.channel_id)
+    effective = await effective_in(press.client, press.channel)
     channel = press.guild and press.guild.get_channel(effective.report_channel or 0)
     if not isinstance(channel, discord.abc.Messageable):
         raise Refused("This server has named no channel for reports; please tell a moderator directly.")
@@ -315,18 +315,12 @@ async def submit_remix(press: Press) -> None:
         if job is None or job.guild_id != press.guild_id:
             raise Refused(JobButton.gone)
         presets = await press.client.settings.presets(press.guild_id)
-        recipe, preset = remixed(job, chosen, presets, (await effective_in(press)).recipe)
+        effective = await effective_in(press.client, press.channel)
+        recipe, preset = remixed(job, chosen, presets, effective.recipe)
         await grow(press, job, recipe, action=Remix.key, preset=preset)
     except Exception as error:
         typed = chosen.get("recipe")
         await whisper(press, explain(error) + (f"\nYou wrote {code(typed, 1000)}." if typed else ""))
-
-
-async def effective_in(press: Press) -> Effective:
-    """The settings that hold where a button was pressed; a thread has its channel's."""
-    channel = press.channel
-    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else press.channel_id
-    return await press.client.settings.effective(press.guild_id, channel_id)
 
 
 async def grow(

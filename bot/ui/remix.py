@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.asking import preset_in
+from bot.asking import effective_in, preset_in
 from bot.store.jobs import Job
 from bot.ui.components import Press
 from config.presets import preset_title
@@ -27,7 +27,7 @@ STRENGTHS: Final = {"gentle": 0.007, "normal": 0.014, "wild": 0.03}
 async def remix_form(press: Press, job: Job) -> discord.ui.Modal:
     """The form to change a job's recipe with."""
     bot = press.client
-    effective = await bot.settings.effective(press.guild_id, press.channel_id)
+    effective = await effective_in(bot, press.channel)
     presets = await bot.settings.presets(press.guild_id)
     names = [name for name, recipe in presets.items() if bot.settings.has_weights(Recipe.parse(recipe))]
     own = [name for name in names if name not in bot.presets]

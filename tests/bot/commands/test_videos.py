@@ -67,6 +67,13 @@ async def test_a_film_is_answered_with_a_film_and_a_still_with_its_first_frame(t
     assert attachment.filename == "dream.png"
 
 
+async def test_a_film_is_found_beside_a_file_that_is_none(talk: Talk) -> None:
+    data = film(pan(np.random.default_rng(1).random((16, 32, 3), np.float32), 2, (96, 64)))
+    await talk.says(talk.alice, "!dream block3 steps=1 octaves=1", ("notes.txt", b"?"), ("cat.mp4", data))
+    (attachment,) = (await talk.dream()).attachments
+    assert attachment.filename == "dream.mp4"
+
+
 async def test_a_broken_film_is_refused_in_a_sentence(talk: Talk) -> None:
     answer = await talk.says(talk.alice, "!dream", ("cat.mp4", b"\0\0\0\x18ftypisom" + bytes(500)))
     assert "That clip is damaged or cut short" in answer
