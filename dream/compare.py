@@ -1,15 +1,17 @@
 """Pictures to compare: several small dreams on one sheet, and a picture before and after its dream."""
 
 import dataclasses
-import io
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dream import dreamer
+from dream.clip_writer import Master, write
 from dream.dreamer import Picture, Progress, Report
 from dream.octaves import on_sheet
 from dream.picture import DEFAULT_LIMITS, Limits, Pixels, decode, resize, to_bytes
@@ -23,8 +25,8 @@ LABEL: Final = "#f2f2f5"
 WIPE_SIZE: Final = 480
 """The longer side of a wipe, in pixels: animations are stored uncompressed by viewers."""
 WIPE_FRAMES: Final = 16
-WIPE_MILLISECONDS: Final = 60
-HELD_MILLISECONDS: Final = 900
+WIPE_SECONDS: Final = 0.06
+HELD_SECONDS: Final = 0.9
 """How long a wipe rests on either picture."""
 
 
@@ -70,39 +72,26 @@ def sides(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS) -> Pixel
     return np.asarray(laid_out(pictures, ["before", "after"], 2), np.float32) / np.float32(255)
 
 
-def wipe(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes: int | None = None) -> bytes:
+def wipe(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes: int = 0) -> bytes:
     """A GIF that loops: the dream is drawn over its picture from the left, and away again.
 
-    It is made smaller until it has at most `max_bytes`. Raises PictureError.
+    It is made smaller until it has at most `max_bytes` (0: no limit). Raises PictureError.
     """
-    size = WIPE_SIZE
-    while True:
-        data = _wipe(*(to_bytes(one) for one in _same_size(before, after, size, limits)))
-        if max_bytes is None or len(data) <= max_bytes or size <= 32:
-            return data
-        size = size * 3 // 4
-
-
-def _wipe(before: Any, after: Any) -> bytes:
-    """The frames of a wipe as a GIF; one palette serves all, so that nothing flickers."""
-    width = before.shape[1]
-    palette = Image.fromarray(np.vstack([before, after])).quantize(256, Image.Quantize.MEDIANCUT)
-    frames: list[Image.Image] = []
-    for number in range(WIPE_FRAMES + 1):
-        edge = round(width * (1 - math.cos(math.pi * number / WIPE_FRAMES)) / 2)
-        frame = before.copy()
-        frame[:, :edge] = after[:, :edge]
-        if 0 < edge < width:
-            frame[:, max(edge - 1, 0) : edge + 1] = 255
-        frames.append(Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE))
-    there_and_back = [*frames, *frames[-2:0:-1]]
-    held = [WIPE_MILLISECONDS] * len(there_and_back)
-    held[0] = held[WIPE_FRAMES] = HELD_MILLISECONDS
-    file = io.BytesIO()
-    there_and_back[0].save(
-        file, "GIF", save_all=True, append_images=there_and_back[1:], duration=held, loop=0, optimize=False
-    )
-    return file.getvalue()
+    pictures = _same_size(before, after, WIPE_SIZE, limits)
+    width, height = (max(2, side - side % 2) for side in pictures[1].shape[1::-1])
+    first, second = (resize(one, width, height) for one in pictures)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "wipe.gif")
+        with Master(Path(folder), (width, height)) as master:
+            for number in (*range(WIPE_FRAMES + 1), *range(WIPE_FRAMES - 1, 0, -1)):
+                edge = round(width * (1 - math.cos(math.pi * number / WIPE_FRAMES)) / 2)
+                frame = first.copy()
+                frame[:, :edge] = second[:, :edge]
+                if 0 < edge < width:
+                    frame[:, max(edge - 1, 0) : edge + 1] = 1
+                master.add(frame, HELD_SECONDS if number in (0, WIPE_FRAMES) else WIPE_SECONDS)
+        write(master, path, "gif", max_bytes=max_bytes)
+        return path.read_bytes()
 
 
 def _same_size(before: bytes, after: bytes, longer: int, limits: Limits) -> tuple[Pixels, Pixels]:
