@@ -39,7 +39,7 @@ MAX_ITEMS = 2_000
 def check(data: Data, format: str, limits: Limits) -> None:
     """Raise PictureError if the file `data` of `format` has more parts than any photograph needs."""
     if checker := _CHECKS.get(format):
-        with contextlib.suppress(struct.error, IndexError):  # cut short
+        with contextlib.suppress(struct.error, IndexError, OverflowError):  # cut short, or far beyond
             checker(data, limits)
 
 

@@ -20,6 +20,7 @@ from bench.hostile import mutated_photographs
 from dream import quarantine
 from dream.formats import Limits, PictureError
 from dream.picture import decode, probe
+from dream.structure import check
 from tests.support import hostile_pictures as hostile
 
 
@@ -66,6 +67,13 @@ def test_what_no_photograph_needs_is_refused_before_it_is_decoded(data, said):
 
 def test_a_progressive_jpeg_of_a_photographs_scans_is_decoded():
     assert decode(hostile.jpeg_of_scans(10, side=640)).shape == (640, 640, 3)
+
+
+def test_an_offset_beyond_any_file_is_that_of_a_damaged_one():
+    big = b"MM\0+\0\x08\0\0" + b"\xff" * 8 + bytes(64)  # a BigTIFF whose first page is at 2^64 - 1
+    check(big, "TIFF", Limits())
+    with pytest.raises(PictureError, match="damaged"):
+        probe(big)
 
 
 def test_a_picture_that_takes_too_long_is_refused():
