@@ -10,19 +10,14 @@ with a picture: a text command is acknowledged by its status message, a slash co
 import argparse
 import asyncio
 import io
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from bench.support.discord_client import ROOT, Wire
+from bench.support.real_bot import RealBot, real_bot
 from bench.table import percentile, row
 
 CHANNELS = 100
@@ -49,32 +44,6 @@ async def at_rate(rate: float, seconds: float, act: Callable[[int], Awaitable[An
     return await asyncio.gather(*tasks)
 
 
-class Bot:
-    """`dreambot run` with its event loop's lag measured."""
-
-    def __init__(self, folder: Path, wire: Wire) -> None:
-        self.lag = folder / "lag"
-        environment = wire.environment | {"DREAMBOT_DATA": str(folder)}
-        for whose in ("MEMBER", "SERVER", "TOTAL"):
-            environment[f"DREAMBOT_QUEUE__{whose}_SECONDS"] = "10000000"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.bot_process", "--real", "--lag", str(self.lag)],
-            cwd=ROOT,
-            env=os.environ | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "log").open("w"),
-        )
-
-    async def lags(self) -> list[float]:
-        """How late the loop was, in milliseconds, at each beat since the last call."""
-        self.lag.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
-        while not self.lag.exists():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)
-        return [float(line) for line in self.lag.read_text().split()]
-
-
 def tell(what: str, asked: int, waits: list[float], lags: list[float]) -> None:
     within = sum(wait <= DEADLINE for wait in waits) / asked
     row(f"{what}: acknowledged", f"{len(waits)} of {asked}")
@@ -83,9 +52,7 @@ def tell(what: str, asked: int, waits: list[float], lags: list[float]) -> None:
     row("  loop lag, 99th percentile", f"{percentile(lags, 0.99):.1f} ms")
 
 
-async def measure(bot: Bot, wire: Wire, seconds: float) -> None:
-    while not (await wire.get("state"))["sessions"]:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+async def measure(bot: RealBot, wire: Wire, seconds: float) -> None:
     # A line of long dreams, of a member whose turn always comes, keeps the worker flat out.
     for number in range(5):
         await wire.say("!dream block8+block11 steps=100", photo(512), channel=f"busy-{number}", author="bob")
@@ -127,14 +94,8 @@ async def measure(bot: Bot, wire: Wire, seconds: float) -> None:
 
 
 async def bench(seconds: float) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with Wire() as wire:
-            bot = Bot(Path(folder), wire)
-            try:
-                await measure(bot, wire, seconds)
-            finally:
-                bot.process.kill()
-                bot.process.wait()
+    async with real_bot() as (bot, wire):
+        await measure(bot, wire, seconds)
 
 
 if __name__ == "__main__":

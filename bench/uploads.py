@@ -10,12 +10,11 @@ import argparse
 import asyncio
 import os
 import struct
-import tempfile
 import time
 from pathlib import Path
 
-from bench.answers import Bot
 from bench.support.discord_client import Wire
+from bench.support.real_bot import RealBot, real_bot
 from bench.table import row
 
 QUICK = "block3 steps=1 octaves=1 size=128"
@@ -36,9 +35,7 @@ def resident(pid: int, what: str) -> float:
     return int(found.split()[1]) * 1024 / 1e6
 
 
-async def measure(bot: Bot, wire: Wire, members: int, megabytes: float) -> None:
-    while not (await wire.get("state"))["sessions"]:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+async def measure(bot: RealBot, wire: Wire, members: int, megabytes: float) -> None:
     await wire.say(f"!dream {QUICK}", photo(0.1), channel="first")
     await wire.until(lambda seen: any(message["attachments"] for message in seen), "first", 120)
     pid = bot.process.pid
@@ -62,14 +59,8 @@ async def measure(bot: Bot, wire: Wire, members: int, megabytes: float) -> None:
 
 
 async def bench(members: int, megabytes: float) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with Wire() as wire:
-            bot = Bot(Path(folder), wire)
-            try:
-                await measure(bot, wire, members, megabytes)
-            finally:
-                bot.process.kill()
-                bot.process.wait()
+    async with real_bot() as (bot, wire):
+        await measure(bot, wire, members, megabytes)
 
 
 if __name__ == "__main__":
