@@ -267,8 +267,12 @@ $("theme").addEventListener("click", () => {
 });
 if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
 
+let lastTop = 0;
 log.addEventListener("scroll", () => {
-  following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
+  // A picture that has just loaded moves the end away; only scrolling up means that a person wants to read there.
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END) following = true;
+  else if (log.scrollTop < lastTop) following = false;
+  lastTop = log.scrollTop;
   $("newest").hidden = following;
 });
 for (const event of ["load", "loadedmetadata"]) log.addEventListener(event, followOn, true);

@@ -138,10 +138,23 @@ async def test_fifty_messages_while_dreams_run_arrive_once_and_in_order(
         await until(lambda: sum("✨" in text and "seed=" in text for text in said(sandbox)) >= 5, 60)
 
 
+# The browser tells of a picture's new height by a scroll event before it tells that it has loaded.
+PICTURE_LOADED_LATE = """
+    window.log = document.getElementById("messages");
+    const picture = new Image();
+    picture.style.cssText = "display: block; height: 600px";
+    log.append(picture);
+    log.dispatchEvent(new Event("scroll"));
+    picture.dispatchEvent(new Event("load"));
+"""
+
+
 async def test_a_telephone_has_room_for_it_all(opened: Opened, sandbox: Sandbox) -> None:
     window = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"}
     async with opened(**window) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await page.evaluate(PICTURE_LOADED_LATE)
+        assert await page.evaluate("log.scrollHeight - log.scrollTop - log.clientHeight") < 5
         await page.get_by_role("button", name="Channels and people").click()
         await page.get_by_role("button", name="@ Dreambot").click()
         await page.fill("#text", "!help")
