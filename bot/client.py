@@ -99,10 +99,10 @@ class DreamBot(commands.AutoShardedBot):
         """Add the cogs and tell Discord which slash commands there are."""
         await self._set_up(self)
         try:
-            await self.tree.sync()
+            async for attempt in attempts("telling Discord the slash commands", _is_discords_trouble):
+                with attempt:
+                    await self.tree.sync()
         except discord.HTTPException as error:
-            if error.status >= 500:
-                raise
             reason = " ".join(str(error).split())
             log.error("Discord refuses the slash commands (%s); text commands work all the same", reason)
 
@@ -135,6 +135,10 @@ class DreamBot(commands.AutoShardedBot):
                     per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
                     too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
                     self.dispatch("command_error", context, too_fast)
+
+
+def _is_discords_trouble(error: BaseException) -> bool:
+    return isinstance(error, discord.HTTPException) and error.status >= 500
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:
