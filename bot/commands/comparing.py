@@ -89,7 +89,7 @@ class Comparing(commands.Cog, name="Compare"):
         for name in [*own, *(name for name in presets if name not in own)]:
             recipe = Recipe.parse(presets[name])
             here = self.bot.settings.has_weights(recipe) and reading.effective.allows(recipe)
-            if here and not recipe.is_video:
+            if here and not recipe.moves:
                 found.append(name)
         if len(found) < 2:
             raise Refused("No presets may be dreamt here; name some layers, such as block3 block8.")
