@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 import dream
-from dream import cluster
 from dream.certificates import write_certificates
+from dream.cluster import is_unprotected
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from tests.support import farm_dreams
@@ -285,4 +285,4 @@ async def test_workers_that_are_waited_for_in_vain_are_mentioned(
     ],
 )
 def test_another_machines_scheduler_without_tls_is_warned_of(address: str, is_it: bool) -> None:
-    assert cluster.is_unprotected(address) == is_it
+    assert is_unprotected(address) == is_it
