@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import app_commands
@@ -20,11 +21,9 @@ from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
-from bot.store.database import Database
 from bot.store.outage import is_outage
 from config.presets import Preset
 from config.schema import Config
-from dream.farm import Farm
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +54,6 @@ class DreamBot(commands.AutoShardedBot):
         set_up: Callable[[DreamBot], Awaitable[None]],
         presets: Mapping[str, Preset],
         clock: Clock,
-        database: Database,
-        farm: Farm,
         queue: Queue,
         settings: Settings,
         daily: DailyService,
@@ -83,8 +80,6 @@ class DreamBot(commands.AutoShardedBot):
         self.config = config
         self.presets = presets
         self.clock = clock
-        self.database = database
-        self.farm = farm
         self.queue = queue
         self.settings = settings
         self.daily = daily
@@ -92,6 +87,8 @@ class DreamBot(commands.AutoShardedBot):
         self.privacy = privacy
         self.catch_up = catch_up
         self.health = health
+        self.run_id: Final = secrets.token_hex(4)
+        """Part of the custom ids of forms: those of an earlier run have no handler."""
         self._set_up = set_up
         self._command_rate = CommandRate(config.discord.commands_in_ten_seconds)
 

@@ -18,7 +18,7 @@ from bot.schedule import Schedule, ScheduleError, matching_zones
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.channels import find_text_channel, parse_id
-from bot.ui.daily_post import DAILY_BUTTONS, post_message
+from bot.ui.daily_post import post_message
 from bot.ui.errors import code
 from bot.visibility import is_no_less_public, may_be_source, visible_channels
 from dream.suggestions import did_you_mean
@@ -324,4 +324,3 @@ class DailyCommands(commands.Cog, name="Daily dream"):
 async def setup(bot: DreamBot) -> None:
     """Add the cog, and make the buttons of earlier posts work."""
     await bot.add_cog(DailyCommands(bot))
-    bot.add_dynamic_items(*DAILY_BUTTONS)

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import DreamBot
-from bot.ui.errors import code, explain, unknown_command, whisper
+from bot.ui.errors import code, explain, send_ephemeral, unknown_command
 from dream.backbone.catalog import LAYERS
 from dream.backbone.classes import meanings, normal
 
@@ -27,7 +27,7 @@ class DreamTree(app_commands.CommandTree[DreamBot]):
         self, interaction: discord.Interaction[DreamBot], error: app_commands.AppCommandError, /
     ) -> None:
         """Answer an error with one sentence."""
-        await whisper(interaction, explain(error))
+        await send_ephemeral(interaction, explain(error))
 
 
 class Events(commands.Cog):

@@ -25,13 +25,11 @@ from bot.schedule import MAX_TIMES
 from bot.settings.rows import Change
 from bot.settings.service import Settings
 from bot.settings.values import DailyDream
-from bot.store.daily import PostRow
+from bot.store.daily import UNSCHEDULED, PostRow
 from bot.store.database import Database
 from bot.store.jobs import Job
 from config.schema import Config
 
-UNSCHEDULED: Final = "now "
-"""The prefix of the slot of an unscheduled post."""
 UNREACHABLE: Final = timedelta(days=1)
 """How long after its grace period a post of a server unavailable here is kept for other processes."""
 
