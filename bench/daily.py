@@ -43,7 +43,7 @@ from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.rate_limit import RateLimit
 from bot.gateway import set_api_base
 from bot.moderation import Moderation
-from bot.queue.queue import NobodyListens, Queue
+from bot.queue.queue import Listener, Queue
 from bot.queue.request import DreamRequest
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
@@ -253,7 +253,7 @@ class Day:
         # Simulated time cannot be measured by the cost model, so it is told what a dream takes.
         self.queue.cost_model.seconds = lambda *_: self.seconds  # type: ignore[method-assign]
         self.queue.cost_model.learn = lambda *_: None  # type: ignore[method-assign]
-        self.queue.listener = NobodyListens()
+        self.queue.listener = Listener()
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)

@@ -155,7 +155,6 @@ class App:
         """Open what works with the farm, without what is done periodically."""
         self._opened.push_async_callback(self.queue.close)
         self._opened.push_async_callback(self.catch_up.close)
-        self.job_messages.open()
         await self.queue.open()
         self._opened.push_async_callback(self.daily_posts.close)
 

@@ -20,6 +20,7 @@ from bot.clock import Clock
 from bot.store.answered import AnsweredRepository
 from bot.store.database import Database
 from bot.store.outage import is_outage
+from bot.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class CatchUp:
         self._answered = AnsweredRepository(database)
         self._clock = clock
         self._answering: set[int] = set()
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recording = Tasks()
 
     @asynccontextmanager
     async def handling(self, message: discord.Message) -> AsyncIterator[None]:
@@ -57,9 +58,7 @@ class CatchUp:
 
     async def close(self) -> None:
         """Stop recording."""
-        for task in self._recording:
-            task.cancel()
-        await asyncio.gather(*self._recording, return_exceptions=True)
+        await self._recording.cancel()
 
     async def unanswered(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
         """The messages that nobody answered, with their authors' roles, to be read as if they came now."""
@@ -109,9 +108,7 @@ class CatchUp:
         except Exception as error:
             if not is_outage(error):
                 raise
-            task = asyncio.create_task(self._keep_trying_to_write(message))
-            self._recording.add(task)
-            task.add_done_callback(self._recording.discard)
+            self._recording.start(self._keep_trying_to_write(message))
 
     async def _keep_trying_to_write(self, message: discord.Message) -> None:
         async for attempt in attempts(f"recording that message {message.id} was answered", is_outage):

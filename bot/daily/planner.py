@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 TRIES: Final = 3
 """Failed jobs after which a post has failed."""
-AT_ONCE: Final = 8
+CONCURRENCY: Final = 8
 """Posts that are prepared concurrently."""
 VOTED_ON: Final = timedelta(days=3)
 """How long after a post its votes are counted again when the next is prepared."""
@@ -57,10 +57,10 @@ class Planner:
         now = self.clock.now()
         for guild_id, channel_id, slot in await self.slots_to_begin(now):
             await self.posts.plan(guild_id, slot.name, slot.due, channel_id=channel_id)
-        gate = asyncio.Semaphore(AT_ONCE)
+        semaphore = asyncio.Semaphore(CONCURRENCY)
 
         async def one(post: PostRow) -> None:
-            async with gate:
+            async with semaphore:
                 try:
                     await self.prepare(post)
                 except Exception as error:  # others' dreams are not held up

@@ -23,11 +23,12 @@ from bot.errors import Refused
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
+from bot.tasks import Tasks
 from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT: Final = 64
+CONCURRENCY: Final = 64
 """Posts that are sent concurrently; more would wait for the database."""
 SEND_TIMEOUT: Final = 120
 """Seconds, at most, for sending one message."""
@@ -48,24 +49,22 @@ class DailyPosts:
     ) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
         self._settings = settings
-        self._extras: set[asyncio.Task[None]] = set()
+        self._extras = Tasks()
 
     async def close(self) -> None:
         """Cancel the background tasks."""
-        for task in self._extras:
-            task.cancel()
-        await asyncio.gather(*self._extras, return_exceptions=True)
+        await self._extras.cancel()
 
     async def post_due(self, guild_id: int | None = None) -> None:
         """Send posts that are due and ready, on all servers or on one, and close those that are too late."""
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
-        gate = asyncio.Semaphore(IN_FLIGHT)
+        semaphore = asyncio.Semaphore(CONCURRENCY)
         sent: list[tuple[PostRow, discord.Message]] = []
 
         async def one(due: Due) -> None:
-            async with gate:
+            async with semaphore:
                 if message := await self._post(due):
                     sent.append((due.post, message))
 
@@ -73,9 +72,7 @@ class DailyPosts:
             for each in due:
                 group.create_task(one(each))
         if sent:
-            task = asyncio.create_task(self._add_extras(sent))
-            self._extras.add(task)
-            task.add_done_callback(self._extras.discard)
+            self._extras.start(self._add_extras(sent))
         for post in missed:
             await self._mark_missed(post)
 
