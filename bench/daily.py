@@ -270,7 +270,12 @@ class Day:
         for number in range(self.count):
             hour = (9 + number % self.zones * 24 // self.zones) % 24  # 09:00 in zones round the earth
             await self.daily.turn_on(
-                (number + 1) << 22, by=1, channel_id=1, times=(at(hour),), recipe="block8", sources=("sky",)
+                (number + 1) << 22,
+                by=1,
+                daily_channel=1,
+                daily_times=(at(hour),),
+                daily_recipe="block8",
+                daily_sources=("sky",),
             )
         self.clock.set(self.start)
 
@@ -396,7 +401,7 @@ async def minute(count: int, size: int) -> None:
             rows: list[Any] = [Blob(digest="one", size=size, data=picture)]
             for guild in app.bot.guilds:
                 channel = next(one for one in guild.text_channels if one.name == "dreams")
-                await app.daily.turn_on(guild.id, by=1, channel_id=channel.id)
+                await app.daily.turn_on(guild.id, by=1, daily_channel=channel.id)
                 job = Job(
                     id=f"{guild.id:025}",
                     kind=Kind.DAILY,

@@ -17,8 +17,8 @@ from bot.daily.posts import Due
 from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
-from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
+from bot.discord_errors import is_transient
 from bot.errors import Refused
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
@@ -85,12 +85,12 @@ class DailyPosts:
                 if not claimed:
                     return None
                 try:
-                    settings = await self._daily.settings.get(post.guild_id)
-                    channel = self._servers.channel(post.guild_id, settings.channel_id)
+                    settings = await self._settings.effective(post.guild_id)
+                    channel = self._servers.channel(post.guild_id, settings.daily_channel)
                     message = await self._find_sent(channel, post) if interrupted else None
                     message = message or await self._send(channel, due)
                 except (Refused, LookupError, discord.HTTPException) as error:
-                    if is_passing(error):
+                    if is_transient(error):
                         raise
                     await self._mark_failed(post, error)
                     return None
@@ -168,12 +168,12 @@ class DailyPosts:
     async def _add_extras(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
         """Add the reactions to vote with, and a thread if the server wants one; errors are only logged."""
         for post, message in sent:
-            settings = await self._daily.settings.get(post.guild_id)
+            settings = await self._settings.effective(post.guild_id)
             try:
                 for emoji in (LIKE, DISLIKE):
                     await self._rate.final()
                     await message.add_reaction(emoji)
-                if settings.thread:
+                if settings.daily_thread:
                     await self._rate.final()
                     await message.create_thread(name=title(post))
             except discord.HTTPException as error:
