@@ -17,6 +17,7 @@ import discord
 
 from bot.backoff import attempts
 from bot.clock import Clock
+from bot.discord_errors import is_transient
 from bot.store.answered import AnsweredRepository
 from bot.store.database import Database
 from bot.store.outage import is_outage
@@ -69,7 +70,7 @@ class CatchUp:
             channel = bot.get_channel(channel_id)
             if isinstance(channel, discord.abc.Messageable):
                 try:
-                    async for attempt in attempts(f"catching up channel {channel_id}", is_outage):
+                    async for attempt in attempts(f"catching up channel {channel_id}", _is_transient):
                         with attempt:
                             messages = await self._of_channel(bot, channel, channel_id)
                 except Exception as error:  # one odd channel must not keep others from being read
@@ -94,7 +95,10 @@ class CatchUp:
             return []
         history = channel.history(limit=MESSAGES, after=earliest, oldest_first=True)
         messages = [message async for message in history]
-        answered = await self._answered.of_channel(channel_id, self._clock.now() - WINDOW) | self._answering
+        # In this order: a message that is recorded meanwhile is in one of the two.
+        answered = {*self._answering} | await self._answered.of_channel(
+            channel_id, self._clock.now() - WINDOW
+        )
         for message in messages:
             if bot.user and message.author.id == bot.user.id and message.reference:
                 answered.add(message.reference.message_id or 0)
@@ -119,6 +123,10 @@ class CatchUp:
         guild_id = message.guild.id if message.guild else None
         await self._answered.add(message.id, message.channel.id, guild_id)
         self._answering.discard(message.id)
+
+
+def _is_transient(error: BaseException) -> bool:
+    return is_outage(error) or is_transient(error)
 
 
 async def _has_member(message: discord.Message) -> bool:

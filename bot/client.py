@@ -131,7 +131,24 @@ class DreamBot(commands.AutoShardedBot):
                 elif self._command_rate.may_answer(message):
                     per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
                     too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
-                    self.dispatch("command_error", context, too_fast)
+                    await self._answer_error(context, too_fast)
+
+    async def invoke(self, context: commands.Context[Any], /) -> None:
+        """Run a text command. It has been answered when this returns, also where it raised an error."""
+        try:
+            if context.command is not None:
+                if not await self.can_run(context, call_once=True):
+                    raise commands.CheckFailure("a check of all commands failed")
+                await context.command.invoke(context)
+            elif context.invoked_with:
+                raise commands.CommandNotFound(f"Command {context.invoked_with!r} is not found")
+        except commands.CommandError as error:
+            await self._answer_error(context, error)
+
+    async def _answer_error(self, context: commands.Context[Any], error: commands.CommandError) -> None:
+        """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
+        for listener in self.extra_events.get("on_command_error", ()):
+            await listener(context, error)
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

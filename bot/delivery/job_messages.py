@@ -20,13 +20,15 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+import aiohttp
 import discord
 from structlog.contextvars import bind_contextvars
 
 from bot.backoff import attempts
 from bot.clock import Clock
-from bot.delivery.messages import TOO_LARGE, find_message, is_passing, refusal
+from bot.delivery.messages import TOO_LARGE, find_message, refusal
 from bot.delivery.rate_limit import RateLimit
+from bot.discord_errors import is_transient
 from bot.queue.queue import Listener, Queue
 from bot.queue.repository import MessageRef
 from bot.store.jobs import Job, State
@@ -132,7 +134,7 @@ class JobMessages(Listener):
         if await self._rate.progress():
             try:
                 await self._edit(job, ref, shown)
-            except (discord.HTTPException, OSError, TimeoutError) as error:
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
                 log.debug("progress is not shown: %s", error)
 
     async def _show_positions(self) -> None:
@@ -192,7 +194,7 @@ class JobMessages(Listener):
         """
         try:
             async for attempt in attempts(
-                f"showing job {id}", lambda error: is_passing(error) or is_outage(error)
+                f"showing job {id}", lambda error: is_transient(error) or is_outage(error)
             ):
                 if attempt.retry_state.attempt_number > 1:
                     job = result = None  # what the caller read may be stale
@@ -226,7 +228,7 @@ class JobMessages(Listener):
                 return await self._edit_final(job, result)
             return await self._send(job, result, is_new)
         except discord.HTTPException as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             return await self._give_up(job, refusal(error))
 

@@ -1,4 +1,4 @@
-"""What sending any message has in common: which errors are final, and finding one sent before."""
+"""What sending any message has in common: why Discord refuses one, and finding one sent before."""
 
 import logging
 from collections.abc import Callable
@@ -15,13 +15,6 @@ INTERACTION_OVER: Final = "The bot may not post in that channel, and the command
 TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
 HISTORY_LIMIT: Final = 200
 """Messages of a channel among which one sent before is searched."""
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same call may succeed later: no connection, a rate limit, or Discord's own trouble."""
-    if isinstance(error, discord.HTTPException):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, OSError | TimeoutError | discord.RateLimited)
 
 
 def refusal(error: discord.HTTPException) -> str:
