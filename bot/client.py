@@ -96,10 +96,10 @@ class DreamBot(commands.AutoShardedBot):
         """Add the cogs and tell Discord which slash commands there are."""
         await self._set_up(self)
         try:
-            await self.tree.sync()
+            async for attempt in attempts("telling Discord the slash commands", _is_discords_trouble):
+                with attempt:
+                    await self.tree.sync()
         except discord.HTTPException as error:
-            if error.status >= 500:
-                raise
             reason = " ".join(str(error).split())
             log.error("Discord refuses the slash commands (%s); text commands work all the same", reason)
 
@@ -149,6 +149,10 @@ class DreamBot(commands.AutoShardedBot):
         """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
         for listener in self.extra_events.get("on_command_error", ()):
             await listener(context, error)
+
+
+def _is_discords_trouble(error: BaseException) -> bool:
+    return isinstance(error, discord.HTTPException) and error.status >= 500
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:
