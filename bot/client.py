@@ -16,6 +16,7 @@ from bot.catch_up import CatchUp
 from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
+from bot.discord_errors import is_transient
 from bot.health import HealthMonitor
 from bot.moderation import Moderation
 from bot.privacy import Privacy
@@ -96,7 +97,7 @@ class DreamBot(commands.AutoShardedBot):
         """Add the cogs and tell Discord which slash commands there are."""
         await self._set_up(self)
         try:
-            async for attempt in attempts("telling Discord the slash commands", _is_discords_trouble):
+            async for attempt in attempts("telling Discord the slash commands", is_transient):
                 with attempt:
                     await self.tree.sync()
         except discord.HTTPException as error:
@@ -149,10 +150,6 @@ class DreamBot(commands.AutoShardedBot):
         """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
         for listener in self.extra_events.get("on_command_error", ()):
             await listener(context, error)
-
-
-def _is_discords_trouble(error: BaseException) -> bool:
-    return isinstance(error, discord.HTTPException) and error.status >= 500
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:
