@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import discord
@@ -249,7 +249,13 @@ def _listed(channel: object) -> discord.abc.GuildChannel | None:
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer presets, layers, then classes; after a space, options too, and after an option its values."""
+    """Offer presets, layers, then classes; after a space, options too, and after an option its values.
+
+    After a > all of that is offered anew, for the next recipe of a morph.
+    """
+    earlier, arrow, last = typed.rpartition(">")
+    if arrow:
+        return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals, _ = word.partition("=")
@@ -276,6 +282,15 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         if len(offer) <= LONGEST_CHOICE
     ]
     return choices[:MOST_CHOICES]
+
+
+def following(start: str, choices: Iterable[app_commands.Choice[str]]) -> list[app_commands.Choice[str]]:
+    """Choices for the last of several recipes, with what stands before it."""
+    return [
+        app_commands.Choice(name=f"{start}{one.name}"[:LONGEST_CHOICE], value=f"{start}{one.value}")
+        for one in choices
+        if len(f"{start}{one.value}") <= LONGEST_CHOICE
+    ]
 
 
 def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
