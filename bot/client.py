@@ -16,6 +16,7 @@ from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -79,6 +80,7 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets

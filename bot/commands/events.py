@@ -81,12 +81,12 @@ class Events(commands.Cog):
         """Cancel unfinished jobs whose asking message was deleted meanwhile."""
         for job in (await self.bot.queue.jobs.unfinished())[:CHECKED]:
             channel = self.bot.get_channel(job.channel_id or 0)
-            if job.request_message_id is None or not isinstance(channel, discord.abc.Messageable):
+            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
                 continue
             try:
-                await channel.fetch_message(job.request_message_id)
+                await channel.fetch_message(job.asked_message_id)
             except discord.NotFound:
-                await self.bot.queue.message_deleted(job.request_message_id)
+                await self.bot.queue.message_deleted(job.asked_message_id)
             except (discord.HTTPException, OSError) as error:
                 log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 
