@@ -12,6 +12,7 @@ import simcord
 from PIL import Image
 from simcord.backend.models.message import MessageSticker
 
+from bot.asking import PREVIEW_SECONDS
 from bot.store.jobs import Job, State
 from tests.support.talk import Talk, whispered
 from tests.support.waiting import until
@@ -143,10 +144,9 @@ async def test_a_link_in_the_command_is_dreamt_once_discord_shows_its_picture(ta
     assert job.width == 90 and job.recipe.startswith("block3")
 
 
-async def test_a_link_that_has_no_preview_is_not_opened(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.asking.PREVIEW_SECONDS", 0.1)
+async def test_a_link_that_has_no_preview_is_not_opened(talk: Talk) -> None:
     await talk.alice.send(talk.channel, "!dream https://example.org/cat.jpg")
-    await until(lambda: bool(talk.answers), 10)
+    await talk.env.advance_time(PREVIEW_SECONDS + 1)
     assert "Discord shows me no picture of that link" in talk.answers[-1].content
     used = await talk.alice.slash(talk.channel, "dream", recipe="https://example.org/cat.jpg")
     assert "please attach the picture" in whispered(used)
