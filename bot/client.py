@@ -18,6 +18,7 @@ from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
 from bot.discord_errors import is_transient
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -77,6 +78,7 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets
