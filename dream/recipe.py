@@ -323,14 +323,15 @@ def with_classes(text: str, presets: Iterable[str]) -> str:
     kept = {*LAYERS, *presets, *OPTIONS, CLASS, AUTO}
     known = imagenet.meanings()
     atoms = _ATOMS.findall(re.sub(r"(?<=[a-z])\. ", " ", text))
+    normal = [imagenet.normal(atom) for atom in atoms]
     written: list[str] = []
     i = 0
     while i < len(atoms):
-        phrase, end = imagenet.normal(atoms[i]), i + 1
+        phrase, end = normal[i], i + 1
         found = i + 1 if phrase in known and phrase not in kept else 0
         words = 1
         while end + 1 < len(atoms) and atoms[end] in _JOINTS and words < imagenet.PHRASE_WORDS:
-            phrase = f"{phrase}_{imagenet.normal(atoms[end + 1])}"
+            phrase = f"{phrase}_{normal[end + 1]}"
             end, words = end + 2, words + 1
             if phrase in known:
                 found = end

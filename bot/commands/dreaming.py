@@ -16,7 +16,7 @@ from bot.errors import Refused
 from bot.queue.request import Upload
 from bot.store.jobs import Job, Kind, State
 from bot.ui.buttons import submit_remix
-from bot.ui.errors import code, whisper
+from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
@@ -40,10 +40,6 @@ class Dreaming(commands.Cog, name="Dreams"):
     async def cog_load(self) -> None:
         """Add the entry to messages' Apps menu, which a decorator cannot."""
         self.bot.tree.add_command(self.dream_this)
-
-    async def cog_unload(self) -> None:
-        """Take it away again."""
-        self.bot.tree.remove_command(self.dream_this.name, type=self.dream_this.type)
 
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
         """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
@@ -220,7 +216,7 @@ async def answer(context: commands.Context[DreamBot], asking: Awaitable[Job]) ->
     if job.state is State.FAILED:
         raise Refused(job.reason)
     if context.interaction and job.status_message_id is None:
-        await whisper(context.interaction, "Your dream is on its way.")
+        await send_ephemeral(context.interaction, "Your dream is on its way.")
     elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
         with contextlib.suppress(discord.HTTPException):
             await context.interaction.delete_original_response()

@@ -6,7 +6,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import DreamBot
-from bot.ui.privacy import Choice, ForgetMe, opener, question
+from bot.ui.privacy import opener, question
 
 Context = commands.Context[DreamBot]
 
@@ -16,14 +16,6 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-
-    async def cog_load(self) -> None:
-        """Let the buttons work, also those from before a restart."""
-        self.bot.add_dynamic_items(ForgetMe, Choice)
-
-    async def cog_unload(self) -> None:
-        """Let them go."""
-        self.bot.remove_dynamic_items(ForgetMe, Choice)
 
     @commands.hybrid_command()
     async def privacy(self, context: Context) -> None:

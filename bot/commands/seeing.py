@@ -61,5 +61,4 @@ def _text(sights: Sights) -> str:
 
 async def setup(bot: DreamBot) -> None:
     """Add the cog and its button."""
-    bot.add_dynamic_items(DreamOf)
     await bot.add_cog(Seeing(bot))

@@ -11,8 +11,8 @@ import discord
 
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.hall_posts import CLOCK_SKEW, find_post, shown_dream, writable_channel
-from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
+from bot.discord_errors import is_transient
 from bot.hall.service import HallService
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
@@ -77,7 +77,7 @@ class BestPosts:
         try:
             sent = await channel.send(nonce=post.id, **best_message(post, dreams))
         except discord.HTTPException as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             log.warning("the best of the week of server %s is refused: %s", post.guild_id, error)
             await self._best.close(post, BestState.FAILED)

@@ -21,13 +21,14 @@ from bot.backoff import attempts
 from bot.clock import Clock
 from bot.delivery.daily_servers import NEEDED, DiscordServers
 from bot.delivery.member_pictures import history
-from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
+from bot.discord_errors import is_transient
 from bot.hall.service import WEEK, HallService
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.hall import OPEN_BEST, BestState, Placing, StarredRow
 from bot.store.outage import is_outage
+from bot.tasks import Tasks
 from bot.ui.hall_post import STAR, Shown, hall_message, hall_text, without
 from bot.visibility import may_be_shown
 
@@ -63,7 +64,7 @@ class HallPosts:
         self._hall, self._starred, self._queue = hall, hall.starred, queue
         self._servers, self._rate, self._settings, self._clock = servers, rate, settings, clock
         self._gate = asyncio.Semaphore(IN_FLIGHT)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks, self._active = Tasks(), set[str]()
         self.deleted: set[int] = set()
         """Posts that this process deletes itself, whose deletion takes no dream out for good."""
 
@@ -76,15 +77,13 @@ class HallPosts:
             if guild := self._servers.guild(guild_id):
                 await self._look_through(guild)
         for row in await self._starred.unsettled():
-            if row.job_id not in self._tasks and self._servers.guild(row.guild_id):
-                self._tasks[row.job_id] = asyncio.create_task(self._keep_trying(row.job_id))
+            if row.job_id not in self._active and self._servers.guild(row.guild_id):
+                self._active.add(row.job_id)
+                self._tasks.start(self._keep_trying(row.job_id))
 
     async def close(self) -> None:
         """Stop. What is not settled yet is settled after the next start."""
-        tasks = [*self._tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     async def look_through_all(self) -> None:
         """Have all servers with a hall of fame, or a best of the week, looked through."""
@@ -92,12 +91,12 @@ class HallPosts:
 
     async def _keep_trying(self, job_id: str) -> None:
         try:
-            async for attempt in attempts(f"placing dream {job_id} in the hall of fame", _is_passing):
+            async for attempt in attempts(f"placing dream {job_id} in the hall of fame", _is_transient):
                 with attempt:
                     async with self._gate:
                         await self._settle(job_id)
         finally:
-            del self._tasks[job_id]
+            self._active.discard(job_id)
 
     async def _settle(self, job_id: str) -> None:
         """Let the channel show what a row says. Raises what may be tried again."""
@@ -113,7 +112,7 @@ class HallPosts:
             if row.withdrawn and row.best_id:
                 await self._take_out_of_best(guild, row)
         except Exception as error:
-            if _is_passing(error):
+            if _is_transient(error):
                 raise
             log.exception("dream %s cannot be placed in the hall of fame", job_id)
         await self._starred.settled(row)
@@ -340,5 +339,5 @@ async def shown_dream(queue: Queue, row: StarredRow) -> Shown | None:
     return Shown(row, job.filename or "dream.png", picture) if job and picture else None
 
 
-def _is_passing(error: BaseException) -> bool:
-    return is_passing(error) or is_outage(error) or isinstance(error, NotYet)
+def _is_transient(error: BaseException) -> bool:
+    return is_transient(error) or is_outage(error) or isinstance(error, NotYet)

@@ -14,8 +14,8 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.hall import BestRow, StarredRow
 from bot.ui.buttons import report
-from bot.ui.components import Press, RowButton
-from bot.ui.errors import code, whisper
+from bot.ui.components import Interaction, RowButton
+from bot.ui.errors import code, send_ephemeral
 from bot.ui.links import message_url
 from config.presets import preset_title
 
@@ -79,7 +79,7 @@ def without(message: discord.Message, row: StarredRow) -> dict[str, Any] | None:
     return {"content": content, "attachments": kept} if kept else None
 
 
-class HallButton(RowButton[StarredRow], template="-"):
+class HallButton(RowButton[StarredRow]):
     """The base of the buttons under a dream in the hall of fame."""
 
     gone = "I don't know that dream any more; please tell a moderator."
@@ -89,35 +89,39 @@ class HallButton(RowButton[StarredRow], template="-"):
         return await bot.hall.starred.get(self.row_id)
 
 
-class TakeOut(HallButton, template=r"hall-remove:(?P<id>[\w-]+)"):
+class TakeOut(HallButton):
     """Take a dream out of the hall of fame for good: by whose it is, or a moderator."""
 
     key, label, emoji = "hall-remove", "Take it out", "🗑️"
 
-    async def act(self, press: Press, row: StarredRow) -> None:
+    async def act(self, interaction: Interaction, row: StarredRow) -> None:
         """Withdraw it; its post is deleted by the reconciler. Raises Refused."""
-        is_theirs = press.user.id in (row.member_id, row.author_id)
-        if not is_theirs and not await may_moderate(press, row.post_channel_id):
+        is_theirs = interaction.user.id in (row.member_id, row.author_id)
+        if not is_theirs and not await may_moderate(interaction, row.post_channel_id):
             raise Refused("Only whose dream or picture it is, or a moderator, can take it out.")
-        await press.client.hall.remove(row)
-        if press.guild_id and not is_theirs:
-            await press.client.moderation.log_removal(press.guild_id, row.job_id, by=press.user.id)
-        if press.message and press.message.id != row.post_message_id:
-            done = f"🗑️ {press.user.mention} took the reported dream out."
-            await press.response.edit_message(content=done, view=None)
+        await interaction.client.hall.remove(row)
+        if interaction.guild_id and not is_theirs:
+            await interaction.client.moderation.log_removal(
+                interaction.guild_id, row.job_id, by=interaction.user.id
+            )
+        if interaction.message and interaction.message.id != row.post_message_id:
+            done = f"🗑️ {interaction.user.mention} took the reported dream out."
+            await interaction.response.edit_message(content=done, view=None)
         else:
-            await whisper(press, "🗑️ It leaves the hall of fame, and will not come back.")
+            await send_ephemeral(interaction, "🗑️ It leaves the hall of fame, and will not come back.")
 
 
-class Flag(HallButton, template=r"hall-report:(?P<id>[\w-]+)"):
+class Flag(HallButton):
     """Report a dream in the hall of fame to the server's moderators."""
 
     key, emoji = "hall-report", "🚩"
 
-    async def act(self, press: Press, row: StarredRow) -> None:
+    async def act(self, interaction: Interaction, row: StarredRow) -> None:
         """Post a link to it in the server's `report_channel`."""
-        assert press.message is not None
-        await report(press, "a dream in the hall of fame", press.message.jump_url, TakeOut(row.job_id))
+        assert interaction.message is not None
+        await report(
+            interaction, "a dream in the hall of fame", interaction.message.jump_url, TakeOut(row.job_id)
+        )
 
 
 HALL_BUTTONS: Final = (TakeOut, Flag)

@@ -10,7 +10,7 @@ import discord
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.opt_outs import Matter
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 
 QUESTION: Final = (
     "This deletes your pictures, your dreams and what you asked for, on every server, and stops those that "
@@ -54,13 +54,13 @@ class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
         """Recreate the button from its custom id."""
         return cls(int(match["member"]))
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Delete the member's data. Raises Refused for anybody else."""
-        if press.user.id != self.member_id:
+        if interaction.user.id != self.member_id:
             raise Refused("Only whoever asked can confirm it; `/forget-me` is yours to use.")
-        await press.response.defer()
-        await press.client.privacy.forget_member(self.member_id)
-        await press.edit_original_response(content=DONE, view=None)
+        await interaction.response.defer()
+        await interaction.client.privacy.forget_member(self.member_id)
+        await interaction.edit_original_response(content=DONE, view=None)
 
 
 def opener() -> discord.ui.View:
@@ -98,16 +98,16 @@ class Choice(Component, template=r"choice:(?P<matter>\w+):(?P<to>in|out|mine)"):
         """Recreate the button from its custom id."""
         return cls(item, match["matter"], match["to"])  # type: ignore[arg-type]
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Change the presser's own choice, whoever's message it is under, and show them all."""
-        bot, member_id = press.client, press.user.id
+        bot, member_id = interaction.client, interaction.user.id
         if self.to != "mine":
             await _choose(bot, member_id, Matter(self.matter), wants_out=self.to == "out")
         shown = await choices(bot, member_id)
-        if press.message is not None and press.message.flags.ephemeral:
-            await press.response.edit_message(**shown)
+        if interaction.message is not None and interaction.message.flags.ephemeral:
+            await interaction.response.edit_message(**shown)
         else:
-            await press.response.send_message(**shown, ephemeral=True)
+            await interaction.response.send_message(**shown, ephemeral=True)
 
 
 async def _choose(bot: DreamBot, member_id: int, matter: Matter, *, wants_out: bool) -> None:

@@ -244,13 +244,13 @@ async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_ane
     assert await daily.posts.next_open(guild_id) is None
     state = await daily.states.get(guild_id)
     assert state and (state.failures, state.since) == (0, world.clock.now())
-    due = await daily.next_due(await daily.settings.get(guild_id))
+    due = await daily.next_due(guild_id)
     assert due and (due.hour, due.minute) == (14, 30)
     log = await world.say(world.admin, "!settings log")
     assert "**Daily times**: `13:00` → `14:30`" in log and "**Daily channel**: not set → <#" in log
     assert "daily_times" in await world.app.settings.export_toml(guild_id)
     await world.say(world.admin, "!settings reset daily_enabled")
-    assert await daily.next_due(await daily.settings.get(guild_id)) is None
+    assert await daily.next_due(guild_id) is None
 
 
 async def test_settings_of_the_daily_dream_that_cannot_work_are_told_so(world: World) -> None:
