@@ -20,7 +20,7 @@ from tenacity import stop_after_delay
 from bot.app import App
 from bot.backoff import attempts
 from bot.client import DreamBot
-from bot.delivery.messages import is_passing
+from bot.discord_errors import is_transient
 from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
 from bot.store.database import StoreError, StoreUnavailable
 from config.problems import ConfigError
@@ -181,7 +181,7 @@ def read_token(config: Config) -> str:
 async def _log_in(bot: DreamBot, token: str) -> None:
     """Log in, as soon as Discord can be reached."""
     try:
-        async for attempt in attempts(f"reaching Discord at {Route.BASE}", _is_away):
+        async for attempt in attempts(f"reaching Discord at {Route.BASE}", is_transient):
             # A client whose login failed cannot log in again.
             with attempt:
                 async with discord.Client(intents=discord.Intents.none()) as client:
@@ -193,9 +193,6 @@ async def _log_in(bot: DreamBot, token: str) -> None:
     except (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound) as error:
         raise StartError(f"Discord cannot be reached at {Route.BASE}: {error}") from None
 
-
-def _is_away(error: BaseException) -> bool:
-    return is_passing(error) or isinstance(error, aiohttp.ClientError)
 
 
 async def wait_for_stop_signal() -> None:
