@@ -16,8 +16,12 @@ from bot.catch_up import CatchUp
 from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
+from bot.discord_errors import is_transient
+from bot.hall.service import HallService
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
@@ -57,6 +61,8 @@ class DreamBot(commands.AutoShardedBot):
         queue: Queue,
         settings: Settings,
         daily: DailyService,
+        hall: HallService,
+        opt_outs: OptOuts,
         moderation: Moderation,
         privacy: Privacy,
         catch_up: CatchUp,
@@ -76,6 +82,7 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets
@@ -83,6 +90,8 @@ class DreamBot(commands.AutoShardedBot):
         self.queue = queue
         self.settings = settings
         self.daily = daily
+        self.hall = hall
+        self.opt_outs = opt_outs
         self.moderation = moderation
         self.privacy = privacy
         self.catch_up = catch_up
@@ -96,7 +105,7 @@ class DreamBot(commands.AutoShardedBot):
         """Add the cogs and tell Discord which slash commands there are."""
         await self._set_up(self)
         try:
-            async for attempt in attempts("telling Discord the slash commands", _is_discords_trouble):
+            async for attempt in attempts("telling Discord the slash commands", is_transient):
                 with attempt:
                     await self.tree.sync()
         except discord.HTTPException as error:
@@ -149,10 +158,6 @@ class DreamBot(commands.AutoShardedBot):
         """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
         for listener in self.extra_events.get("on_command_error", ()):
             await listener(context, error)
-
-
-def _is_discords_trouble(error: BaseException) -> bool:
-    return isinstance(error, discord.HTTPException) and error.status >= 500
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

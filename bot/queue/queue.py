@@ -176,14 +176,13 @@ class Queue:
         return True
 
     async def message_deleted(self, message_id: int) -> None:
-        """Cancel the job that was asked for in this message or whose state it showed.
+        """Cancel the jobs that were asked for in this message, or whose state it showed.
 
         While the database is away, this waits for it.
         """
         async for attempt in attempts(f"cancelling the job of message {message_id}", is_outage):
             with attempt:
-                job = await self.jobs.of_message(message_id)
-                if job is not None:
+                for job in await self.jobs.all_of_message(message_id):
                     await self.cancel(job.id, "The message was deleted.")
 
     async def erase(self, id: str) -> None:

@@ -11,9 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from bot.store.base import (
-    UtcDateTime as UtcDateTime,
-)  # released migrations, which are not edited, find it here
+from bot.store.base import UtcDateTime as UtcDateTime  # for released migrations
 from bot.store.engine import create_engine, sqlite_file
 from bot.store.errors import StoreError, shown, store_errors
 from bot.store.migrating import current_revision, migrate, revisions
