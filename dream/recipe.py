@@ -14,13 +14,13 @@ every Recipe that exists is valid: whatever is wrong is refused when it is made.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, Self
 
 from dream.backbone import classes as imagenet
-from dream.backbone.catalog import CLASS, LAYERS, STAND_INS, NetworkName
+from dream.backbone.catalog import BETWEEN, CLASS, LAYERS, NetworkName, layers_called
 from dream.objective import (
     MAX_TERMS,
     SIMILAR,
@@ -179,12 +179,18 @@ class Recipe:
             raise RecipeError("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
 
     @classmethod
-    def parse(cls, text: str, presets: Mapping[str, str] | None = None, default: str = "") -> Self:
+    def parse(
+        cls,
+        text: str,
+        presets: Mapping[str, str] | None = None,
+        default: str = "",
+        network: NetworkName = "",
+    ) -> Self:
         """Read a recipe from what somebody typed.
 
         `presets` maps names to recipe texts, which may be named in `text` and overridden option by option.
-        `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset.
-        Raises RecipeError.
+        `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset. Layers of
+        `network` go before others of the same name. Raises RecipeError.
         """
         if len(text) > MAX_LENGTH:
             raise RecipeError(
@@ -194,9 +200,9 @@ class Recipe:
         terms: list[Term] = []
         options: dict[str, Any] = {}
         named: str | None = None
-        spaced = with_classes(" ".join(text.lower().split()), presets)
+        spaced = with_classes(" ".join(text.lower().split()), presets, network)
         joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
-        _check_words(joined.split(), presets)
+        _check_words([word for word in joined.split() if not _is_layer(word, network)], presets)
         for word in joined.split():
             name, equals, value = ("as=still" if word == "still" else word).partition("=")
             if equals:
@@ -213,10 +219,10 @@ class Recipe:
                     raise RecipeError(f"{named} and {word} are both presets; name one of them.")
                 named = word
             else:
-                terms += read_terms(word, presets)
+                terms += read_terms(word, presets, network)
         base = presets[named] if named else "" if terms else default
         if base:
-            start = cls.parse(base, {} if named else presets)
+            start = cls.parse(base, {} if named else presets, network=network)
             return dataclasses.replace(start, terms=tuple(terms) or start.terms, **options)
         return cls(tuple(terms), **options)
 
@@ -281,16 +287,19 @@ class Recipe:
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing)
 
-    def stand_in(self) -> Self:
-        """This recipe with the bundled layers that dream most like those of InceptionV3 in their place.
+    def stand_in(self, missing: Collection[NetworkName]) -> Self:
+        """This recipe with bundled layers in place of those of the networks that are `missing`.
 
         Channels are left out, because a channel's number means nothing in another network.
         """
-        terms = tuple(
-            Term(STAND_INS[t.layer], t.weight, top=min(t.top, 16)) if t.layer in STAND_INS else t
-            for t in self.terms
-        )
-        return dataclasses.replace(self, terms=terms)
+
+        def stood_in(term: Term) -> Term:
+            (network, *_) = term.networks
+            if network.name not in missing:
+                return term
+            return Term(network.stand_in(term.layer), term.weight, top=min(term.top, 16))
+
+        return dataclasses.replace(self, terms=tuple(map(stood_in, self.terms)))
 
 
 _DEFAULTS: dict[str, Any] = {"blend": 1.0, "smooth": 1.0, "objective": "square", "quality": "normal"}
@@ -309,24 +318,31 @@ _OF_CLASSES: dict[str, dict[str, Any]] = {
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
 
 _PLACES = tuple(f"{option.name}=" for option in OPTIONS.values() if option.is_place)
+_LAYER_NAMES = re.compile(r"[a-z][a-z0-9_/]*+")
+_WORDS = re.compile(r"[a-z0-9_/'’]++|.")
 _ATOMS = re.compile(r"[a-z0-9'’]++|.")
 _ARTICLES = ("a", "an", "of", "some", "the")
 _JOINTS = (" ", "_", "-", ".")
 
 
-def with_classes(text: str, presets: Iterable[str]) -> str:
+def with_classes(text: str, presets: Iterable[str], network: NetworkName = "") -> str:
     """`text` with every name of classes in its canonical form: "an ostrich" as "class:ostrich".
 
     The longest name counts. Layers, presets, options and their values stay as they are, also where they name
     a class. Raises RecipeError for a name that may mean several classes.
     """
-    kept = {*LAYERS, *presets, *OPTIONS, CLASS, AUTO}
+    kept = {*presets, *OPTIONS, CLASS, AUTO}
     known = imagenet.meanings()
-    atoms = _ATOMS.findall(re.sub(r"(?<=[a-z])\. ", " ", text))
+    text = re.sub(r"(?<=[a-z])\. ", " ", text)
+    layers = {word for word in _LAYER_NAMES.findall(text) if _is_layer(word, network)}
+    kept |= layers
+    atoms = [
+        atom for word in _WORDS.findall(text) for atom in ([word] if word in layers else _ATOMS.findall(word))
+    ]
     written: list[str] = []
     i = 0
     while i < len(atoms):
-        phrase, end = imagenet.normal(atoms[i]), i + 1
+        phrase, end = atoms[i] if atoms[i] in layers else imagenet.normal(atoms[i]), i + 1
         found = i + 1 if phrase in known and phrase not in kept else 0
         words = 1
         while end + 1 < len(atoms) and atoms[end] in _JOINTS and words < imagenet.PHRASE_WORDS:
@@ -346,6 +362,14 @@ def with_classes(text: str, presets: Iterable[str]) -> str:
         i = found
     plain = [word for word in "".join(written).split() if word not in _ARTICLES or word in kept]
     return re.sub(r"(?<=\S) and (?=\S)", "+", " ".join(plain))
+
+
+def _is_layer(word: str, network: NetworkName) -> bool:
+    """Whether `word` is a layer: one of `network`, or one whose short name is not that of a class."""
+    called = layers_called(word, network)
+    if called in ([word], [f"{network}{BETWEEN}{word}"]):
+        return True
+    return bool(called) and imagenet.normal(word) not in imagenet.meanings()
 
 
 def _class_names(text: str) -> list[str]:

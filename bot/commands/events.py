@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.ui.errors import code, explain, unknown_command, whisper
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Events(commands.Cog):
         if isinstance(error, commands.CommandNotFound):
             word = (context.invoked_with or "").lower()
             first = word.partition("+")[0]
-            if first in {*LAYERS, *self.bot.presets} or normal(first) in meanings():
+            if is_layer(first) or first in self.bot.presets or normal(first) in meanings():
                 sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
             else:
                 sentence = unknown_command(word, list(self.bot.all_commands), prefix)

@@ -27,6 +27,7 @@ from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
 from bot.store.outage import is_outage
 from config.schema import Config
+from dream.backbone.catalog import NETWORKS
 from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE, on_sheet, share_done
 from dream.picture import Limits as PictureLimits
@@ -528,16 +529,17 @@ class Queue:
 
     def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
         """What the farm is to do for a job. Raises RecipeError where another version wrote its recipe."""
-        weights = self.config.weights.inception_v3
         recipe = Recipe.parse(job.recipe)
+        variants = tuple(map(Variant.stored, job.variants or ()))
+        networks = {name for one in (recipe, *(v.recipe for v in variants)) for name in one.networks}
         return Work(
             source=pictures.get("source"),
             recipe=recipe if job.kind is not Kind.DAILY else dataclasses.replace(recipe, as_="still"),
             guide=pictures.get("guide"),
-            sheet=tuple((one.label, one.recipe) for one in map(Variant.stored, job.variants or ())),
+            sheet=tuple((one.label, one.recipe) for one in variants),
             compare=str(job.kind) if job.kind.is_comparison else "",
             limits=self.picture_limits,
-            inception_v3=str(weights) if weights else None,
+            networks=tuple(NETWORKS[name] for name in sorted(networks)),
             preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
             max_bytes=job.max_bytes,
             key=job.id,
