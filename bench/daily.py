@@ -43,7 +43,7 @@ from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.rate_limit import RateLimit
 from bot.gateway import set_api_base
 from bot.moderation import Moderation
-from bot.queue.queue import NobodyListens, Queue
+from bot.queue.queue import Listener, Queue
 from bot.queue.request import DreamRequest
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
@@ -253,7 +253,7 @@ class Day:
         # Simulated time cannot be measured by the cost model, so it is told what a dream takes.
         self.queue.cost_model.seconds = lambda *_: self.seconds  # type: ignore[method-assign]
         self.queue.cost_model.learn = lambda *_: None  # type: ignore[method-assign]
-        self.queue.listener = NobodyListens()
+        self.queue.listener = Listener()
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
@@ -270,7 +270,12 @@ class Day:
         for number in range(self.count):
             hour = (9 + number % self.zones * 24 // self.zones) % 24  # 09:00 in zones round the earth
             await self.daily.turn_on(
-                (number + 1) << 22, by=1, channel_id=1, times=(at(hour),), recipe="block8", sources=("sky",)
+                (number + 1) << 22,
+                by=1,
+                daily_channel=1,
+                daily_times=(at(hour),),
+                daily_recipe="block8",
+                daily_sources=("sky",),
             )
         self.clock.set(self.start)
 
@@ -396,7 +401,7 @@ async def minute(count: int, size: int) -> None:
             rows: list[Any] = [Blob(digest="one", size=size, data=picture)]
             for guild in app.bot.guilds:
                 channel = next(one for one in guild.text_channels if one.name == "dreams")
-                await app.daily.turn_on(guild.id, by=1, channel_id=channel.id)
+                await app.daily.turn_on(guild.id, by=1, daily_channel=channel.id)
                 job = Job(
                     id=f"{guild.id:025}",
                     kind=Kind.DAILY,

@@ -29,14 +29,31 @@ from bot.store.database import Database
 from bot.store.lease import DURATION
 from bot.ui.buttons import BUTTONS
 from bot.ui.choices import DreamOne
+from bot.ui.daily_post import DAILY_BUTTONS
 from bot.ui.mine import Turn
+from bot.ui.moderation import Decision
+from bot.ui.privacy import ForgetMe
 from bot.ui.recipes import DreamRecipe
+from bot.ui.seeing import DreamOf
+from bot.ui.settings.panel import Control
 from config.presets import load_presets
 from config.schema import Config
 from dream.farm import Farm
 
 RECONCILE_SECONDS = DURATION.total_seconds() / 5
 SAVE_COSTS_SECONDS = 60.0
+COMPONENTS = (
+    *BUTTONS,
+    *DAILY_BUTTONS,
+    Control,
+    Decision,
+    DreamOf,
+    DreamOne,
+    DreamRecipe,
+    ForgetMe,
+    Turn,
+)
+"""All buttons and menus, which work on messages of earlier runs, too."""
 
 
 class App:
@@ -99,8 +116,6 @@ class App:
             set_up=self._set_up,
             presets=self.presets,
             clock=self.clock,
-            database=self.database,
-            farm=self.farm,
             queue=self.queue,
             settings=self.settings,
             daily=self.daily,
@@ -140,7 +155,6 @@ class App:
         """Open what works with the farm, without what is done periodically."""
         self._opened.push_async_callback(self.queue.close)
         self._opened.push_async_callback(self.catch_up.close)
-        self.job_messages.open()
         await self.queue.open()
         self._opened.push_async_callback(self.daily_posts.close)
 
@@ -170,7 +184,7 @@ class App:
     async def _set_up(self, bot: DreamBot) -> None:
         for cog in COGS:
             await bot.load_extension(cog)
-        bot.add_dynamic_items(*BUTTONS, DreamOne, DreamRecipe, Turn)
+        bot.add_dynamic_items(*COMPONENTS)
         self.job_messages.attach(bot)
         self.daily_servers.attach(bot)
         await bot.add_cog(WithdrawnPictures(self.daily))

@@ -17,9 +17,11 @@ import discord
 
 from bot.backoff import attempts
 from bot.clock import Clock
+from bot.discord_errors import is_transient
 from bot.store.answered import AnsweredRepository
 from bot.store.database import Database
 from bot.store.outage import is_outage
+from bot.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class CatchUp:
         self._answered = AnsweredRepository(database)
         self._clock = clock
         self._answering: set[int] = set()
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recording = Tasks()
 
     @asynccontextmanager
     async def handling(self, message: discord.Message) -> AsyncIterator[None]:
@@ -57,9 +59,7 @@ class CatchUp:
 
     async def close(self) -> None:
         """Stop recording."""
-        for task in self._recording:
-            task.cancel()
-        await asyncio.gather(*self._recording, return_exceptions=True)
+        await self._recording.cancel()
 
     async def unanswered(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
         """The messages that nobody answered, with their authors' roles, to be read as if they came now."""
@@ -70,7 +70,7 @@ class CatchUp:
             channel = bot.get_channel(channel_id)
             if isinstance(channel, discord.abc.Messageable):
                 try:
-                    async for attempt in attempts(f"catching up channel {channel_id}", is_outage):
+                    async for attempt in attempts(f"catching up channel {channel_id}", _is_transient):
                         with attempt:
                             messages = await self._of_channel(bot, channel, channel_id)
                 except Exception as error:  # one odd channel must not keep others from being read
@@ -95,7 +95,10 @@ class CatchUp:
             return []
         history = channel.history(limit=MESSAGES, after=earliest, oldest_first=True)
         messages = [message async for message in history]
-        answered = await self._answered.of_channel(channel_id, self._clock.now() - WINDOW) | self._answering
+        # In this order: a message that is recorded meanwhile is in one of the two.
+        answered = {*self._answering} | await self._answered.of_channel(
+            channel_id, self._clock.now() - WINDOW
+        )
         for message in messages:
             if bot.user and message.author.id == bot.user.id and message.reference:
                 answered.add(message.reference.message_id or 0)
@@ -109,9 +112,7 @@ class CatchUp:
         except Exception as error:
             if not is_outage(error):
                 raise
-            task = asyncio.create_task(self._keep_trying_to_write(message))
-            self._recording.add(task)
-            task.add_done_callback(self._recording.discard)
+            self._recording.start(self._keep_trying_to_write(message))
 
     async def _keep_trying_to_write(self, message: discord.Message) -> None:
         async for attempt in attempts(f"recording that message {message.id} was answered", is_outage):
@@ -122,6 +123,10 @@ class CatchUp:
         guild_id = message.guild.id if message.guild else None
         await self._answered.add(message.id, message.channel.id, guild_id)
         self._answering.discard(message.id)
+
+
+def _is_transient(error: BaseException) -> bool:
+    return is_outage(error) or is_transient(error)
 
 
 async def _has_member(message: discord.Message) -> bool:

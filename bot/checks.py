@@ -38,17 +38,19 @@ async def is_manager(bot: DreamBot, member: discord.abc.User) -> bool:
     return any(own.id == role for own in member.roles if not own.is_default())
 
 
-async def may_moderate(press: discord.Interaction[DreamBot], channel_id: int | None) -> bool:
+async def may_moderate(interaction: discord.Interaction[DreamBot], channel_id: int | None) -> bool:
     """Whether whoever presses may remove others' dreams in a channel of this server.
 
     It need not be the channel of the pressed message: a report of a dream is elsewhere.
     """
-    permissions = press.permissions
-    if press.guild and channel_id not in (None, press.channel_id):
-        assert isinstance(press.user, discord.Member)
-        channel = press.guild.get_channel_or_thread(channel_id or 0)
-        permissions = channel.permissions_for(press.user) if channel else press.user.guild_permissions
-    return permissions.manage_messages or await is_manager(press.client, press.user)
+    permissions = interaction.permissions
+    if interaction.guild and channel_id not in (None, interaction.channel_id):
+        assert isinstance(interaction.user, discord.Member)
+        channel = interaction.guild.get_channel_or_thread(channel_id or 0)
+        permissions = (
+            channel.permissions_for(interaction.user) if channel else interaction.user.guild_permissions
+        )
+    return permissions.manage_messages or await is_manager(interaction.client, interaction.user)
 
 
 async def is_server_moderator(bot: DreamBot, member: discord.abc.User) -> bool:

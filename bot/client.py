@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import app_commands
@@ -15,16 +16,16 @@ from bot.catch_up import CatchUp
 from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
+from bot.discord_errors import is_transient
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
-from bot.store.database import Database
 from bot.store.outage import is_outage
 from config.presets import Preset
 from config.schema import Config
-from dream.farm import Farm
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,6 @@ class DreamBot(commands.AutoShardedBot):
         set_up: Callable[[DreamBot], Awaitable[None]],
         presets: Mapping[str, Preset],
         clock: Clock,
-        database: Database,
-        farm: Farm,
         queue: Queue,
         settings: Settings,
         daily: DailyService,
@@ -79,12 +78,11 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets
         self.clock = clock
-        self.database = database
-        self.farm = farm
         self.queue = queue
         self.settings = settings
         self.daily = daily
@@ -92,6 +90,8 @@ class DreamBot(commands.AutoShardedBot):
         self.privacy = privacy
         self.catch_up = catch_up
         self.health = health
+        self.run_id: Final = secrets.token_hex(4)
+        """Part of the custom ids of forms: those of an earlier run have no handler."""
         self._set_up = set_up
         self._command_rate = CommandRate(config.discord.commands_in_ten_seconds)
 
@@ -99,10 +99,10 @@ class DreamBot(commands.AutoShardedBot):
         """Add the cogs and tell Discord which slash commands there are."""
         await self._set_up(self)
         try:
-            await self.tree.sync()
+            async for attempt in attempts("telling Discord the slash commands", is_transient):
+                with attempt:
+                    await self.tree.sync()
         except discord.HTTPException as error:
-            if error.status >= 500:
-                raise
             reason = " ".join(str(error).split())
             log.error("Discord refuses the slash commands (%s); text commands work all the same", reason)
 
@@ -134,7 +134,24 @@ class DreamBot(commands.AutoShardedBot):
                 elif self._command_rate.may_answer(message):
                     per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
                     too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
-                    self.dispatch("command_error", context, too_fast)
+                    await self._answer_error(context, too_fast)
+
+    async def invoke(self, context: commands.Context[Any], /) -> None:
+        """Run a text command. It has been answered when this returns, also where it raised an error."""
+        try:
+            if context.command is not None:
+                if not await self.can_run(context, call_once=True):
+                    raise commands.CheckFailure("a check of all commands failed")
+                await context.command.invoke(context)
+            elif context.invoked_with:
+                raise commands.CommandNotFound(f"Command {context.invoked_with!r} is not found")
+        except commands.CommandError as error:
+            await self._answer_error(context, error)
+
+    async def _answer_error(self, context: commands.Context[Any], error: commands.CommandError) -> None:
+        """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
+        for listener in self.extra_events.get("on_command_error", ()):
+            await listener(context, error)
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

@@ -20,10 +20,12 @@ from tenacity import stop_after_delay
 from bot.app import App
 from bot.backoff import attempts
 from bot.client import DreamBot
+from bot.discord_errors import is_transient
 from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
 from bot.store.database import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from config.schema import Config
+from dream import tracing
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
 from dream.environment import forget_secrets, hide_memory
@@ -74,6 +76,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
     os.umask(0o077)  # pictures, interaction tokens and keys are readable by this user alone
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     configure(config.log.settings)
+    tracing.configure("dreambot")
     # It warns whenever an action takes longer than its interval, as all do while the database is away.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
@@ -175,7 +178,13 @@ def read_token(config: Config) -> str:
 
 
 async def _log_in(bot: DreamBot, token: str) -> None:
+    """Log in, as soon as Discord can be reached."""
     try:
+        async for attempt in attempts(f"reaching Discord at {Route.BASE}", is_transient):
+            # A client whose login failed cannot log in again.
+            with attempt:
+                async with discord.Client(intents=discord.Intents.none()) as client:
+                    await client.login(token)
         await bot.login(token)
         await fetch_gateway_url(bot)
     except discord.LoginFailure:

@@ -220,7 +220,8 @@ class OwnNetwork(Section):
     """A network of your own, called NAME: one of keras.applications, or a Keras model in a file.
 
     It may then dream like those of dream.networks. Its layers are written NAME/layer in recipes, or without
-    NAME/ where no other network has one of that name. `dreambot layers NAME` lists them, `dreambot atlas NAME` shows what each dreams of.
+    NAME/ where no other network has one of that name. `dreambot layers NAME` lists them, and `dreambot atlas
+    NAME` shows what each dreams of.
     """
 
     application: str = ""

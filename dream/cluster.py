@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import dask
 from dask.utils import parse_timedelta
@@ -362,6 +362,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_unprotected(address: str) -> bool:
+    """Whether a scheduler's address is another machine's, reached without TLS."""
+    there = _split(address)
+    return there.scheme in ("tcp", "ws") and not is_loopback(there.hostname or "")
+
+
+def _split(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"tcp://{address}")
+
+
 def run_scheduler(
     host: str = "127.0.0.1",
     port: int = 8786,
@@ -406,9 +416,8 @@ def run_workers(
     Without TLS they join another machine's scheduler only if `insecure`. With `fetch`, missing weights are
     downloaded in the background.
     """
-    there = urlsplit(address if "://" in address else f"tcp://{address}")
-    is_local = is_loopback(there.hostname or "")
-    if there.scheme in ("tcp", "ws") and not (insecure or is_local):
+    there = _split(address)
+    if is_unprotected(address) and not insecure:
         return _refuse_without_tls(f"this machine or {there.netloc}")
     configure(log_settings)
     options: dict[str, Any] = {
@@ -417,7 +426,7 @@ def run_workers(
         "memory_limit": memory_limit,
         "cancel_timeout": CANCEL_TIMEOUT,
         "security": Security(),
-        "host": "127.0.0.1" if is_local else None,
+        "host": "127.0.0.1" if is_loopback(there.hostname or "") else None,
     }
 
     async def serve() -> None:

@@ -33,7 +33,7 @@ from dream.picture import (
     load,
     resize,
 )
-from dream.recipe import SECOND_PICTURE, Recipe
+from dream.recipe import NO_MORPH, SECOND_PICTURE, Recipe, RecipeError
 from dream.seamless import seamless
 
 DECAY = 0.6
@@ -138,11 +138,14 @@ def dream(
 
     Raises RecipeError, PictureError, Cancelled, and WeightsError for a model that cannot be dreamt of.
     """
+    network = ""
     if model is not None:
         from dream.backbone.loading import add_network
 
-        own = add_network("model", model, preprocess)
-        recipe = Recipe.parse(recipe, network=own.name) if isinstance(recipe, str) else recipe
+        network = add_network("model", model, preprocess).name
+    recipe = Recipe.parse(recipe, network=network) if isinstance(recipe, str) else recipe
+    if isinstance(recipe, Recipe) and recipe.is_morph:
+        raise RecipeError(f"A morph becomes a film, see dream_clip; {NO_MORPH}")
     dreamer = Dreamer(picture, recipe, guide=guide, limits=limits, cancelled=cancelled)
     return dreamer.dream(on_progress)
 
@@ -179,7 +182,7 @@ class Dreamer:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
         self._loaded = load(recipe)
         self.recipe = self._loaded.recipe.settled()
-        self.source, given, opacity = _source(picture, self.recipe, limits)
+        self.source, given, opacity = source_pixels(picture, self.recipe, limits)
         self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
         self.size = final_size(self.recipe, *given)
         self.plan = octaves(self.recipe, *given)
@@ -204,11 +207,26 @@ class Dreamer:
             colors=IDENTITY if is_plain else color_transform(self.source),
             smooth=0 if is_plain else self.recipe.smooth or 0,
             plain=is_plain,
-            rescaled=self.recipe.is_of_classes and not is_plain,
+            rescaled=float(self.recipe.is_of_classes and not is_plain),
             wrap=self.recipe.wraps,
             before_tile=stop_if_cancelled,
         )
         self.asked = recipe
+        self._morph = self.recipe
+        if self._morph.is_morph:
+            self.move_to(0)
+
+    def move_to(self, position: float) -> None:
+        """Dream from now on of what a morph is at `position`, from 0 at its beginning to 1 at its end."""
+        morph = self._morph
+        self.recipe, shares = morph.at(position), morph.shares(position)
+        of_classes = (share for share, one in zip(shares, morph.stages, strict=True) if one.is_of_classes)
+        is_plain = morph.ascent == "plain"
+        self.ascent.mix(
+            shares,
+            smooth=0 if is_plain else self.recipe.smooth or 0,
+            rescaled=0 if is_plain else sum(of_classes),
+        )
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
         """Run gradient ascent over all octaves. Raises Cancelled."""
@@ -280,7 +298,7 @@ def step_sizes(steps: int) -> list[float]:
     return [1 + DECAY * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
-def _source(
+def source_pixels(
     picture: Picture, recipe: Recipe, limits: Limits
 ) -> tuple[Pixels, tuple[int, int], NDArray[np.float32] | None]:
     """The picture's pixels, no larger than the largest octave, its original (width, height), its opacity."""

@@ -34,6 +34,12 @@ log = logging.getLogger(__name__)
 NO_WORKER_ALERT_SECONDS = 30.0
 """Seconds without a worker after which operators are warned."""
 
+NO_TLS = (
+    "Pictures go to {} without TLS, and whoever reaches it can run programs on the whole cluster: make keys "
+    "with `dreambot certificates` (docs/scale.md)."
+)
+"""What operators read of a cluster's scheduler that is reached without TLS."""
+
 WATCH_SECONDS = 2.0
 """How often the workers are counted."""
 
@@ -95,6 +101,7 @@ class Farm:
             "warm": warm,
             "report": self._worker_ended,
         }
+        self._is_unprotected = False
         self._alerted = False
         self._last_end = ""
         self._render = render
@@ -117,6 +124,9 @@ class Farm:
 
         address, security = self._cluster, Security()
         if address:
+            self._is_unprotected = cluster.is_unprotected(address)
+            if self._is_unprotected:
+                log.warning("%s", NO_TLS.format(address))
             try:
                 await cluster.check_scheduler(address, security)
             except cluster.ClusterError as error:
@@ -285,6 +295,8 @@ class Farm:
         warnings = await self._client.run_on_scheduler(cluster.scheduler_warnings)
         if warning := self.warning:
             warnings += (warning,)
+        if self._is_unprotected:
+            warnings += (NO_TLS.format(self._cluster),)
         return Status(self._client.scheduler.address, workers, self.capacity, warnings)
 
     async def _pick_worker(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from distributed import Worker, WorkerPlugin, get_worker
 from structlog.contextvars import bound_contextvars
 
-from dream import quarantine
+from dream import quarantine, tracing
 from dream.dreamer import Cancelled
 from dream.environment import hide_memory
 from dream.log import QUIET, LogSettings, configure
@@ -62,6 +62,7 @@ class DreamWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
         """Warm up; the worker registers with its scheduler after this."""
         self._worker = worker
         configure(self._log_settings)
+        tracing.configure("dreambot-worker")
         quarantine.start()  # before anything here lowers its priority, which it would inherit
         try:
             await asyncio.to_thread(self._warm_at_low_priority)
@@ -132,7 +133,10 @@ def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:
             last_sent = now
             worker.log_event(TOPIC, {"job": job, "progress": pickle.dumps(progress)})
 
-    with bound_contextvars(job=job, worker=worker.address):
+    with (
+        bound_contextvars(job=job, worker=worker.address),
+        tracing.span("render", job, worker=worker.address),
+    ):
         log.info("dreaming %s", work.recipe)
         overdue.start()
         try:

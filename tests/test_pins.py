@@ -57,7 +57,7 @@ def test_the_container_has_the_same_versions_with_hashes(device: str) -> None:
         assert "--hash=sha256:" in line
 
 
-@pytest.mark.parametrize("extra", ["bot", "sandbox", "postgres"])
+@pytest.mark.parametrize("extra", ["bot", "sandbox", "postgres", "tracing"])
 @pytest.mark.parametrize("device", HASHED)
 def test_the_container_has_whatever_the_bot_wants(device: str, extra: str) -> None:
     mine = pins(f"requirements/{device}.txt", "3.13") | {"tensorflow": "2.21.0"}

@@ -66,13 +66,12 @@ class Life:
         await self.env.advance_time((start - self.env.now()).total_seconds())
         for server in servers:
             server.slots = list(server.schedule.between(start, end))
-            await self.app.daily.change(
+            await self.app.daily.turn_on(
                 server.guild.id,
                 by=1,
-                enabled=True,
-                channel_id=server.channel.id,
-                times=server.schedule.times,
-                zone=server.schedule.zone,
+                daily_channel=server.channel.id,
+                daily_times=server.schedule.times,
+                daily_zone=server.schedule.zone,
             )
         back = start
         while (now := self.env.now()) <= end:
@@ -85,7 +84,7 @@ class Life:
                     self.up.add(now)
             await self.env.advance_time(STEP.total_seconds())
         for server in servers:
-            await self.app.daily.change(server.guild.id, by=1, enabled=False)
+            await self.app.settings.choose(server.guild.id, "daily_enabled", False, by=1)
 
     async def quarter(self) -> None:
         """Do what the schedule does in a quarter of an hour, in which dreams are dreamt."""

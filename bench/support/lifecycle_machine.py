@@ -245,7 +245,8 @@ class Lifecycle(RuleBasedStateMachine):
             if not await self._open_ends():
                 break
         assert not await self._open_ends()
-        assert not queue.limits.reservations and queue.limits.sum < 1e-6, "a limit is held"
+        limits = queue.admission.limits
+        assert not limits.reservations and limits.sum < 1e-6, "a limit is held"
         assert not queue.waiting.jobs and not queue.dispatcher.runs and not queue.dispatcher.busy
         await self._check_messages()
 

@@ -1,6 +1,5 @@
 """One bot process without its commands: a queue and its messages, whose database fails on demand."""
 
-import asyncio
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,6 @@ class Process:
 
     async def start(self, client: discord.Client) -> None:
         await self.database.open()
-        self.messages.open()
         await self.queue.open()
         self.messages.attach(client)
         await self.messages.sweep()
@@ -89,7 +87,5 @@ class Process:
         """End without another statement, as after SIGKILL."""
         await self.messages.close()
         await self.queue.dispatcher.close()
-        for task in self.queue._tasks:
-            task.cancel()
-        await asyncio.gather(*self.queue._tasks, return_exceptions=True)
+        await self.queue._tasks.cancel()
         await self.database.close()

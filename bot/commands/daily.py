@@ -12,13 +12,13 @@ from bot.checks import is_manager, manager_only
 from bot.client import DreamBot
 from bot.commands.channels import VisibleTextChannel
 from bot.commands.dreaming import MOST_CHOICES, recipe_choices
-from bot.daily.settings import DailySettings
 from bot.errors import Refused
 from bot.schedule import Schedule, ScheduleError, matching_zones
+from bot.settings.values import DailyDream
 from bot.store.daily import PostState
 from bot.ui import daily_status as ui
 from bot.ui.channels import find_text_channel, parse_id
-from bot.ui.daily_post import DAILY_BUTTONS, post_message
+from bot.ui.daily_post import post_message
 from bot.ui.errors import code
 from bot.visibility import is_no_less_public, may_be_source, visible_channels
 from dream.suggestions import did_you_mean
@@ -52,15 +52,15 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def daily(self, context: Context) -> None:
         """How the daily dream of this server stands."""
         self._check_word(context, self.daily)
-        settings = await self.service.settings.get(context.guild.id)
+        settings = await self.bot.settings.effective(context.guild.id)
         posts = await self.service.posts.history(context.guild.id, 1)
         embed = ui.status(
             settings,
             await self.service.states.get(context.guild.id),
-            next_due=await self.service.next_due(settings),
+            next_due=await self.service.next_due(context.guild.id),
             prepared=await self.service.posts.next_open(context.guild.id),
             last=posts[0] if posts else None,
-            obstacle=await self.service.obstacle(settings),
+            obstacle=await self.service.obstacle(context.guild.id),
             sources=await self._sources(context, settings),
             example=self._example(context),
         )
@@ -90,16 +90,16 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         except ScheduleError as error:
             raise Refused(str(error)) from None
         self.service.check_channel(context.guild.id, target.id)
-        settings = await self.service.turn_on(
+        await self.service.turn_on(
             context.guild.id,
             by=context.author.id,
-            channel_id=target.id,
-            times=schedule.times,
-            zone=schedule.zone,
-            days=schedule.days,
+            daily_channel=target.id,
+            daily_times=schedule.times,
+            daily_zone=schedule.zone,
+            daily_days=schedule.days,
         )
         text = f"🌅 A dream will be posted in {target.mention} at {schedule}."
-        if due := await self.service.next_due(settings):
+        if due := await self.service.next_due(context.guild.id):
             text += f" The next one comes {ui.format_moment(due)}."
         await self._answer(context, text)
 
@@ -114,21 +114,21 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def off(self, context: Context) -> None:
         """Post no more daily dreams here; the settings are kept."""
-        if not (await self.service.settings.get(context.guild.id)).enabled:
+        if not (await self.bot.settings.effective(context.guild.id)).daily_enabled:
             raise Refused(f"The daily dream is off already; `{self._example(context)}` turns it on.")
-        await self.service.change(context.guild.id, by=context.author.id, enabled=False)
+        await self._change(context, daily_enabled=False)
         await self._answer(context, "The daily dream is off. What you chose is kept for when it is on again.")
 
     @daily.command()
     @manager_only()
     async def now(self, context: Context) -> None:
         """Post one in between, now."""
-        settings = await self.service.settings.get(context.guild.id)
-        if settings.channel_id is None:
+        settings = await self.bot.settings.effective(context.guild.id)
+        if not settings.daily_channel:
             raise Refused(f"Choose a channel for the daily dream first: `{self._example(context)}`.")
-        self.service.check_channel(context.guild.id, settings.channel_id)
+        self.service.check_channel(context.guild.id, settings.daily_channel)
         await self._answer(
-            context, f"I am dreaming it; it will be in <#{settings.channel_id}> when it is ready."
+            context, f"I am dreaming it; it will be in <#{settings.daily_channel}> when it is ready."
         )
         post = await self.service.post_now(context.guild.id, str(context.message.id))
         if post.state == PostState.FAILED:
@@ -179,11 +179,11 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(switch="Whether each post gets a thread to talk in")
     async def thread(self, context: Context, switch: Literal["on", "off"]) -> None:
         """Open a thread under each post, or don't."""
-        settings = await self.service.change(context.guild.id, by=context.author.id, thread=switch == "on")
-        channel = context.guild.get_channel(settings.channel_id or 0)
+        settings = await self._change(context, daily_thread=switch == "on")
+        channel = context.guild.get_channel(settings.daily_channel)
         text = f"Threads under the daily dream are {switch}."
         may = channel and channel.permissions_for(context.guild.me)
-        if settings.thread and channel and may and not may.create_public_threads:
+        if settings.daily_thread and channel and may and not may.create_public_threads:
             text += f" I need the permission Create Public Threads in {channel.mention} for it."
         await self._answer(context, text)
 
@@ -192,7 +192,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def source(self, context: Context) -> None:
         """What pictures are dreamt of."""
         self._check_word(context, self.source)
-        settings = await self.service.settings.get(context.guild.id)
+        settings = await self.bot.settings.effective(context.guild.id)
         await self._answer(context, await self._sources(context, settings))
 
     @source.command(name="add", usage="#channel|samples|sky|folder")
@@ -200,16 +200,18 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @app_commands.describe(what="A channel whose members' pictures may be dreamt, or samples, sky, folder")
     async def source_add(self, context: Context, *, what: str) -> None:
         """Dream of the pictures in a channel too, or of samples, skies, the operator's folder."""
-        settings = await self.service.settings.get(context.guild.id)
+        settings = await self.bot.settings.effective(context.guild.id)
         source = what.strip().lower()
         if source == "folder" and self.bot.config.daily.folder is None:
             raise Refused("The operator of this bot offers no folder of pictures; try `samples` or `sky`.")
         if source in ui.SOURCES:
-            sources = {*settings.sources, source}
-            await self._change_sources(context, sources=tuple(one for one in ui.SOURCES if one in sources))
+            sources = {*settings.daily_sources, source}
+            await self._change_sources(
+                context, daily_sources=tuple(one for one in ui.SOURCES if one in sources)
+            )
             return
         channel = find_text_channel(context.author, what.strip())
-        target = context.guild.get_channel(settings.channel_id or 0)
+        target = context.guild.get_channel(settings.daily_channel)
         if channel.is_nsfw():
             raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
         if not may_be_source(channel):
@@ -219,30 +221,30 @@ class DailyCommands(commands.Cog, name="Daily dream"):
                 "" if target else f" Choose a channel for the daily dream first: `{self._example(context)}`."
             )
             raise Refused(f"I take no pictures from there: {ui.why_less_public(channel, target)}.{first}")
-        channels = dict.fromkeys([*settings.source_channels, channel.id])
-        await self._change_sources(context, source_channels=tuple(channels))
+        channels = dict.fromkeys([*settings.daily_source_channels, channel.id])
+        await self._change_sources(context, daily_source_channels=tuple(channels))
 
     @source.command(name="remove", usage="#channel|samples|sky|folder")
     @manager_only()
     @app_commands.describe(what="A channel, or samples, sky, folder")
     async def source_remove(self, context: Context, *, what: str) -> None:
         """Dream no more of the pictures in a channel, or of samples, skies, the operator's folder."""
-        settings = await self.service.settings.get(context.guild.id)
+        settings = await self.bot.settings.effective(context.guild.id)
         if (source := what.strip().lower()) in ui.SOURCES:
-            left = tuple(one for one in settings.sources if one != source)
-            await self._change_sources(context, sources=left)
+            left = tuple(one for one in settings.daily_sources if one != source)
+            await self._change_sources(context, daily_sources=left)
             return
         # A channel that is gone is given by its id.
         id = parse_id(what.strip()) or find_text_channel(context.author, what.strip()).id
-        channels = tuple(one for one in settings.source_channels if one != id)
-        await self._change_sources(context, source_channels=channels)
+        channels = tuple(one for one in settings.daily_source_channels if one != id)
+        await self._change_sources(context, daily_source_channels=channels)
 
     @source.command(name="days", usage="14")
     @manager_only()
     @app_commands.describe(days="Members' pictures from this many last days may be dreamt")
     async def source_days(self, context: Context, days: commands.Range[int, 1, 90]) -> None:
         """How many days back members' pictures are taken from."""
-        await self._change_sources(context, source_days=days)
+        await self._change_sources(context, daily_source_days=days)
 
     @source_add.autocomplete("what")
     @source_remove.autocomplete("what")
@@ -266,7 +268,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """The last dreams, and how they were liked."""
         posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
-            due = await self.service.next_due(await self.service.settings.get(context.guild.id))
+            due = await self.service.next_due(context.guild.id)
             then = (
                 f"the first comes {ui.format_moment(due)}."
                 if due
@@ -311,12 +313,16 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def _answer(self, context: Context, text: str | None = None, **parts: Any) -> None:
         await context.reply(text, mention_author=False, ephemeral=True, **parts)
 
+    async def _change(self, context: Context, **changes: Any) -> DailyDream:
+        await self.bot.settings.choose_many(context.guild.id, changes, by=context.author.id)
+        return await self.bot.settings.effective(context.guild.id)
+
     async def _change_sources(self, context: Context, **changes: Any) -> None:
-        settings = await self.service.change(context.guild.id, by=context.author.id, **changes)
+        settings = await self._change(context, **changes)
         await self._answer(context, await self._sources(context, settings))
 
-    async def _sources(self, context: Context, settings: DailySettings) -> str:
-        found = await self.service.candidates(settings)
+    async def _sources(self, context: Context, settings: DailyDream) -> str:
+        found = await self.service.candidates(context.guild.id)
         pictures, prefix = len(found.get("members", ())), self.bot.prefix_in(context)
         return ui.sources_text(settings, context.guild, context.author, pictures, prefix)
 
@@ -324,4 +330,3 @@ class DailyCommands(commands.Cog, name="Daily dream"):
 async def setup(bot: DreamBot) -> None:
     """Add the cog, and make the buttons of earlier posts work."""
     await bot.add_cog(DailyCommands(bot))
-    bot.add_dynamic_items(*DAILY_BUTTONS)

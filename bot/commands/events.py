@@ -9,8 +9,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.backoff import attempts
 from bot.client import DreamBot
-from bot.ui.errors import code, explain, unknown_command, whisper
+from bot.discord_errors import is_transient
+from bot.store.outage import is_outage
+from bot.ui.errors import code, explain, send_ephemeral, unknown_command
 from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
 
@@ -27,7 +30,7 @@ class DreamTree(app_commands.CommandTree[DreamBot]):
         self, interaction: discord.Interaction[DreamBot], error: app_commands.AppCommandError, /
     ) -> None:
         """Answer an error with one sentence."""
-        await whisper(interaction, explain(error))
+        await send_ephemeral(interaction, explain(error))
 
 
 class Events(commands.Cog):
@@ -36,10 +39,9 @@ class Events(commands.Cog):
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
 
-    @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Answer what was asked, and stop what was taken back, while the bot was not connected."""
-        await self._cancel_deleted()
+    @commands.Cog.listener("on_ready")
+    async def catch_up(self) -> None:
+        """Answer what was asked while the bot was not connected."""
         async for message in self.bot.catch_up.unanswered(self.bot):
             self.bot.dispatch("message", message)
 
@@ -73,21 +75,33 @@ class Events(commands.Cog):
         if sentence is None:
             return
         try:
-            await context.reply(sentence, mention_author=False, ephemeral=True, suppress_embeds=True)
+            async for attempt in attempts(f"answering message {context.message.id}", is_transient):
+                with attempt:  # the nonce lets Discord take an answer once that is sent again
+                    await context.reply(
+                        sentence,
+                        mention_author=False,
+                        ephemeral=True,
+                        suppress_embeds=True,
+                        nonce=context.message.id,
+                    )
         except discord.HTTPException as refused:
             log.info("could not answer in channel %s: %s", context.channel.id, refused)
 
-    async def _cancel_deleted(self) -> None:
-        """Cancel unfinished jobs whose asking message was deleted meanwhile."""
-        for job in (await self.bot.queue.jobs.unfinished())[:CHECKED]:
+    @commands.Cog.listener("on_ready")
+    async def cancel_deleted(self) -> None:
+        """Cancel unfinished jobs whose asking message was deleted while the bot was not connected."""
+        async for attempt in attempts("looking for deleted messages", is_outage):
+            with attempt:
+                unfinished = await self.bot.queue.jobs.unfinished()
+        for job in unfinished[:CHECKED]:
             channel = self.bot.get_channel(job.channel_id or 0)
-            if job.request_message_id is None or not isinstance(channel, discord.abc.Messageable):
+            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
                 continue
             try:
-                await channel.fetch_message(job.request_message_id)
+                await channel.fetch_message(job.asked_message_id)
             except discord.NotFound:
-                await self.bot.queue.message_deleted(job.request_message_id)
-            except (discord.HTTPException, OSError) as error:
+                await self.bot.queue.message_deleted(job.asked_message_id)
+            except Exception as error:  # one odd message must not keep others from being looked for
                 log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 
 

@@ -12,7 +12,7 @@ from bot.client import DreamBot
 from bot.delivery.operators import tell_operators
 from bot.errors import Refused
 from bot.moderation import Approval
-from bot.ui.moderation import Decision, question
+from bot.ui.moderation import question
 
 Context = commands.Context[DreamBot]
 
@@ -24,14 +24,6 @@ class Operating(commands.Cog):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-
-    async def cog_load(self) -> None:
-        """Register the buttons of the question to operators."""
-        self.bot.add_dynamic_items(Decision)
-
-    async def cog_unload(self) -> None:
-        """Unregister them."""
-        self.bot.remove_dynamic_items(Decision)
 
     @commands.group(hidden=True, invoke_without_command=True)
     @operator_only()

@@ -6,7 +6,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import DreamBot
-from bot.ui.privacy import ForgetMe, question
+from bot.ui.privacy import question
 
 Context = commands.Context[DreamBot]
 
@@ -16,14 +16,6 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-
-    async def cog_load(self) -> None:
-        """Let the confirmation work, also one from before a restart."""
-        self.bot.add_dynamic_items(ForgetMe)
-
-    async def cog_unload(self) -> None:
-        """Let it go."""
-        self.bot.remove_dynamic_items(ForgetMe)
 
     @commands.hybrid_command()
     async def privacy(self, context: Context) -> None:

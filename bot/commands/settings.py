@@ -15,7 +15,7 @@ from bot.ui.channels import find_channel_id
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import answer_old_form
 from bot.ui.settings.names import existence_check, names_to_ids
-from bot.ui.settings.panel import Control, opener, panel
+from bot.ui.settings.panel import opener, panel
 from bot.ui.settings.text import LOG_LINES, log_embed, overview_embed, report_changes
 from bot.visibility import can_see
 
@@ -37,14 +37,6 @@ class SettingsCommands(commands.Cog, name="Settings"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-
-    async def cog_load(self) -> None:
-        """Register the panel's controls."""
-        self.bot.add_dynamic_items(Control)
-
-    async def cog_unload(self) -> None:
-        """Unregister them."""
-        self.bot.remove_dynamic_items(Control)
 
     @app_commands.command(name="settings")
     @app_commands.guild_only()

@@ -17,13 +17,13 @@ from bot.daily.exclusions import Exclusions
 from bot.daily.posts import PostRepository
 from bot.daily.selection import next_preset, pick
 from bot.daily.servers import Server, Servers
-from bot.daily.settings import DailySettings
 from bot.daily.sources import SAMPLES, Source, folder_pictures, sky
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest
 from bot.settings.scopes import Effective
 from bot.settings.service import Settings
+from bot.settings.values import DailyDream
 from bot.store.jobs import Job, Kind
 from config.schema import Daily as DailyConfig
 from dream.picture import PictureError
@@ -73,13 +73,13 @@ class DreamSubmitter:
     config: DailyConfig
 
     async def request(
-        self, server: Server, settings: DailySettings, rng: random.Random, due_at: datetime
+        self, server: Server, settings: DailyDream, rng: random.Random, due_at: datetime
     ) -> tuple[DreamInput, Job]:
         """Submit a job with a random readable picture, or else a sky. Raises RecipeError and Refused."""
-        effective = await self.settings.effective(server.id, settings.channel_id)
-        recipe, preset = await self._recipe(settings, effective, rng)
+        effective = await self.settings.effective(server.id, settings.daily_channel)
+        recipe, preset = await self._recipe(server.id, settings, effective, rng)
         used = await self.posts.used(server.id, self.clock.now() - timedelta(days=self.config.remember_days))
-        candidates = await self.candidates(settings, rng, used)
+        candidates = await self.candidates(server.id, settings, rng, used)
         excluded = await self.exclusions.pictures(server.id)
 
         async def ask(chosen: DreamInput) -> tuple[DreamInput, Job]:
@@ -89,7 +89,7 @@ class DreamSubmitter:
                     recipe=chosen.recipe,
                     source=chosen.data,
                     guild_id=server.id,
-                    channel_id=settings.channel_id,
+                    channel_id=settings.daily_channel or None,
                     author_id=chosen.source.author_id,
                     due_at=due_at,
                     previews=False,
@@ -121,14 +121,16 @@ class DreamSubmitter:
         return await ask(DreamInput(source, None, seeded, preset))
 
     async def candidates(
-        self, settings: DailySettings, rng: random.Random, used: Container[str] = ()
+        self, guild_id: int, settings: DailyDream, rng: random.Random, used: Container[str] = ()
     ) -> dict[str, list[Source]]:
         """The possible sources of a server's next dream by kind; the sky is not in `used`."""
-        found = {"members": await self._member_pictures(settings)} if settings.source_channels else {}
+        found = {}
+        if settings.daily_source_channels:
+            found["members"] = await self._member_pictures(guild_id, settings)
         for kind, folder in (("folder", self.config.folder), ("samples", SAMPLES)):
-            if kind in settings.sources:
+            if kind in settings.daily_sources:
                 found[kind] = await asyncio.to_thread(folder_pictures, kind, folder)
-        if "sky" in settings.sources:
+        if "sky" in settings.daily_sources:
             found["sky"] = [sky(rng, used)]
         return {kind: sources for kind, sources in found.items() if sources}
 
@@ -137,28 +139,29 @@ class DreamSubmitter:
         usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
         return self.queue.seconds(usual, 1024, 768)
 
-    async def parse_recipe(self, settings: DailySettings, text: str) -> Recipe:
-        """Parse a recipe or preset. Raises RecipeError if it cannot be used for a daily dream."""
-        effective = await self.settings.effective(settings.guild_id, settings.channel_id)
-        return self._parse(effective, text, await self.settings.presets(settings.guild_id))
+    async def parse_recipe(self, guild_id: int, text: str) -> Recipe:
+        """Parse a recipe or preset. Raises RecipeError if it cannot be used for a server's daily dream."""
+        channel_id = (await self.settings.effective(guild_id)).daily_channel
+        effective = await self.settings.effective(guild_id, channel_id)
+        return self._parse(effective, text, await self.settings.presets(guild_id))
 
-    async def _member_pictures(self, settings: DailySettings) -> list[Source]:
+    async def _member_pictures(self, guild_id: int, settings: DailyDream) -> list[Source]:
         """Members' pictures, except those of members who opted out or are blocked."""
-        since = self.clock.now() - timedelta(days=settings.source_days)
-        pictures = await self.servers.member_pictures(settings, since)
+        since = self.clock.now() - timedelta(days=settings.daily_source_days)
+        pictures = await self.servers.member_pictures(guild_id, settings, since)
         hashes = {one: self.settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
         left_out = await self.exclusions.members(hashes.values())
-        left_out |= await self.moderation.blocked(settings.guild_id, hashes.values())
+        left_out |= await self.moderation.blocked(guild_id, hashes.values())
         return [one for one in pictures if one.author_id and hashes[one.author_id] not in left_out]
 
     async def _recipe(
-        self, settings: DailySettings, effective: Effective, rng: random.Random
+        self, guild_id: int, settings: DailyDream, effective: Effective, rng: random.Random
     ) -> tuple[Recipe, str | None]:
         """The recipe that the admins chose, or the next preset of the walk. Raises RecipeError."""
-        presets = await self.settings.presets(settings.guild_id)
-        text, preset = settings.recipe or "", None
+        presets = await self.settings.presets(guild_id)
+        text, preset = settings.daily_recipe, None
         if not text and (allowed := self._allowed(effective, presets)):
-            text = preset = next_preset(await self.posts.votes(settings.guild_id), allowed, rng)
+            text = preset = next_preset(await self.posts.votes(guild_id), allowed, rng)
         recipe = self._parse(effective, text, presets)
         return recipe if recipe.seed is not None else replace(recipe, seed=rng.randrange(1_000_000)), preset
 
@@ -172,8 +175,8 @@ class DreamSubmitter:
 
     def _parse(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
         recipe = effective.parse_recipe(text, presets)
-        if recipe.is_video:
-            raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
+        if recipe.moves:
+            raise RecipeError("The daily dream is a picture: leave out >, zoom, rotate and seconds.")
         self.settings.check_weights(recipe, effective)
         return recipe
 

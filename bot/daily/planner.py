@@ -15,11 +15,11 @@ from bot.daily.lead_time import begin_at, lead_time
 from bot.daily.posts import PostRepository
 from bot.daily.server_states import ServerStates
 from bot.daily.servers import Server, Servers
-from bot.daily.settings import DailySettings, DailySettingsRepository
 from bot.errors import Refused
 from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.schedule import Slot
+from bot.settings.service import Settings
 from bot.store.daily import PAUSE_AFTER, PostRow, PostState
 from bot.store.outage import is_outage
 from config.schema import Daily as DailyConfig
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 TRIES: Final = 3
 """Failed jobs after which a post has failed."""
-AT_ONCE: Final = 8
+CONCURRENCY: Final = 8
 """Posts that are prepared concurrently."""
 VOTED_ON: Final = timedelta(days=3)
 """How long after a post its votes are counted again when the next is prepared."""
@@ -40,7 +40,7 @@ class Planner:
     """Decides when a server's next dream is started; `DreamSubmitter` decides what it is."""
 
     posts: PostRepository
-    settings: DailySettingsRepository
+    settings: Settings
     states: ServerStates
     dreams: DreamSubmitter
     servers: Servers
@@ -57,10 +57,10 @@ class Planner:
         now = self.clock.now()
         for guild_id, channel_id, slot in await self.slots_to_begin(now):
             await self.posts.plan(guild_id, slot.name, slot.due, channel_id=channel_id)
-        gate = asyncio.Semaphore(AT_ONCE)
+        semaphore = asyncio.Semaphore(CONCURRENCY)
 
         async def one(post: PostRow) -> None:
-            async with gate:
+            async with semaphore:
                 try:
                     await self.prepare(post)
                 except Exception as error:  # others' dreams are not held up
@@ -76,7 +76,7 @@ class Planner:
         since = await self.states.running_since()
         running = {
             schedule: [one for one in servers if one[0] in since]
-            for schedule, servers in (await self.settings.enabled()).items()
+            for schedule, servers in (await self.states.schedules()).items()
         }
         slots = {schedule: list(schedule.between(now - grace, now + most)) for schedule in running}
         coming = sum(len(running[one]) * sum(slot.due > now for slot in slots[one]) for one in slots)
@@ -104,9 +104,9 @@ class Planner:
             return
         async with self.posts.claim(post) as claimed:
             if claimed:
-                await self._prepare(server, await self.settings.get(server.id), post)
+                await self._prepare(server, post)
 
-    async def _prepare(self, server: Server, settings: DailySettings, post: PostRow) -> None:
+    async def _prepare(self, server: Server, post: PostRow) -> None:
         tries, reason = post.tries, post.reason
         if post.job_id and (job := await self.queue.get(post.job_id)):
             tries, reason = tries + 1, job.reason
@@ -116,6 +116,7 @@ class Planner:
         try:
             await self._count_votes(server.id)
             rng = random.Random(f"{post.guild_id} {post.slot} {tries}")
+            settings = await self.settings.effective(server.id)
             chosen, job = await self.dreams.request(server, settings, rng, post.due_at)
         except RecipeError as error:
             reason = f"The recipe cannot be dreamt: {error} Choose one with `daily recipe`."

@@ -1,18 +1,30 @@
-"""The repository of each server's state of the daily dream, such as its consecutive failures."""
+"""The repository of each server's daily dream: its schedule, and its state, such as consecutive failures."""
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, case, cast, func, select, update
 
+from bot.schedule import Schedule
+from bot.settings.text import parse_value
+from bot.settings.values import DailyDream
 from bot.store.daily import PAUSE_AFTER, DailyRow
 from bot.store.database import Database, shielded
+from bot.store.settings import WHOLE_SERVER, SettingRow
+
+SCHEDULE: Final = ("daily_times", "daily_zone", "daily_days")
+WHERE_AND_WHEN: Final = {"daily_enabled", "daily_channel", *SCHEDULE}
+"""The settings a change of which restarts the schedule."""
 
 
 @shielded
 class ServerStates:
-    """Reads and writes the table `daily`."""
+    """Reads and writes the table `daily`, and reads the schedules among the settings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -21,6 +33,28 @@ class ServerStates:
         """A server's row, if it has one."""
         async with self._database.session() as session:
             return await session.get(DailyRow, guild_id)
+
+    async def schedules(self) -> dict[Schedule, list[tuple[int, int | None]]]:
+        """The (server, channel) ids of all servers whose daily dream is on, by schedule.
+
+        This includes servers of other processes.
+        """
+        # Thousands of servers are read each minute: one row a server, and values as stored JSON.
+        on, channel, *schedule = (
+            func.max(case((SettingRow.name == name, cast(SettingRow.value, Text))))
+            for name in ("daily_enabled", "daily_channel", *SCHEDULE)
+        )
+        query = (
+            select(SettingRow.guild_id, channel, *schedule)
+            .where(SettingRow.channel_id == WHOLE_SERVER, SettingRow.name.in_(WHERE_AND_WHEN))
+            .group_by(SettingRow.guild_id)
+            .having(on == "true")
+        )
+        found: dict[Schedule, list[tuple[int, int | None]]] = defaultdict(list)
+        async with self._database.session() as session:
+            for guild_id, channel_id, *stored in (await session.execute(query)).all():
+                found[_schedule(*stored)].append((guild_id, int(channel_id or 0) or None))
+        return found
 
     async def running_since(self) -> dict[int, datetime]:
         """The ids of servers that are not paused, and the time before which missed slots are ignored."""
@@ -61,3 +95,14 @@ class ServerStates:
     async def _update(self, guild_id: int, **values: object) -> None:
         async with self._database.session() as session, session.begin():
             await session.execute(update(DailyRow).where(DailyRow.guild_id == guild_id).values(**values))
+
+
+@lru_cache(maxsize=4096)
+def _schedule(*stored: str | None) -> Schedule:
+    """Parse a stored schedule; None stands for the default."""
+    chosen = {
+        name: parse_value(name, json.loads(value))
+        for name, value in zip(SCHEDULE, stored, strict=True)
+        if value is not None
+    }
+    return DailyDream.model_construct(**chosen).daily_schedule

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from bot.daily.settings import DailySettings
 from bot.daily.sources import Source
+from bot.settings.values import DailyDream
 from bot.store.daily import PostRow
 
 
@@ -31,7 +31,7 @@ class Servers(Protocol):
     def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
         """A sentence for admins on why nothing can be posted in a channel, or None."""
 
-    async def member_pictures(self, settings: DailySettings, since: datetime) -> list[Source]:
+    async def member_pictures(self, guild_id: int, settings: DailyDream, since: datetime) -> list[Source]:
         """The pictures that members posted since `since` in the source channels.
 
         Channels that are less public than the channel of the daily dream are skipped.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +13,8 @@ from bot.daily.dreams import DreamInput, DreamSubmitter
 from bot.daily.exclusions import Exclusions
 from bot.daily.planner import Planner
 from bot.daily.posts import Due, PostRepository
-from bot.daily.server_states import ServerStates
+from bot.daily.server_states import WHERE_AND_WHEN, ServerStates
 from bot.daily.servers import Server, Servers
-from bot.daily.settings import PLAN, DailySettings, DailySettingsRepository
 from bot.daily.sources import Source
 from bot.errors import Refused
 from bot.moderation import Moderation
@@ -25,13 +23,11 @@ from bot.schedule import MAX_TIMES
 from bot.settings.rows import Change
 from bot.settings.service import Settings
 from bot.settings.values import DailyDream
-from bot.store.daily import PostRow
+from bot.store.daily import UNSCHEDULED, PostRow
 from bot.store.database import Database
 from bot.store.jobs import Job
 from config.schema import Config
 
-UNSCHEDULED: Final = "now "
-"""The prefix of the slot of an unscheduled post."""
 UNREACHABLE: Final = timedelta(days=1)
 """How long after its grace period a post of a server unavailable here is kept for other processes."""
 
@@ -57,7 +53,6 @@ class DailyService:
         clock: Clock,
         config: Config,
     ) -> None:
-        self.settings = DailySettingsRepository(database, settings)
         settings.subscribe(self._settings_changed)
         self.states = ServerStates(database)
         self.posts = PostRepository(database, queue.lease)
@@ -67,7 +62,7 @@ class DailyService:
         )
         self.planner = Planner(
             self.posts,
-            self.settings,
+            settings,
             self.states,
             self._dreams,
             servers,
@@ -76,7 +71,7 @@ class DailyService:
             clock,
             config.daily,
         )
-        self._queue, self._moderation, self._servers = queue, moderation, servers
+        self._queue, self._settings, self._moderation, self._servers = queue, settings, moderation, servers
         self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
@@ -104,45 +99,40 @@ class DailyService:
                 newest[due.post.guild_id] = due
         return [*reversed(newest.values())], missed
 
-    async def obstacle(self, settings: DailySettings) -> str | None:
+    async def obstacle(self, guild_id: int) -> str | None:
         """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
-        server = self._servers.get(settings.guild_id)
+        server, settings = self._servers.get(guild_id), await self._settings.effective(guild_id)
         closed = server and await self._moderation.server_refusal(server.id, server.members)
-        return self._servers.obstacle(settings.guild_id, settings.channel_id) or closed
+        return self._servers.obstacle(guild_id, settings.daily_channel) or closed
 
     def check_channel(self, guild_id: int, channel_id: int) -> None:
         """Raise Refused if nothing can be posted in a channel."""
         if obstacle := self._servers.obstacle(guild_id, channel_id):
             raise Refused(obstacle)
 
-    async def next_due(self, settings: DailySettings) -> datetime | None:
+    async def next_due(self, guild_id: int) -> datetime | None:
         """When a server's next dream is due; None if it is off or paused."""
-        state = await self.states.get(settings.guild_id)
-        if not settings.enabled or (state and state.paused):
+        state, settings = await self.states.get(guild_id), await self._settings.effective(guild_id)
+        if not settings.daily_enabled or (state and state.paused):
             return None
         now = self._clock.now()
         # A slot is posted once, also after a change of the time zone.
-        done = {post.slot for post in await self.posts.history(settings.guild_id, 3 * MAX_TIMES)}
-        coming = settings.schedule.between(now, now + timedelta(days=9))
+        done = {post.slot for post in await self.posts.history(guild_id, 3 * MAX_TIMES)}
+        coming = settings.daily_schedule.between(now, now + timedelta(days=9))
         return next((slot.due for slot in coming if slot.name not in done), None)
 
     # Operations of admins
 
-    async def change(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
-        """Change a server's settings of the daily dream. Raises SettingError."""
-        return await self.settings.change(guild_id, changes, by=by)
-
-    async def turn_on(self, guild_id: int, *, by: int, **changes: Any) -> DailySettings:
-        """Change the settings and turn it on; `by` becomes the admin to notify of failures."""
-        settings = await self.change(guild_id, by=by, enabled=True, **changes)
-        await self.states.restart(guild_id, self._clock.now())
+    async def turn_on(self, guild_id: int, *, by: int, **changes: Any) -> None:
+        """Change settings and turn it on; `by` is then notified of failures. Raises SettingError."""
+        await self._settings.choose_many(guild_id, {"daily_enabled": True, **changes}, by=by)
+        await self.states.restart(guild_id, self._clock.now())  # also where it was on, but paused
         await self.states.set_admin(guild_id, by)
-        return settings
 
     async def _settings_changed(self, guild_id: int, changes: Sequence[Change], by: int) -> None:
         """Discard posts planned with the old settings, and restart the schedule if it changed."""
         changed = {change.name: change.after for change in changes if change.name in DailyDream.model_fields}
-        if changed.keys() & PLAN:
+        if changed.keys() & WHERE_AND_WHEN:
             await self.states.restart(guild_id, self._clock.now())
         if changed.get("daily_enabled"):
             await self.states.set_admin(guild_id, by)
@@ -152,26 +142,25 @@ class DailyService:
     async def choose_recipe(self, guild_id: int, text: str | None, *, by: int) -> None:
         """Set the recipe or preset; None for a random walk over the presets. Raises RecipeError."""
         if text is not None:
-            await self._dreams.parse_recipe(await self.settings.get(guild_id), text)
-        await self.change(guild_id, by=by, recipe=text)
+            await self._dreams.parse_recipe(guild_id, text)
+        await self._settings.choose(guild_id, "daily_recipe", text or "", by=by)
 
-    async def candidates(self, settings: DailySettings) -> dict[str, list[Source]]:
+    async def candidates(self, guild_id: int) -> dict[str, list[Source]]:
         """The possible sources of a server's next dream by kind."""
-        return await self._dreams.candidates(settings, random.Random())
+        settings = await self._settings.effective(guild_id)
+        return await self._dreams.candidates(guild_id, settings, random.Random())
 
     async def post_now(self, guild_id: int, name: str) -> PostRow:
         """Dream and post an unscheduled one; `name` is its unique key. Returns the closed post.
 
         Raises Refused.
         """
-        settings = await self.settings.get(guild_id)
-        if obstacle := await self.obstacle(settings):
+        if obstacle := await self.obstacle(guild_id):
             raise Refused(obstacle)
+        channel_id = (await self._settings.effective(guild_id)).daily_channel
         with self._one_at_a_time(guild_id):
             now = self._clock.now()
-            post = await self.posts.plan(
-                guild_id, f"{UNSCHEDULED}{name}", now, channel_id=settings.channel_id
-            )
+            post = await self.posts.plan(guild_id, f"{UNSCHEDULED}{name}", now, channel_id=channel_id)
             if post is None:
                 raise Refused("That one is on its way already.")
             await self.planner.prepare(post)
@@ -187,11 +176,14 @@ class DailyService:
         server = self._server(guild_id)
         if closed := await self._moderation.server_refusal(server.id, server.members):
             raise Refused(closed)
-        settings = await self.settings.get(guild_id)
-        visible = tuple(id for id in settings.source_channels if id in source_channels)
+        settings = await self._settings.effective(guild_id)
+        visible = tuple(id for id in settings.daily_source_channels if id in source_channels)
         with self._one_at_a_time(guild_id):
             chosen, job = await self._dreams.request(
-                server, replace(settings, source_channels=visible), random.Random(), self._clock.now()
+                server,
+                settings.model_copy(update={"daily_source_channels": visible}),
+                random.Random(),
+                self._clock.now(),
             )
             try:
                 return await self._finished(chosen, job)

@@ -17,17 +17,18 @@ from bot.daily.posts import Due
 from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
-from bot.delivery.messages import is_passing
 from bot.delivery.rate_limit import RateLimit
+from bot.discord_errors import is_transient
 from bot.errors import Refused
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
+from bot.tasks import Tasks
 from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT: Final = 64
+CONCURRENCY: Final = 64
 """Posts that are sent concurrently; more would wait for the database."""
 SEND_TIMEOUT: Final = 120
 """Seconds, at most, for sending one message."""
@@ -48,24 +49,22 @@ class DailyPosts:
     ) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
         self._settings = settings
-        self._extras: set[asyncio.Task[None]] = set()
+        self._extras = Tasks()
 
     async def close(self) -> None:
         """Cancel the background tasks."""
-        for task in self._extras:
-            task.cancel()
-        await asyncio.gather(*self._extras, return_exceptions=True)
+        await self._extras.cancel()
 
     async def post_due(self, guild_id: int | None = None) -> None:
         """Send posts that are due and ready, on all servers or on one, and close those that are too late."""
         if not self._servers.ready:
             return
         due, missed = await self._daily.due(guild_id)
-        gate = asyncio.Semaphore(IN_FLIGHT)
+        semaphore = asyncio.Semaphore(CONCURRENCY)
         sent: list[tuple[PostRow, discord.Message]] = []
 
         async def one(due: Due) -> None:
-            async with gate:
+            async with semaphore:
                 if message := await self._post(due):
                     sent.append((due.post, message))
 
@@ -73,9 +72,7 @@ class DailyPosts:
             for each in due:
                 group.create_task(one(each))
         if sent:
-            task = asyncio.create_task(self._add_extras(sent))
-            self._extras.add(task)
-            task.add_done_callback(self._extras.discard)
+            self._extras.start(self._add_extras(sent))
         for post in missed:
             await self._mark_missed(post)
 
@@ -88,12 +85,12 @@ class DailyPosts:
                 if not claimed:
                     return None
                 try:
-                    settings = await self._daily.settings.get(post.guild_id)
-                    channel = self._servers.channel(post.guild_id, settings.channel_id)
+                    settings = await self._settings.effective(post.guild_id)
+                    channel = self._servers.channel(post.guild_id, settings.daily_channel)
                     message = await self._find_sent(channel, post) if interrupted else None
                     message = message or await self._send(channel, due)
                 except (Refused, LookupError, discord.HTTPException) as error:
-                    if is_passing(error):
+                    if is_transient(error):
                         raise
                     await self._mark_failed(post, error)
                     return None
@@ -171,12 +168,12 @@ class DailyPosts:
     async def _add_extras(self, sent: list[tuple[PostRow, discord.Message]]) -> None:
         """Add the reactions to vote with, and a thread if the server wants one; errors are only logged."""
         for post, message in sent:
-            settings = await self._daily.settings.get(post.guild_id)
+            settings = await self._settings.effective(post.guild_id)
             try:
                 for emoji in (LIKE, DISLIKE):
                     await self._rate.final()
                     await message.add_reaction(emoji)
-                if settings.thread:
+                if settings.daily_thread:
                     await self._rate.final()
                     await message.create_thread(name=title(post))
             except discord.HTTPException as error:

@@ -9,10 +9,10 @@ from typing import Final
 import discord
 
 from bot.daily.servers import Server
-from bot.daily.settings import DailySettings
 from bot.daily.sources import Source
 from bot.delivery.member_pictures import member_pictures, names_in
 from bot.errors import Refused
+from bot.settings.values import DailyDream
 from bot.store.daily import PostRow
 from bot.ui.daily_post import DISLIKE
 from bot.visibility import is_no_less_public, may_be_source
@@ -75,14 +75,14 @@ class DiscordServers:
             return str(refused)
         return None
 
-    async def member_pictures(self, settings: DailySettings, since: datetime) -> list[Source]:
+    async def member_pictures(self, guild_id: int, settings: DailyDream, since: datetime) -> list[Source]:
         """The pictures of the source channels that are no less public than the target."""
-        guild = self.guild(settings.guild_id)
+        guild = self.guild(guild_id)
         if guild is None:
             return []
-        target = guild.get_channel(settings.channel_id or 0)
+        target = guild.get_channel(settings.daily_channel)
         found: list[Source] = []
-        for channel in map(guild.get_channel, settings.source_channels):
+        for channel in map(guild.get_channel, settings.daily_source_channels):
             if may_be_source(channel) and is_no_less_public(channel, target):
                 found += [one async for one in member_pictures(channel, since, self._max_bytes)]
         return found

@@ -12,6 +12,7 @@ not post, a slash command's own answer is the message, for the 15 minutes that D
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -19,17 +20,20 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+import aiohttp
 import discord
 from structlog.contextvars import bind_contextvars
 
 from bot.backoff import attempts
 from bot.clock import Clock
-from bot.delivery.messages import TOO_LARGE, find_message, is_passing, refusal
+from bot.delivery.messages import TOO_LARGE, find_message, refusal
 from bot.delivery.rate_limit import RateLimit
-from bot.queue.queue import Queue
+from bot.discord_errors import is_transient
+from bot.queue.queue import Listener, Queue
 from bot.queue.repository import MessageRef
 from bot.store.jobs import Job, State
 from bot.store.outage import is_outage
+from bot.tasks import Tasks
 from bot.ui.status import Status, status, when
 from dream.render import Progress
 
@@ -38,7 +42,7 @@ log = logging.getLogger(__name__)
 CHANNEL_PAUSE: Final = 2.0
 """Seconds between two progress edits in one channel: Discord allows five edits in five seconds."""
 EDITABLE: Final = timedelta(hours=1)
-"""Discord allows but a few edits of a message that is older: they are kept for its last state."""
+"""Discord limits edits of older messages more strictly, so progress is no longer shown in them."""
 POSITIONS_SHOWN: Final = 50
 """Jobs in the queue up to which each is shown its new position."""
 UNEXPECTED: Final = "The bot could not show this dream; its log says why."
@@ -48,7 +52,7 @@ LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can
 Work = Callable[[], Awaitable[None]]
 
 
-class JobMessages:
+class JobMessages(Listener):
     """Shows jobs as messages, once there is a bot that is logged in. It is the queue's listener.
 
     Call `sweep` every few seconds: it finds rows that are not shown though nothing here works on them.
@@ -58,11 +62,9 @@ class JobMessages:
         self._queue, self._jobs, self._rate, self._clock = queue, queue.jobs, rate, clock
         self._bot: discord.Client | None = None
         self._attached = asyncio.Event()
-        self._requests: asyncio.Queue[tuple[str, Work]] = asyncio.Queue()
         self._active: dict[str, asyncio.Event] = {}
         """The jobs whose message is being sent or edited, by one task each, and what tells that it ended."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._supervisor: asyncio.Task[None] | None = None
+        self._tasks, self._context = Tasks(), contextvars.copy_context()
         self._again: dict[str, bytes | None] = {}
         """Jobs that changed while their task ran, with the result where it is known."""
         self._refs: dict[str, MessageRef] = {}
@@ -76,24 +78,17 @@ class JobMessages:
         self._bot = bot
         self._attached.set()
 
-    def open(self) -> None:
-        """Begin to show jobs, in tasks that are no part of whatever asks for it."""
-        self._supervisor = asyncio.create_task(self._start_requested())
-
     async def drain(self, grace: float) -> None:
         """Give messages that are being sent or edited `grace` seconds."""
-        if self._tasks and self._attached.is_set():
-            await asyncio.wait(self._tasks, timeout=grace)
+        if self._attached.is_set():
+            await self._tasks.wait(grace)
 
     async def close(self) -> None:
         """Stop. What is not shown yet is shown after the next start."""
-        tasks = [*self._tasks, *([self._supervisor] if self._supervisor else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     async def sweep(self) -> None:
-        """Show whatever rows say and nothing here works on, and who waits that they have come nearer."""
+        """Start a task for each job whose message is out of date and has none; update the positions shown."""
         for job in await self._jobs.unshown():
             if job.id not in self._active:
                 self._request(job.id, partial(self._settle, job.id, job))
@@ -139,11 +134,14 @@ class JobMessages:
         if await self._rate.progress():
             try:
                 await self._edit(job, ref, shown)
-            except (discord.HTTPException, OSError, TimeoutError) as error:
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
                 log.debug("progress is not shown: %s", error)
 
     async def _show_positions(self) -> None:
-        """In a long queue, where every start moves everybody, Discord's own countdown must do."""
+        """Edit the messages of waiting jobs whose position or time has changed.
+
+        In queues of more than `POSITIONS_SHOWN` jobs, each start would cause as many edits.
+        """
         waiting = self._queue.waiting.jobs
         if len(waiting) > POSITIONS_SHOWN:
             return
@@ -164,15 +162,9 @@ class JobMessages:
     # Until row and message agree
 
     def _request(self, id: str, work: Work) -> None:
+        """Start a task that is no part of its caller: it does not inherit the caller's context variables."""
         self._active[id] = asyncio.Event()
-        self._requests.put_nowait((id, work))
-
-    async def _start_requested(self) -> None:
-        while True:
-            id, work = await self._requests.get()
-            task = asyncio.create_task(self._run(id, work))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._context.copy().run(self._tasks.start, self._run(id, work))
 
     async def _run(self, id: str, work: Work) -> None:
         bind_contextvars(job=id)  # for every line that this task logs
@@ -198,15 +190,16 @@ class JobMessages:
     async def _settle(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show a job until its row says that its message shows it.
 
-        `job` and `result` are what the caller has just read; a second attempt reads them again.
+        `job` and `result` are what the caller has just read.
         """
         try:
             async for attempt in attempts(
-                f"showing job {id}", lambda error: is_passing(error) or is_outage(error)
+                f"showing job {id}", lambda error: is_transient(error) or is_outage(error)
             ):
+                if attempt.retry_state.attempt_number > 1:
+                    job = result = None  # what the caller read may be stale
                 with attempt:
-                    given, job, result = (job, result), None, None
-                    await self._show(id, *given)
+                    await self._show(id, job, result)
         except Exception:
             log.exception("cannot be shown")
             with contextlib.suppress(Exception):
@@ -235,7 +228,7 @@ class JobMessages:
                 return await self._edit_final(job, result)
             return await self._send(job, result, is_new)
         except discord.HTTPException as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             return await self._give_up(job, refusal(error))
 
@@ -266,9 +259,9 @@ class JobMessages:
 
     async def _post(self, job: Job, channel: discord.PartialMessageable, shown: Status) -> MessageRef:
         reference: dict[str, Any] = {}
-        if job.request_message_id:
+        if job.asked_message_id:
             reference["reference"] = discord.MessageReference(
-                message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
+                message_id=job.asked_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
         try:
             message = await channel.send(
@@ -278,8 +271,7 @@ class JobMessages:
             if not job.interaction_token:
                 raise
             answer = await self._interaction(job.interaction_token)
-            content = f"{shown.content}\n{LASTS_15_MINUTES}"
-            sent = await answer.send(**shown.sending() | {"content": content}, wait=True)
+            sent = await answer.send(**_brief(shown).sending(), wait=True)
             return MessageRef(sent.id, job.interaction_token)
         return MessageRef(message.id, None)
 
@@ -304,8 +296,7 @@ class JobMessages:
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:
             answer = await self._interaction(ref.interaction_token)
-            content = f"{shown.content}\n{LASTS_15_MINUTES}"
-            await answer.edit_message(ref.message_id, **shown.editing() | {"content": content})
+            await answer.edit_message(ref.message_id, **_brief(shown).editing())
         else:
             channel = await self._channel(job)
             await channel.get_partial_message(ref.message_id).edit(**shown.editing())
@@ -327,12 +318,14 @@ class JobMessages:
         if message.nonce == job.id:
             return True
         replies = message.reference is not None and message.reference.message_id == job.request_message_id
-        pressable = any(
-            job.id in (getattr(item, "custom_id", None) or "")
+        ids = [
+            getattr(item, "custom_id", None) or ""
             for row in message.components
             for item in getattr(row, "children", ())
-        )
-        return pressable or (replies and job.request_message_id is not None)
+        ]
+        if ids:  # several dreams may be asked for in one message
+            return any(job.id in id for id in ids)
+        return replies and job.request_message_id is not None
 
     async def _interaction(self, token: str) -> discord.Webhook:
         await self._attached.wait()
@@ -343,3 +336,8 @@ class JobMessages:
         await self._attached.wait()
         assert self._bot and job.channel_id
         return self._bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+
+
+def _brief(shown: Status) -> Status:
+    """A message that can only be edited for as long as an interaction's token is valid."""
+    return shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +20,7 @@ from dream.formats import is_picture
 
 log = logging.getLogger(__name__)
 
-MESSAGES: Final = 500
+HISTORY_LIMIT: Final = 500
 """Messages that are looked through in each channel, the newest first."""
 PAGE: Final = 100
 """Messages that Discord hands out at a time."""
@@ -32,7 +34,7 @@ async def member_pictures(
     Passed over are spoilers, bots' and webhooks' messages, and files that are no pictures or too large.
     """
     try:
-        async for message in history(channel, since, MESSAGES):
+        async for message in history(channel, since, HISTORY_LIMIT):
             if message.author.bot or message.webhook_id:
                 continue
             for picture in message.attachments:
@@ -51,7 +53,7 @@ async def history(
     `TextChannel.history` ends at the first of these.
     """
     state, oldest, before = channel._state, discord.utils.time_snowflake(after), None
-    for _ in range(-(-limit // PAGE) if limit else 10**6):
+    for _ in range(math.ceil(limit / PAGE)) if limit else itertools.count():
         page: list[Any] = await state.http.logs_from(channel.id, PAGE, before=before)
         for payload in page:
             before = int(payload["id"])

@@ -1,4 +1,4 @@
-"""What sending any message has in common: which errors are final, and finding one sent before."""
+"""What sending any message has in common: why Discord refuses one, and finding one sent before."""
 
 import logging
 from collections.abc import Callable
@@ -13,15 +13,8 @@ MESSAGE_GONE: Final = "The message or its channel was deleted."
 NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
 INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
 TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
-SEARCHED: Final = 200
+HISTORY_LIMIT: Final = 200
 """Messages of a channel among which one sent before is searched."""
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same call may succeed later: no connection, a rate limit, or Discord's own trouble."""
-    if isinstance(error, discord.HTTPException):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, OSError | TimeoutError | discord.RateLimited)
 
 
 def refusal(error: discord.HTTPException) -> str:
@@ -43,13 +36,13 @@ def refusal(error: discord.HTTPException) -> str:
 async def find_message(
     channel: discord.abc.Messageable, is_it: Callable[[discord.Message], bool], after: datetime
 ) -> discord.Message | None:
-    """A message that an earlier process sent and did not live to remember; None where none can be seen.
+    """A message that a process sent before it crashed and recorded it; None where none can be seen.
 
     Raises HTTPException where Discord is in trouble.
     """
     since = discord.Object(discord.utils.time_snowflake(after))
     try:
-        async for message in channel.history(limit=SEARCHED, after=since, oldest_first=True):
+        async for message in channel.history(limit=HISTORY_LIMIT, after=since, oldest_first=True):
             if is_it(message):
                 return message
     except (discord.Forbidden, discord.NotFound):

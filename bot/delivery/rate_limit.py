@@ -8,10 +8,14 @@ from aiolimiter import AsyncLimiter
 CALLS_PER_SECOND: Final = 40
 BURST: Final = 10
 """Calls that may be made at once; a burst and a second's calls together stay within Discord's fifty."""
+FOR_ANSWERS: Final = 2
+"""Calls of a burst that are left for answers to members."""
+FOR_FINAL: Final = 6
+"""Calls of a burst that progress leaves for all others."""
 
 
 class RateLimit:
-    """One limiter for three urgencies: answers to members, final states and posts, progress.
+    """One limiter for three priorities: answers to members, final states and posts, progress.
 
     Each leaves room for the more urgent ones. Discord's limits of single routes are discord.py's business.
     """
@@ -25,13 +29,13 @@ class RateLimit:
 
     async def final(self) -> None:
         """Wait until a final state or a scheduled post may be sent."""
-        while not self._limiter.has_capacity(3):  # noqa: ASYNC110 (the limiter tells nobody)
+        while not self._limiter.has_capacity(1 + FOR_ANSWERS):  # noqa: ASYNC110 (the limiter tells nobody)
             await asyncio.sleep(0.02)
         await self._limiter.acquire()
 
     async def progress(self) -> bool:
         """Whether an edit that only shows progress may be made now; it is never waited for."""
-        if not self._limiter.has_capacity(7):
+        if not self._limiter.has_capacity(1 + FOR_FINAL):
             return False
         await self._limiter.acquire()
         return True

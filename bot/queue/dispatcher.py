@@ -14,13 +14,16 @@ from bot.backoff import attempts
 from bot.clock import Clock
 from bot.queue.fair_queue import URGENT, FairQueue, QueuedJob
 from bot.queue.repository import JobRepository
+from bot.queue.work import share_done, work_for
 from bot.store.jobs import Job
 from bot.store.outage import is_outage
+from bot.tasks import Tasks
+from config.schema import Config
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
-from dream.render import Progress, Rendered, Work
+from dream.render import Progress, Rendered
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +35,7 @@ WENT_WRONG: Final = "Something went wrong in this dream; please try again, or an
 
 
 class Callbacks(Protocol):
-    """What a dispatcher asks and tells the queue."""
-
-    def work_for(self, job: Job, pictures: dict[str, bytes]) -> Work:
-        """What the farm is to do for a job. Raises RecipeError."""
-
-    def share_done(self, job: Job, progress: Progress) -> float:
-        """The share of a job's work that is done, in [0, 1]."""
+    """What a dispatcher tells the queue."""
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """A job has been started (None), or has come further."""
@@ -89,25 +86,25 @@ class Dispatcher:
     """
 
     def __init__(
-        self, callbacks: Callbacks, jobs: JobRepository, farm: Farm, waiting: FairQueue, clock: Clock
+        self,
+        callbacks: Callbacks,
+        jobs: JobRepository,
+        farm: Farm,
+        waiting: FairQueue,
+        clock: Clock,
+        config: Config,
     ) -> None:
         self.runs: dict[str, Run] = {}
         self.busy: set[str] = set()
-        self._callbacks, self._jobs, self._farm, self._waiting, self._clock = (
-            callbacks,
-            jobs,
-            farm,
-            waiting,
-            clock,
-        )
+        self._callbacks, self._jobs, self._farm, self._waiting = callbacks, jobs, farm, waiting
+        self._clock, self._config = clock, config
         self._wake = asyncio.Event()
         self._is_draining = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.Task[None] | None = None
+        self._dreams, self._starting = Tasks(), Tasks()
 
     def open(self) -> None:
         """Begin to start jobs."""
-        self._loop = asyncio.create_task(self._start_forever())
+        self._starting.start(self._start_forever())
 
     def wake(self) -> None:
         """Look for jobs to start: one was added, or a worker may be free."""
@@ -121,16 +118,13 @@ class Dispatcher:
     async def drain(self, grace: float) -> None:
         """Start nothing more, and give what runs `grace` seconds to end."""
         self._is_draining = True
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        await self._dreams.wait(grace)
 
     async def close(self) -> None:
         """Stop at once. Rows of dreams that were running are taken over by whoever comes next."""
         self._is_draining = True
-        tasks = [*self._tasks, *([self._loop] if self._loop else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._starting.cancel()
+        await self._dreams.cancel()
 
     def may_preempt(self, run: Run) -> bool:
         """Whether a run is to give its worker back when a member waits."""
@@ -175,9 +169,7 @@ class Dispatcher:
             return
         job, pictures = started
         run = self.runs[job.id] = Run(job, is_preemptible)
-        run.task = asyncio.create_task(self._dream(run, pictures))
-        self._tasks.add(run.task)
-        run.task.add_done_callback(self._tasks.discard)
+        run.task = self._dreams.start(self._dream(run, pictures))
 
     def _preempt(self) -> None:
         """Stop preemptible runs, the newest first, as far as members wait for workers."""
@@ -196,7 +188,7 @@ class Dispatcher:
             self._callbacks.progressed(run.job, None)
             dreaming = self._farm.dream(
                 id,
-                self._callbacks.work_for(run.job, pictures),
+                work_for(run.job, pictures, self._config),
                 lambda progress: self._progressed(run, progress),
             )
             pictures.clear()  # the farm need not keep them in memory
@@ -244,7 +236,7 @@ class Dispatcher:
             self._callbacks.ended(id, job, rendered, seconds, cause)
 
     def _progressed(self, run: Run, progress: Progress) -> None:
-        run.share_done = self._callbacks.share_done(run.job, progress)
+        run.share_done = share_done(run.job, progress)
         self._callbacks.progressed(run.job, progress)
 
     def _free(self, run: Run) -> None:

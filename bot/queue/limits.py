@@ -1,6 +1,6 @@
-"""How much may wait, in seconds of work and in bytes: where a request is turned away for being too much."""
+"""Quotas: how much work, in seconds or bytes, a member, a server and all together may have unfinished."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,9 +22,12 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A limit that one more job would exceed: whose it is, by how much, and what jobs have reserved of it."""
+    """A limit that one more job would exceed, by how much, and what jobs have reserved of it.
 
-    whose: str
+    `subject` begins the sentence that tells it: "You already have".
+    """
+
+    subject: str
     over: float
     reserved: float
     ids: tuple[str, ...]
@@ -41,8 +44,8 @@ class Limits:
     def __init__(self, member: float, server: float, total: float) -> None:
         self.member, self.server, self.total = member, server, total
         self.reservations: dict[str, Reservation] = {}
-        self.members: Counter[int] = Counter()
-        self.servers: Counter[int] = Counter()
+        self.members: dict[int, float] = defaultdict(float)
+        self.servers: dict[int, float] = defaultdict(float)
         self.sum = 0.0
 
     def reserve(self, id: str, reservation: Reservation) -> None:
@@ -76,15 +79,15 @@ class Limits:
             ),
             ("Everyone together already has", self.total, self.sum, lambda one: True),
         ]
-        for whose, limit, reserved, counts in scopes if job.guild_id else (scopes[0], scopes[2]):
+        for subject, limit, reserved, counts in scopes if job.guild_id else (scopes[0], scopes[2]):
             if reserved > 0 and reserved + job.amount > limit:
                 ids = tuple(id for id, one in self.reservations.items() if counts(one))
-                return Excess(whose, reserved + job.amount - limit, reserved, ids)
+                return Excess(subject, reserved + job.amount - limit, reserved, ids)
         return None
 
     def _add(self, job: Reservation, sign: int) -> None:
         self.sum += sign * job.amount
         for counter, key in ((self.members, job.member_id), (self.servers, job.guild_id)):
-            counter[key] += sign * job.amount  # type: ignore[assignment]
+            counter[key] += sign * job.amount
             if counter[key] < 1e-6:
                 del counter[key]

@@ -1,4 +1,4 @@
-"""What became of this process's jobs: one line in the log each time, and counts for Prometheus."""
+"""What became of this process's jobs: a line in the log each time, counts for Prometheus, and traces."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bot.store.jobs import UNFINISHED, Job, State
+from dream import tracing
 from dream.recipe import Recipe, RecipeError
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class JobStatistics:
         self.unfinished[job.id] = State.DREAMING
         seconds = _seconds(job.created_at, job.started_at)
         self._waited.labels(_network(job)).observe(seconds)
+        tracing.record("wait", job.id, job.created_at, job.started_at)
         log.info("begun", extra={"job": job.id, "waited": seconds})
 
     def waits_again(self, id: str) -> None:
@@ -116,6 +118,10 @@ class JobStatistics:
         if state is State.DONE and job:
             fields["seconds"] = _seconds(job.started_at, job.finished_at)
             self._dreamt.labels(_network(job)).observe(fields["seconds"])
+        if job:
+            if job.started_at:
+                tracing.record("dream", id, job.started_at, job.finished_at)
+            tracing.record_job(id, job.created_at, state=state, network=_network(job))
         log.log(logging.WARNING if state is State.FAILED else logging.INFO, str(state), extra=fields)
 
     def moved(self, id: str) -> None:
@@ -127,6 +133,8 @@ class JobStatistics:
     def delivered(self, job: Job) -> None:
         """A job's message shows how it ended."""
         self._delivered.labels(job.state).inc()
+        if job.finished_at:
+            tracing.record("deliver", job.id, job.finished_at)
         log.info("delivered", extra={"job": job.id, "state": job.state, "channel": job.channel_id})
 
     def undeliverable(self, id: str, reason: str) -> None:

@@ -17,6 +17,7 @@ import simcord
 import dream
 from bot.app import App
 from bot.clock import Clock
+from bot.queue.work import picture_limits
 from bot.sandbox.farm import LiveFarm
 from config.schema import Config, Store
 from dream.farm import Farm
@@ -230,7 +231,7 @@ class Sandbox:
 
     async def ready(self) -> None:
         """Wait until a worker can look at pictures."""
-        await self.app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), self.app.queue.picture_limits)
+        await self.app.farm.probe((SAMPLES / "coffee.jpg").read_bytes(), picture_limits(self.app.config))
         self.is_ready = True
         self.changes += 1
 

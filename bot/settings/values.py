@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
-from bot.schedule import EVERY_DAY, MAX_TIMES, parse_zone
+from bot.schedule import EVERY_DAY, MAX_TIMES, Schedule, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
 from dream.backbone.catalog import CLASS, LAYERS, layers_called
@@ -99,6 +99,11 @@ class DailyDream(Section):
     """The channels whose members' pictures may be dreamt, too, if everybody who sees the post sees them."""
     daily_source_days: Annotated[int, Field(title="Daily source days", ge=1, le=90)] = 14
     """How many days back members' pictures are taken from."""
+
+    @property
+    def daily_schedule(self) -> Schedule:
+        """When the daily dream is due."""
+        return Schedule(self.daily_times, self.daily_zone, self.daily_days)
 
 
 class Values(Dream, Limits, Commands, DailyDream):

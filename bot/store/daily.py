@@ -28,6 +28,8 @@ class PostState(StrEnum):
     REMOVED = "removed"
 
 
+UNSCHEDULED: Final = "now "
+"""What the slot of a post begins with that an admin asked for in between."""
 OPEN: Final = (PostState.PLANNED, PostState.POSTING)
 
 
@@ -82,6 +84,11 @@ class PostRow(Base):
     posted_at: Mapped[datetime | None]
     votes: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is of a slot of its server's schedule."""
+        return not self.slot.startswith(UNSCHEDULED)
 
     __table_args__ = (
         UniqueConstraint("guild_id", "slot", name="daily_posts_once"),

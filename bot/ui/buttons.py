@@ -17,8 +17,8 @@ from bot.errors import Refused
 from bot.queue.request import Variant
 from bot.store.jobs import Job, Kind
 from bot.ui.changes import enlarged, strengthened, variations
-from bot.ui.components import Press, RowButton
-from bot.ui.errors import code, explain, whisper
+from bot.ui.components import Interaction, RowButton
+from bot.ui.errors import code, explain, send_ephemeral
 from bot.ui.links import message_url
 from bot.ui.remix import read_form, remix_form, remixed
 from dream.recipe import Recipe
@@ -28,7 +28,7 @@ LEAST_GROWTH: Final = 1.1
 LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
 
 
-class JobButton(RowButton[Job], template="-"):
+class JobButton(RowButton[Job]):
     """A button that does one thing to one job."""
 
     gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
@@ -36,114 +36,124 @@ class JobButton(RowButton[Job], template="-"):
     is_of_reports: ClassVar[bool] = False
     """Whether it stands under reports, too, which are in another channel than their dream."""
 
-    def belongs(self, press: Press, row: Job) -> bool:
+    def belongs(self, interaction: Interaction, row: Job) -> bool:
         """Whether it is a job of this channel or the presser's own: not everybody here may see others."""
-        is_open = row.channel_id == press.channel_id or row.member_id == press.user.id
-        return super().belongs(press, row) and (is_open or self.is_of_reports)
+        is_open = row.channel_id == interaction.channel_id or row.member_id == interaction.user.id
+        return super().belongs(interaction, row) and (is_open or self.is_of_reports)
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
         return await bot.queue.get(self.row_id)
 
 
-class Remix(JobButton, template=r"remix:(?P<id>[\w-]+)"):
+class Remix(JobButton):
     """The same picture after a recipe that a form asks for."""
 
     key, label = "remix", "Remix"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Open the form."""
-        await press.response.send_modal(await remix_form(press, row))
+        await interaction.response.send_modal(await remix_form(interaction, row))
 
 
-class Again(JobButton, template=r"again:(?P<id>[\w-]+)"):
+class Again(JobButton):
     """The same picture and recipe with another seed."""
 
     key, emoji = "again", "🎲"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the dream anew."""
-        await grow(press, row, replace(Recipe.parse(row.recipe), seed=None))
+        await grow(interaction, row, replace(Recipe.parse(row.recipe), seed=None))
 
 
-class Deeper(JobButton, template=r"deeper:(?P<id>[\w-]+)"):
+class Deeper(JobButton):
     """The same recipe on the dream itself."""
 
     key, emoji = "deeper", "🌀"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for a dream of the dream."""
-        await grow(press, row, replace(Recipe.parse(row.recipe), seed=None), "result")
+        await grow(interaction, row, replace(Recipe.parse(row.recipe), seed=None), "result")
 
 
-class Bigger(JobButton, template=r"bigger:(?P<id>[\w-]+)"):
+class Bigger(JobButton):
     """The same dream with sides twice as long."""
 
     key, emoji = "bigger", "🔎"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for it at twice its size, as far as that is allowed here. Raises Refused."""
-        report, most = row.dream_report, (await effective_in(press.client, press.channel)).max_size
+        report, most = (
+            row.dream_report,
+            (await effective_in(interaction.client, interaction.channel)).max_size,
+        )
         size = max(report.width, report.height) if report else most
         if size * LEAST_GROWTH > most:
             raise Refused(f"Dreams have at most {most} pixels here, and this one has {size} already.")
-        await grow(press, row, enlarged(Recipe.parse(row.recipe), size, min(2 * size, most)))
+        await grow(interaction, row, enlarged(Recipe.parse(row.recipe), size, min(2 * size, most)))
 
 
-class More(JobButton, template=r"more:(?P<id>[\w-]+)"):
+class More(JobButton):
     """What else can be done with a dream."""
 
     key, emoji = "more", "⋯"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Show the other buttons to whoever pressed, and nobody else."""
-        takes_reports = await press.client.settings.takes_reports(press.guild_id)
-        await press.response.send_message(LEGEND, view=_more(row, takes_reports), ephemeral=True)
+        takes_reports = await interaction.client.settings.takes_reports(interaction.guild_id)
+        await interaction.response.send_message(LEGEND, view=_more(row, takes_reports), ephemeral=True)
 
 
-class Gentler(JobButton, template=r"gentler:(?P<id>[\w-]+)"):
+class Gentler(JobButton):
     """The same dream, less strong."""
 
     key, label, emoji, line = "gentler", "Gentler", "🍃", 0
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for it with smaller steps."""
-        await grow(press, row, strengthened(Recipe.parse(row.recipe), 0.6))
+        await grow(interaction, row, strengthened(Recipe.parse(row.recipe), 0.6))
 
 
-class Wilder(JobButton, template=r"wilder:(?P<id>[\w-]+)"):
+class Wilder(JobButton):
     """The same dream, stronger."""
 
     key, label, emoji, line = "wilder", "Wilder", "🔥", 0
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for it with larger steps."""
-        await grow(press, row, strengthened(Recipe.parse(row.recipe), 1.6))
+        await grow(interaction, row, strengthened(Recipe.parse(row.recipe), 1.6))
 
 
-class Vary(JobButton, template=r"vary:(?P<id>[\w-]+)"):
+class Vary(JobButton):
     """Four small dreams like this one, to choose from."""
 
     key, label, emoji, line = "vary", "Four variations", "🔢", 0
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the sheet."""
-        await press.response.defer()
-        effective = await effective_in(press.client, press.channel)
+        await interaction.response.defer()
+        effective = await effective_in(interaction.client, interaction.channel)
         variants = variations(Recipe.parse(row.recipe), row.preset, effective.allows)
-        origin = await origin_of(press, row, self.key)
-        await ask_for_sheet(press.client, press.user, press.channel, variants, origin, interaction=press)
+        origin = await origin_of(interaction, row, self.key)
+        await ask_for_sheet(
+            interaction.client,
+            interaction.user,
+            interaction.channel,
+            variants,
+            origin,
+            interaction=interaction,
+        )
 
 
-class Zoom(JobButton, template=r"zoom:(?P<id>[\w-]+)"):
+class Zoom(JobButton):
     """A video that falls into the dream."""
 
     key, label, emoji, line = "zoom", "Fall into it", "🕳️", 1
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the video."""
         falling = replace(Recipe.parse(row.recipe), zoom=1.02, seconds=6, size=None, octaves=None)
-        await grow(press, row, falling, "result")
+        await grow(interaction, row, falling, "result")
 
 
 class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
@@ -162,20 +172,20 @@ class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
         """Recreate the button from its custom id."""
         return cls(match["id"], Kind(match["key"]))
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the comparison. Raises Refused."""
-        await press.response.defer()
-        dream = await press.client.queue.kept_picture(row, "result")
+        await interaction.response.defer()
+        dream = await interaction.client.queue.kept_picture(row, "result")
         if dream is None:
             raise Refused(self.gone)
-        origin = replace(await origin_of(press, row, "compare"), guide=dream)
+        origin = replace(await origin_of(interaction, row, "compare"), guide=dream)
         await ask(
-            press.client,
-            press.user,
-            press.channel,
+            interaction.client,
+            interaction.user,
+            interaction.channel,
             Recipe.parse(row.recipe),
             origin,
-            interaction=press,
+            interaction=interaction,
             kind=self.kind,
         )
 
@@ -194,93 +204,97 @@ class Choose(JobButton, template=r"choose:(?P<number>\d+):(?P<id>[\w-]+)"):
         """Recreate the button from its custom id."""
         return cls(match["id"], int(match["number"]))
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the dream."""
         chosen = Variant.stored((row.variants or [])[self.number - 1])
-        await grow(press, row, chosen.recipe, action="choose", preset=chosen.preset)
+        await grow(interaction, row, chosen.recipe, action="choose", preset=chosen.preset)
 
 
-class ShowRecipe(JobButton, template=r"recipe:(?P<id>[\w-]+)"):
+class ShowRecipe(JobButton):
     """The exact recipe, to be copied."""
 
     key, label, emoji, line = "recipe", "Recipe", "📋", 2
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Tell it to whoever pressed."""
-        own = (await effective_in(press.client, press.channel)).prefix
-        prefix = own if press.client.intents.message_content else "/"
-        await whisper(press, f"The same dream again:\n```\n{prefix}dream {row.recipe}\n```")
+        own = (await effective_in(interaction.client, interaction.channel)).prefix
+        prefix = own if interaction.client.intents.message_content else "/"
+        await send_ephemeral(interaction, f"The same dream again:\n```\n{prefix}dream {row.recipe}\n```")
 
 
-class Cancel(JobButton, template=r"cancel:(?P<id>[\w-]+)"):
+class Cancel(JobButton):
     """Stop a dream that waits or is being dreamt."""
 
     key, label, emoji = "cancel", "Cancel", "✖️"
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Cancel the job; its message says so by itself."""
-        if not await _may_remove(press, row):
+        if not await _may_remove(interaction, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
-        await press.response.defer()
-        if not await press.client.queue.cancel(row.id):
+        await interaction.response.defer()
+        if not await interaction.client.queue.cancel(row.id):
             raise Refused("Too late to cancel: this dream is already finished.")
 
 
-class Delete(JobButton, template=r"delete:(?P<id>[\w-]+)"):
+class Delete(JobButton):
     """Take a dream away, with the picture that it was dreamt from."""
 
     key, label, emoji, line = "delete", "Delete", "🗑️", 2
     is_of_reports = True
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Delete the message and what is kept of the job."""
-        if not await _may_remove(press, row):
+        if not await _may_remove(interaction, row):
             raise Refused("Only whoever asked for this dream, or a moderator, can delete it.")
-        await press.response.defer()
-        bot = press.client
+        await interaction.response.defer()
+        bot = interaction.client
         await bot.queue.erase(row.id)
-        if press.guild_id and press.user.id != row.member_id:
-            await bot.moderation.log_removal(press.guild_id, row.id, by=press.user.id)
+        if interaction.guild_id and interaction.user.id != row.member_id:
+            await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
             with contextlib.suppress(discord.NotFound):
                 await channel.get_partial_message(row.status_message_id).delete()
-        if press.message and press.message.flags.ephemeral:
-            await press.edit_original_response(content="🗑️ That dream is deleted.", view=None)
-        elif press.message and press.message.id != row.status_message_id:
-            await press.edit_original_response(
-                content=f"🗑️ {press.user.mention} removed the reported dream.", view=None
+        if interaction.message and interaction.message.flags.ephemeral:
+            await interaction.edit_original_response(content="🗑️ That dream is deleted.", view=None)
+        elif interaction.message and interaction.message.id != row.status_message_id:
+            await interaction.edit_original_response(
+                content=f"🗑️ {interaction.user.mention} removed the reported dream.", view=None
             )
 
-    async def miss(self, press: Press) -> None:
+    async def miss(self, interaction: Interaction) -> None:
         """Let moderators delete at least the message. Raises Refused."""
-        if press.message is None or press.message.flags.ephemeral or not press.permissions.manage_messages:
+        if (
+            interaction.message is None
+            or interaction.message.flags.ephemeral
+            or not interaction.permissions.manage_messages
+        ):
             raise Refused(self.gone)
-        await press.message.delete()
-        await whisper(press, "🗑️ The message is gone; nothing else was kept of that dream.")
+        await interaction.message.delete()
+        await send_ephemeral(interaction, "🗑️ The message is gone; nothing else was kept of that dream.")
 
 
-class Flag(JobButton, template=r"report:(?P<id>[\w-]+)"):
+class Flag(JobButton):
     """Show a dream to the server's moderators."""
 
     key, label, emoji, line = "report", "Report", "🚩", 2
 
-    async def act(self, press: Press, row: Job) -> None:
+    async def act(self, interaction: Interaction, row: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
         link = message_url(row.guild_id, row.channel_id, row.status_message_id)
         what = f"a dream of <@{row.member_id}>" if row.member_id else "a dream"
-        await report(press, what, link, Delete(row.id))
+        await report(interaction, what, link, Delete(row.id))
 
 
-async def report(press: Press, what: str, link: str, remedy: discord.ui.Item[Any]) -> None:
+async def report(interaction: Interaction, what: str, link: str, remedy: discord.ui.Item[Any]) -> None:
     """Show a message to the server's moderators, with a button to do something about it. Raises Refused."""
-    effective = await effective_in(press.client, press.channel)
-    channel = press.guild and press.guild.get_channel(effective.report_channel or 0)
+    effective = await effective_in(interaction.client, interaction.channel)
+    channel = interaction.guild and interaction.guild.get_channel(effective.report_channel or 0)
     if not isinstance(channel, discord.abc.Messageable):
         raise Refused("This server has named no channel for reports; please tell a moderator directly.")
     view = discord.ui.View(timeout=None)
     view.add_item(remedy)
-    text = f"🚩 {press.user.mention} reports {what}: {link}"
+    text = f"🚩 {interaction.user.mention} reports {what}: {link}"
     try:
         if await _is_reported(channel, link):
             raise Refused("Thank you: the moderators have been told already.")
@@ -289,7 +303,7 @@ async def report(press: Press, what: str, link: str, remedy: discord.ui.Item[Any
         raise Refused(
             "I may not post in the channel for reports; please tell a moderator directly."
         ) from None
-    await whisper(press, "Thank you: the moderators have been told.")
+    await send_ephemeral(interaction, "Thank you: the moderators have been told.")
 
 
 async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
@@ -300,31 +314,33 @@ async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
         return False
 
 
-async def _may_remove(press: Press, job: Job) -> bool:
+async def _may_remove(interaction: Interaction, job: Job) -> bool:
     """Whether whoever presses asked for `job`, or moderates where it is."""
-    return press.user.id == job.member_id or await may_moderate(press, job.channel_id)
+    return interaction.user.id == job.member_id or await may_moderate(interaction, job.channel_id)
 
 
-async def submit_remix(press: Press) -> None:
+async def submit_remix(interaction: Interaction) -> None:
     """Ask for what the form of `Remix` says, if that is what was submitted; errors are answered."""
-    if (found := read_form(press)) is None:
+    if (found := read_form(interaction)) is None:
         return
     id, chosen = found
     try:
-        job = await press.client.queue.get(id)
-        if job is None or job.guild_id != press.guild_id:
+        job = await interaction.client.queue.get(id)
+        if job is None or job.guild_id != interaction.guild_id:
             raise Refused(JobButton.gone)
-        presets = await press.client.settings.presets(press.guild_id)
-        effective = await effective_in(press.client, press.channel)
+        presets = await interaction.client.settings.presets(interaction.guild_id)
+        effective = await effective_in(interaction.client, interaction.channel)
         recipe, preset = remixed(job, chosen, presets, effective.recipe)
-        await grow(press, job, recipe, action=Remix.key, preset=preset)
+        await grow(interaction, job, recipe, action=Remix.key, preset=preset)
     except Exception as error:
         typed = chosen.get("recipe")
-        await whisper(press, explain(error) + (f"\nYou wrote {code(typed, 1000)}." if typed else ""))
+        await send_ephemeral(
+            interaction, explain(error) + (f"\nYou wrote {code(typed, 1000)}." if typed else "")
+        )
 
 
 async def grow(
-    press: Press,
+    interaction: Interaction,
     job: Job,
     recipe: Recipe | str,
     role: str = "source",
@@ -336,25 +352,36 @@ async def grow(
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
     """
-    await press.response.defer()
-    origin = await origin_of(press, job, action or button_key(press), role)
+    await interaction.response.defer()
+    origin = await origin_of(interaction, job, action or button_key(interaction), role)
     preset = preset if action else job.preset
-    await ask(press.client, press.user, press.channel, recipe, origin, interaction=press, preset=preset)
+    await ask(
+        interaction.client,
+        interaction.user,
+        interaction.channel,
+        recipe,
+        origin,
+        interaction=interaction,
+        preset=preset,
+    )
 
 
-def button_key(press: Press) -> str:
+def button_key(interaction: Interaction) -> str:
     """What a button does, by its custom id."""
-    data: Mapping[str, Any] = press.data or {}
+    data: Mapping[str, Any] = interaction.data or {}
     return str(data.get("custom_id")).partition(":")[0]
 
 
-async def origin_of(press: Press, job: Job, action: str, role: str = "source") -> Origin:
+async def origin_of(interaction: Interaction, job: Job, action: str, role: str = "source") -> Origin:
     """A job's source or result as what the next dream grows from. Raises Refused if it is not kept.
 
     A dream of another channel, whose pictures not everybody may see here, is refused to all but whose it is.
     """
-    bot, is_own = press.client, job.member_id == press.user.id and job.author_id in (None, press.user.id)
-    if job.channel_id != press.channel_id and not is_own:
+    bot, is_own = (
+        interaction.client,
+        job.member_id == interaction.user.id and job.author_id in (None, interaction.user.id),
+    )
+    if job.channel_id != interaction.channel_id and not is_own:
         raise Refused("That dream belongs to another channel; please press its buttons there.")
     is_sky = role == "source" and not job.has_source
     picture = None if is_sky else await bot.queue.kept_picture(job, role)

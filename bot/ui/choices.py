@@ -10,7 +10,7 @@ import discord
 
 from bot.asking import ask, newest_picture
 from bot.errors import Refused
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 from dream.recipe import Recipe
 
 MOST: Final = 25
@@ -31,23 +31,29 @@ class DreamOne(Component, template=r"dream-one:(?P<number>\d)"):
         """Recreate the menu from its custom id."""
         return cls(item, int(match["number"]))  # type: ignore[arg-type]
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Ask for the dream. Raises Refused where there is no picture."""
-        data: Mapping[str, Any] = press.data or {}
-        await dream_on_newest(press, data["values"][0])
+        data: Mapping[str, Any] = interaction.data or {}
+        await dream_on_newest(interaction, data["values"][0])
 
 
-async def dream_on_newest(press: Press, words: str | Recipe, author_id: int | None = None) -> None:
+async def dream_on_newest(
+    interaction: Interaction, words: str | Recipe, author_id: int | None = None
+) -> None:
     """Ask for a dream of the channel's newest picture, or of the newest by one author.
 
     Raises Refused where there is none.
     """
-    await press.response.defer()
-    found = await newest_picture(press.client, press.channel, press.permissions, author_id=author_id)
+    await interaction.response.defer()
+    found = await newest_picture(
+        interaction.client, interaction.channel, interaction.permissions, author_id=author_id
+    )
     if found is None:
         raise Refused("I see no picture here to dream on; please post one and choose again.")
-    origin = found.origin(press.client.config.picture.max_bytes)
-    await ask(press.client, press.user, press.channel, words, origin, interaction=press)
+    origin = found.origin(interaction.client.config.picture.max_bytes)
+    await ask(
+        interaction.client, interaction.user, interaction.channel, words, origin, interaction=interaction
+    )
 
 
 def menus(choices: Mapping[str, str]) -> discord.ui.View:

@@ -11,9 +11,9 @@ import discord
 
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.ui.errors import explain, whisper
+from bot.ui.errors import explain, send_ephemeral
 
-Press = discord.Interaction[DreamBot]
+Interaction = discord.Interaction[DreamBot]
 Row = TypeVar("Row")
 
 DOUBLE_CLICK_SECONDS: Final = 2.0
@@ -21,16 +21,16 @@ DOUBLE_CLICK_SECONDS: Final = 2.0
 
 
 class Component(discord.ui.DynamicItem[Any], template="-"):
-    """A message component whose state is in its custom id. Subclasses define `press`."""
+    """A message component whose state is in its custom id. Subclasses define `handle`."""
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Run `press`; errors are answered ephemerally."""
+        """Run `handle`; errors are answered ephemerally."""
         try:
-            await self.press(interaction)
+            await self.handle(interaction)
         except Exception as error:
-            await whisper(interaction, explain(error))
+            await send_ephemeral(interaction, explain(error))
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Handle an interaction. Raises Refused, or any error that `explain` handles."""
         raise NotImplementedError
 
@@ -38,11 +38,11 @@ class Component(discord.ui.DynamicItem[Any], template="-"):
 class RowButton(Component, Generic[Row], template="-"):
     """A button under a message about a database row, whose id is in the custom id.
 
-    Subclasses set the class variables and a template `key:(?P<id>...)`, and define `load` and `act`, which
-    checks permissions.
+    Subclasses set the class variables, and define `load` and `act`, which checks permissions. The custom id
+    is the key and the row's id, unless a subclass has another template.
     """
 
-    key: str
+    key: str = "-"
     label: str | None = None
     emoji: str | None = None
     gone: ClassVar[str]
@@ -51,6 +51,9 @@ class RowButton(Component, Generic[Row], template="-"):
     """The line of buttons that it stands in; the first with room, if not given."""
     _last: ClassVar[dict[tuple[int, str], float]] = {}
     """When a user last pressed a button, by their id and its custom id."""
+
+    def __init_subclass__(cls, *, template: str | None = None) -> None:
+        super().__init_subclass__(template=template or rf"{cls.key}:(?P<id>[\w-]+)")
 
     def __init__(self, id: str) -> None:
         self.row_id = id
@@ -66,27 +69,27 @@ class RowButton(Component, Generic[Row], template="-"):
         """Recreate the button from its custom id."""
         return cls(match["id"])
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Load the row and act on it; one that does not belong here counts as missing.
 
         The second half of a double click does nothing.
         """
-        if self._is_repeated(press):
-            await press.response.defer()
+        if self._is_repeated(interaction):
+            await interaction.response.defer()
             return
-        row = await self.load(press.client)
-        if row is None or not self.belongs(press, row):
-            await self.miss(press)
+        row = await self.load(interaction.client)
+        if row is None or not self.belongs(interaction, row):
+            await self.miss(interaction)
         else:
-            await self.act(press, row)
+            await self.act(interaction, row)
 
-    def belongs(self, press: Press, row: Row) -> bool:
+    def belongs(self, interaction: Interaction, row: Row) -> bool:
         """Whether a row is of the server on which the button is pressed."""
-        return getattr(row, "guild_id", None) == press.guild_id
+        return getattr(row, "guild_id", None) == interaction.guild_id
 
-    def _is_repeated(self, press: Press) -> bool:
+    def _is_repeated(self, interaction: Interaction) -> bool:
         """Whether the same user pressed the same button a moment ago."""
-        now, key = time.monotonic(), (press.user.id, self.item.custom_id)
+        now, key = time.monotonic(), (interaction.user.id, self.item.custom_id)
         last = self._last.get(key, -math.inf)
         self._last[key] = now
         if len(self._last) > 1000:
@@ -99,10 +102,10 @@ class RowButton(Component, Generic[Row], template="-"):
         """The row, or None if it no longer exists."""
         raise NotImplementedError
 
-    async def act(self, press: Press, row: Row) -> None:
+    async def act(self, interaction: Interaction, row: Row) -> None:
         """Perform the button's action on the row. Raises Refused."""
         raise NotImplementedError
 
-    async def miss(self, press: Press) -> None:
+    async def miss(self, interaction: Interaction) -> None:
         """Answer if there is no row. Raises Refused."""
         raise Refused(self.gone)

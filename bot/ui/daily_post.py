@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Final
@@ -17,8 +16,8 @@ from bot.errors import Refused
 from bot.store.daily import PostRow
 from bot.store.jobs import Job
 from bot.ui.buttons import report
-from bot.ui.components import Press, RowButton
-from bot.ui.errors import whisper
+from bot.ui.components import Interaction, RowButton
+from bot.ui.errors import send_ephemeral
 from bot.ui.links import message_url
 from bot.ui.status import named
 from bot.visibility import can_see
@@ -60,7 +59,7 @@ def post_message(
 
 def title(post: PostRow) -> str:
     """A post's title, with the local date of its slot."""
-    if not re.match(r"\d{4}-\d\d-\d\dT", post.slot):
+    if not post.is_scheduled:
         return "A dream in between"
     day = date.fromisoformat(post.slot[:10])
     return f"The dream of {day:%A}, {day.day} {day:%B}"
@@ -87,7 +86,7 @@ def credit(post: PostRow, guild: discord.Guild) -> str:
     return f"From [a picture](<{link}>) by <@{post.author_id}>."
 
 
-class PostButton(RowButton[PostRow], template="-"):
+class PostButton(RowButton[PostRow]):
     """The base of the buttons under a post."""
 
     gone = "I don't know this dream any more: it is too long ago."
@@ -97,70 +96,72 @@ class PostButton(RowButton[PostRow], template="-"):
         return await bot.daily.posts.get(self.row_id)
 
 
-class ShowBefore(PostButton, template=r"daily-before:(?P<id>\w+)"):
+class ShowBefore(PostButton):
     """Show the source picture, ephemerally."""
 
     key, label, emoji = "daily-before", "Before", "🖼️"
 
-    async def act(self, press: Press, row: PostRow) -> None:
+    async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Send the source picture. Raises Refused if the user cannot see the channel that it comes from."""
-        await press.response.defer(ephemeral=True, thinking=True)
-        assert press.guild is not None
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        assert interaction.guild is not None
         if row.source_channel_id is not None:
-            channel = press.guild.get_channel(row.source_channel_id)
-            visible = channel is not None and can_see(press.user, channel)
+            channel = interaction.guild.get_channel(row.source_channel_id)
+            visible = channel is not None and can_see(interaction.user, channel)
         else:
             visible = True
-        source = await press.client.queue.source(row.job_id or "") if visible else None
+        source = await interaction.client.queue.source(row.job_id or "") if visible else None
         if source is None:
             raise Refused("The picture from before is not kept any more.")
         name, description = _file_name(row, source), f"Before: {source_of(row)}."
-        await press.followup.send(
-            f"Before it was dreamt. {credit(row, press.guild)}",
+        await interaction.followup.send(
+            f"Before it was dreamt. {credit(row, interaction.guild)}",
             file=discord.File(io.BytesIO(source), name, description=description),
             ephemeral=True,
         )
 
 
-class Remove(PostButton, template=r"daily-remove:(?P<id>\w+)"):
+class Remove(PostButton):
     """Let a moderator delete a post and exclude its picture from later dreams."""
 
     key, label, emoji = "daily-remove", "Remove", "🗑️"
 
-    async def act(self, press: Press, row: PostRow) -> None:
+    async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Delete the post, its dream and its picture; edit the report if this is one. Raises Refused."""
-        bot, message = press.client, press.message
+        bot, message = interaction.client, interaction.message
         assert message is not None
-        if not await may_moderate(press, row.channel_id):
+        if not await may_moderate(interaction, row.channel_id):
             raise Refused(NOT_A_MODERATOR)
-        await press.response.defer(ephemeral=True)
-        await bot.daily.remove(row, by=press.user.id)
+        await interaction.response.defer(ephemeral=True)
+        await bot.daily.remove(row, by=interaction.user.id)
         channel = bot.get_partial_messageable(row.channel_id or message.channel.id)
         with contextlib.suppress(discord.NotFound):
             await channel.get_partial_message(row.message_id or message.id).delete()
         if row.message_id not in (None, message.id):
-            done = f"🗑️ {press.user.mention} removed the reported dream."
+            done = f"🗑️ {interaction.user.mention} removed the reported dream."
             await message.edit(content=done, view=None)
-        await press.followup.send("🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True)
+        await interaction.followup.send(
+            "🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True
+        )
 
-    async def miss(self, press: Press) -> None:
+    async def miss(self, interaction: Interaction) -> None:
         """Delete the message, as there is no row. Raises Refused."""
-        if not await may_moderate(press, None):
+        if not await may_moderate(interaction, None):
             raise Refused(NOT_A_MODERATOR)
-        assert press.message is not None
-        await press.message.delete()
-        await whisper(press, "🗑️ Removed; nothing else was kept of that dream.")
+        assert interaction.message is not None
+        await interaction.message.delete()
+        await send_ephemeral(interaction, "🗑️ Removed; nothing else was kept of that dream.")
 
 
-class Flag(PostButton, template=r"daily-report:(?P<id>\w+)"):
+class Flag(PostButton):
     """Report a post to the server's moderators."""
 
     key, emoji = "daily-report", "🚩"
 
-    async def act(self, press: Press, row: PostRow) -> None:
+    async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Post a link to it in the server's `report_channel`."""
-        assert press.message is not None
-        await report(press, "a daily dream", press.message.jump_url, Remove(row.id))
+        assert interaction.message is not None
+        await report(interaction, "a daily dream", interaction.message.jump_url, Remove(row.id))
 
 
 DAILY_BUTTONS: Final = (ShowBefore, Remove, Flag)

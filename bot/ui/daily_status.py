@@ -9,7 +9,7 @@ from typing import Final
 import discord
 
 from bot.client import DreamBot
-from bot.daily.settings import DailySettings
+from bot.settings.values import DailyDream
 from bot.store.daily import DailyRow, PostRow, PostState
 from bot.ui.daily_post import source_of
 from bot.ui.errors import code
@@ -25,7 +25,7 @@ SOURCES: Final = {
 
 
 def status(
-    settings: DailySettings,
+    settings: DailyDream,
     state: DailyRow | None,
     *,
     next_due: datetime | None,
@@ -45,10 +45,10 @@ def status(
         embed.description = (
             f"⏸️ **Paused** after {state.failures} failures. {state.reason} `{example}` resumes it."
         )
-    elif not settings.enabled:
+    elif not settings.daily_enabled:
         embed.description = f"It is **off**. `{example}` turns it on."
     else:
-        embed.description = f"It is **on**: {settings.schedule}, in <#{settings.channel_id}>."
+        embed.description = f"It is **on**: {settings.daily_schedule}, in <#{settings.daily_channel}>."
         if obstacle:
             embed.add_field(name="⚠️ In the way", value=obstacle, inline=False)
     if next_due:
@@ -56,7 +56,11 @@ def status(
     if prepared and prepared.job_id:
         will_be = f"{source_of(prepared)}, {code(prepared.recipe or '', 200)}"
         embed.add_field(name="It will be", value=will_be, inline=False)
-    made = code(settings.recipe, 200) if settings.recipe else "a walk over the presets, led by your votes"
+    made = (
+        code(settings.daily_recipe, 200)
+        if settings.daily_recipe
+        else "a walk over the presets, led by your votes"
+    )
     embed.add_field(name="Dreamt with", value=made, inline=False)
     embed.add_field(name="Last", value=history_line(last) if last else "There was none yet.", inline=False)
     embed.add_field(name="Made from", value=sources, inline=False)
@@ -81,28 +85,28 @@ def history_line(post: PostRow) -> str:
 
 
 def sources_text(
-    settings: DailySettings, guild: discord.Guild, asker: discord.abc.User, pictures: int, prefix: str
+    settings: DailyDream, guild: discord.Guild, asker: discord.abc.User, pictures: int, prefix: str
 ) -> str:
     """Describe a server's sources; `pictures` is how many members' pictures there are now.
 
     Source channels that the asker cannot see are counted, not named.
     """
-    lines = [f"• **{source}**: {SOURCES[source]}" for source in SOURCES if source in settings.sources]
-    if not settings.source_channels:
+    lines = [f"• **{source}**: {SOURCES[source]}" for source in SOURCES if source in settings.daily_sources]
+    if not settings.daily_source_channels:
         lines.append(f"Members' pictures are not used; `{prefix}daily source add #channel` allows them.")
-        if not settings.sources:
+        if not settings.daily_sources:
             lines.append("There is nothing else to dream of, so I make up skies.")
         return "\n".join(lines)
-    channels = [guild.get_channel(id) for id in settings.source_channels]
+    channels = [guild.get_channel(id) for id in settings.daily_source_channels]
     seen = [channel for channel in channels if channel and can_see(asker, channel)]
     names = [channel.mention for channel in seen]
     if hidden := len(channels) - len(seen):
         names.append(f"{hidden} channel{'s' if hidden > 1 else ''} that you can't see")
     lines.append(
-        f"• **members' pictures** of the last {settings.source_days} days in {', '.join(names)}: "
+        f"• **members' pictures** of the last {settings.daily_source_days} days in {', '.join(names)}: "
         f"{pictures} now" + ("" if pictures else "; until somebody posts one, I take the others")
     )
-    target = guild.get_channel(settings.channel_id or 0)
+    target = guild.get_channel(settings.daily_channel)
     lines += [
         f"• nothing from {channel.mention}: {why}"
         for channel in seen
@@ -119,12 +123,12 @@ async def warnings(
     `daily on` and `daily source add` refuse these; the other ways to change a setting accept and warn.
     """
     changed = set(changed)
-    settings = await bot.daily.settings.get(guild.id)
-    target, found = guild.get_channel(settings.channel_id or 0), []
-    if settings.enabled and changed & {"daily_enabled", "daily_channel"}:
-        found.append(await bot.daily.obstacle(settings))
+    settings = await bot.settings.effective(guild.id)
+    target, found = guild.get_channel(settings.daily_channel), []
+    if settings.daily_enabled and changed & {"daily_enabled", "daily_channel"}:
+        found.append(await bot.daily.obstacle(guild.id))
     if changed & {"daily_source_channels", "daily_channel"}:
-        sources = [one for id in settings.source_channels if (one := guild.get_channel(id))]
+        sources = [one for id in settings.daily_source_channels if (one := guild.get_channel(id))]
         found += [
             f"I take no pictures from {channel.mention}: {why}."
             for channel in sources

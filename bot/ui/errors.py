@@ -49,7 +49,7 @@ def explain(error: BaseException, prefix: str = "/", usage: str | None = None) -
     return re.sub("“(.+?)”", lambda quoted: code(quoted[1]), sentence, flags=re.DOTALL)[:LONGEST]
 
 
-async def whisper(interaction: discord.Interaction[Any], sentence: str) -> None:
+async def send_ephemeral(interaction: discord.Interaction[Any], sentence: str) -> None:
     """Tell whoever pressed or used a slash command, and nobody else."""
     if interaction.response.is_done():
         await interaction.followup.send(sentence, ephemeral=True, suppress_embeds=True)

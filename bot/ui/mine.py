@@ -10,7 +10,7 @@ import discord
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.buttons import dream_buttons
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 from bot.ui.errors import code
 from bot.ui.links import message_url
 from bot.ui.status import Status, title, with_result
@@ -36,12 +36,12 @@ class Turn(Component, template=r"mine:(?P<number>\d+)"):
         """Recreate the button from its custom id."""
         return cls(int(match["number"]))
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Turn the page that is open, or open one. Raises Refused."""
-        is_open = press.message is not None and press.message.flags.ephemeral
-        await press.response.defer(thinking=not is_open, ephemeral=True)
-        shown = await page(press.client, press.user.id, press.guild_id, self.number)
-        await press.edit_original_response(**shown.editing())
+        is_open = interaction.message is not None and interaction.message.flags.ephemeral
+        await interaction.response.defer(thinking=not is_open, ephemeral=True)
+        shown = await page(interaction.client, interaction.user.id, interaction.guild_id, self.number)
+        await interaction.edit_original_response(**shown.editing())
 
 
 def opener() -> discord.ui.View:

@@ -10,7 +10,7 @@ import discord
 from bot.checks import NOT_AN_OPERATOR, is_operator
 from bot.errors import Refused
 from bot.moderation import Approval
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 
 
 def question(guild: discord.Guild) -> dict[str, Any]:
@@ -46,12 +46,14 @@ class Decision(
         """Recreate the button from its custom id."""
         return cls(Approval(match["approval"]), int(match["guild"]))
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Store the decision and apply it."""
-        bot = press.client
-        if not await is_operator(bot, press.user):
+        bot = interaction.client
+        if not await is_operator(bot, interaction.user):
             raise Refused(NOT_AN_OPERATOR)
-        await bot.moderation.decide(self.guild_id, self.approval, by=press.user.id)
+        await bot.moderation.decide(self.guild_id, self.approval, by=interaction.user.id)
         if self.approval is Approval.DENIED and (guild := bot.get_guild(self.guild_id)):
             await guild.leave()
-        await press.response.edit_message(content=f"Server {self.guild_id} is {self.approval}.", view=None)
+        await interaction.response.edit_message(
+            content=f"Server {self.guild_id} is {self.approval}.", view=None
+        )

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import discord
 
 from bot.errors import Refused
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 
 QUESTION: Final = (
     "This deletes your pictures, your dreams and what you asked for, on every server, and stops those that "
@@ -44,10 +44,10 @@ class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
         """Recreate the button from its custom id."""
         return cls(int(match["member"]))
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Delete the member's data. Raises Refused for anybody else."""
-        if press.user.id != self.member_id:
+        if interaction.user.id != self.member_id:
             raise Refused("Only whoever asked can confirm it; `/forget-me` is yours to use.")
-        await press.response.defer()
-        await press.client.privacy.forget_member(self.member_id)
-        await press.edit_original_response(content=DONE, view=None)
+        await interaction.response.defer()
+        await interaction.client.privacy.forget_member(self.member_id)
+        await interaction.edit_original_response(content=DONE, view=None)

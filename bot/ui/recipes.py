@@ -9,7 +9,7 @@ import discord
 
 from bot.errors import Refused
 from bot.ui.choices import dream_on_newest
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 from bot.ui.status import Status
 from config.presets import preset_title
 from dream.recipe import Recipe
@@ -32,12 +32,12 @@ class DreamRecipe(Component, template=r"dream-recipe"):
         """Recreate the button."""
         return cls()
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Ask for the dream. Raises Refused."""
-        found = _BLOCK.search(press.message.content if press.message else "")
+        found = _BLOCK.search(interaction.message.content if interaction.message else "")
         if found is None:
             raise Refused("I can't read that recipe any more; please ask for it again.")
-        await dream_on_newest(press, Recipe.parse(found[1]), press.user.id)
+        await dream_on_newest(interaction, Recipe.parse(found[1]), interaction.user.id)
 
 
 def recipe_message(recipe: Recipe, preset: str | None) -> Status:

@@ -14,7 +14,7 @@ import discord
 
 from bot.asking import effective_in, preset_in
 from bot.store.jobs import Job
-from bot.ui.components import Press
+from bot.ui.components import Interaction
 from config.presets import preset_title
 from dream.recipe import MAX_LENGTH, QUALITIES, Recipe
 
@@ -24,11 +24,11 @@ SIZES: Final = (512, 768, 1024, 1536, 2048)
 STRENGTHS: Final = {"gentle": 0.007, "normal": 0.014, "wild": 0.03}
 
 
-async def remix_form(press: Press, job: Job) -> discord.ui.Modal:
+async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
     """The form to change a job's recipe with."""
-    bot = press.client
-    effective = await effective_in(bot, press.channel)
-    presets = await bot.settings.presets(press.guild_id)
+    bot = interaction.client
+    effective = await effective_in(bot, interaction.channel)
+    presets = await bot.settings.presets(interaction.guild_id)
     names = [name for name, recipe in presets.items() if bot.settings.has_weights(Recipe.parse(recipe))]
     own = [name for name in names if name not in bot.presets]
     shown = [*own, *(name for name in names if name not in own)][:MOST_OPTIONS]
@@ -63,15 +63,15 @@ def remixed(
     else:
         recipe = before
     options = {name: chosen[name] for name in ("size", "quality", "strength") if name in chosen}
-    recipe = replace(recipe, **options)  # type: ignore[arg-type]  # a recipe reads its options' text
+    recipe = recipe.adjusted(**options)
     if recipe != before and recipe.seed is None:
         recipe = replace(recipe, seed=Recipe.parse(job.recipe).seed)
     return recipe, named
 
 
-def read_form(press: Press) -> tuple[str, dict[str, str]] | None:
+def read_form(interaction: Interaction) -> tuple[str, dict[str, str]] | None:
     """The job's id and what was chosen, if this is the form; what was left as it is is left out."""
-    data: Mapping[str, Any] = press.data or {}
+    data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id"))
     if not custom_id.startswith(PREFIX):
         return None

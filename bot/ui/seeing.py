@@ -9,7 +9,7 @@ import discord
 
 from bot.asking import ask, picture_in
 from bot.errors import Refused
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 from dream.recipe import AUTO, Recipe
 
 
@@ -27,23 +27,23 @@ class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
         """Recreate the button from its custom id."""
         return cls(int(match["message"]), match["name"], "")
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Ask for the dream. Raises Refused."""
-        if not isinstance(press.channel, discord.abc.Messageable):
+        if not isinstance(interaction.channel, discord.abc.Messageable):
             raise Refused("I can't dream here; please ask in a channel.")
         try:
-            message = await press.channel.fetch_message(self.message_id)
+            message = await interaction.channel.fetch_message(self.message_id)
         except discord.HTTPException:
             raise Refused("That picture is gone; please post it again.") from None
-        found = await picture_in(message, press.client)
+        found = await picture_in(message, interaction.client)
         if found is None:
             raise Refused("That picture is gone; please post it again.")
-        await press.response.defer()
+        await interaction.response.defer()
         await ask(
-            press.client,
-            press.user,
-            press.channel,
+            interaction.client,
+            interaction.user,
+            interaction.channel,
             Recipe.parse(f"class:{self.name}" if self.name != AUTO else AUTO),
-            found.origin(press.client.config.picture.max_bytes),
-            interaction=press,
+            found.origin(interaction.client.config.picture.max_bytes),
+            interaction=interaction,
         )

@@ -216,7 +216,7 @@ INSTALLATION = [
     Broken(
         "no Discord",
         setting("DREAMBOT_DISCORD__API", "http://127.0.0.1:1/api/v10"),
-        "cannot be reached",
+        None,  # it waits for Discord
         "discord.api",
     ),
     Broken("random bytes", random_bytes, "not a database", "not a database"),

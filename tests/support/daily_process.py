@@ -45,7 +45,7 @@ async def main(api: str, database: str, folder: str) -> None:
         if line == "on":
             for guild in app.bot.guilds:
                 channel = next(channel for channel in guild.text_channels if channel.name == "dreams")
-                await app.daily.turn_on(guild.id, by=1, channel_id=channel.id, zone="UTC")
+                await app.daily.turn_on(guild.id, by=1, daily_channel=channel.id, daily_zone="UTC")
         else:
             clock.set(datetime.fromisoformat(line).replace(tzinfo=UTC))
             await app.daily_posts.post_due()

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import discord
 
 from bot.client import DreamBot
 from bot.settings.text import expected, serialize
 from bot.settings.values import title
-from bot.ui.components import Press
-from bot.ui.errors import explain, whisper
-
-_RUN_IDS: Final[WeakKeyDictionary[discord.Client, str]] = WeakKeyDictionary()
-"""A random id of each bot's run, part of its forms' custom ids: forms of an earlier run have no handler."""
+from bot.ui.components import Interaction
+from bot.ui.errors import explain, send_ephemeral
 
 
 class Form(discord.ui.Modal):
     """A modal of the panel; one opened before a restart is answered by `answer_old_form`."""
 
-    def __init__(self, bot: discord.Client, title: str) -> None:
+    def __init__(self, bot: DreamBot, title: str) -> None:
         super().__init__(title=title[:45], custom_id=f"{_custom_id_prefix(bot)}:{secrets.token_hex(4)}")
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]
         """Answer with the error, ephemerally."""
-        await whisper(interaction, explain(error))
+        await send_ephemeral(interaction, explain(error))
 
 
 class ValueForm(Form):
     """Asks for a setting's value as text and calls `save` with it."""
 
     def __init__(
-        self, bot: DreamBot, name: str, value: Any, save: Callable[[Press, str], Awaitable[None]]
+        self, bot: DreamBot, name: str, value: Any, save: Callable[[Interaction, str], Awaitable[None]]
     ) -> None:
         super().__init__(bot, f"Change {title(name)}")
         self.save = save
@@ -54,7 +50,9 @@ class ValueForm(Form):
 class ImportForm(Form):
     """Asks for a settings file and calls `load` with it."""
 
-    def __init__(self, bot: DreamBot, load: Callable[[Press, discord.Attachment], Awaitable[None]]) -> None:
+    def __init__(
+        self, bot: DreamBot, load: Callable[[Interaction, discord.Attachment], Awaitable[None]]
+    ) -> None:
         super().__init__(bot, "Import settings")
         self.load = load
         self.file: discord.ui.FileUpload[Any] = discord.ui.FileUpload(custom_id="file")
@@ -71,15 +69,15 @@ class ImportForm(Form):
         await self.load(interaction, self.file.values[0])
 
 
-async def answer_old_form(interaction: Press) -> None:
+async def answer_old_form(interaction: Interaction) -> None:
     """Answer a submitted form of an earlier run, which has no handler, that it has expired."""
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id"))
     if custom_id.startswith("settings-form:") and not custom_id.startswith(
         _custom_id_prefix(interaction.client)
     ):
-        await whisper(interaction, "I was restarted while that form was open; please open it again.")
+        await send_ephemeral(interaction, "I was restarted while that form was open; please open it again.")
 
 
-def _custom_id_prefix(bot: discord.Client) -> str:
-    return f"settings-form:{_RUN_IDS.setdefault(bot, secrets.token_hex(4))}"
+def _custom_id_prefix(bot: DreamBot) -> str:
+    return f"settings-form:{bot.run_id}"

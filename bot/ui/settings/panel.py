@@ -20,7 +20,7 @@ from bot.settings.rows import Change
 from bot.settings.text import SOURCES, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
-from bot.ui.components import Component, Press
+from bot.ui.components import Component, Interaction
 from bot.ui.fitting import FIELD
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
@@ -113,96 +113,98 @@ class Control(
         """Recreate the control from its custom id."""
         return cls(item, match["action"], int(match["channel"]), match["subject"])
 
-    async def press(self, press: Press) -> None:
+    async def handle(self, interaction: Interaction) -> None:
         """Perform the control's action. Raises Refused for users who may not."""
-        await _check(press)
+        await _check(interaction)
         if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
             raise Refused("This panel is of an earlier version of me; please open a new one.")
-        bot, guild = press.client, press.guild
-        assert guild is not None and press.data is not None
-        values: list[str] = press.data.get("values", [])  # type: ignore[assignment]
+        bot, guild = interaction.client, interaction.guild
+        assert guild is not None and interaction.data is not None
+        values: list[str] = interaction.data.get("values", [])  # type: ignore[assignment]
         match self.action:
             case "open":
-                await press.response.send_message(**await panel(bot, guild), ephemeral=True)
+                await interaction.response.send_message(**await panel(bot, guild), ephemeral=True)
             case "show":
-                await self._redraw(press, subject=values[0])
+                await self._redraw(interaction, subject=values[0])
             case "scope":
                 self.channel_id = int(values[0]) if values else WHOLE_SERVER
-                await self._redraw(press)
+                await self._redraw(interaction)
             case "set":
-                await self._choose(press, values)
+                await self._choose(interaction, values)
             case "on" | "off":
-                await self._choose(press, self.action)
+                await self._choose(interaction, self.action)
             case "edit":
                 here = await bot.settings.effective(guild.id, self.channel_id)
                 form = ValueForm(bot, self.subject, getattr(here, self.subject), self._submit)
-                await press.response.send_modal(form)
+                await interaction.response.send_modal(form)
             case "reset":
                 changes = await bot.settings.reset(
                     guild.id,
                     self.subject,
-                    by=press.user.id,
+                    by=interaction.user.id,
                     channel_id=self.channel_id,
-                    may_set_admin_role=has_manage_server(press.user),
+                    may_set_admin_role=has_manage_server(interaction.user),
                 )
-                await self._redraw(press, saved=await self._report(press, changes))
+                await self._redraw(interaction, saved=await self._report(interaction, changes))
             case "export":
-                await press.response.send_message(file=await export_file(bot, guild.id), ephemeral=True)
+                await interaction.response.send_message(file=await export_file(bot, guild.id), ephemeral=True)
             case "import":
-                await press.response.send_modal(ImportForm(bot, self._import))
+                await interaction.response.send_modal(ImportForm(bot, self._import))
             case "log":
                 entries = await bot.settings.audit_log(guild.id, LOG_LINES)
-                await press.response.send_message(embed=log_embed(entries), ephemeral=True)
+                await interaction.response.send_message(embed=log_embed(entries), ephemeral=True)
 
-    async def _submit(self, press: Press, value: str) -> None:
+    async def _submit(self, interaction: Interaction, value: str) -> None:
         """Save a form's value. Raises Refused for users who may not."""
-        await _check(press)
-        await self._choose(press, value)
+        await _check(interaction)
+        await self._choose(interaction, value)
 
-    async def _import(self, press: Press, file: discord.Attachment) -> None:
+    async def _import(self, interaction: Interaction, file: discord.Attachment) -> None:
         """Import a form's file. Raises Refused for users who may not."""
-        await _check(press)
-        assert press.guild is not None
-        changes = await import_file(press.client, press.guild, file, press.user)
-        await self._redraw(press, saved=await self._report(press, changes))
+        await _check(interaction)
+        assert interaction.guild is not None
+        changes = await import_file(interaction.client, interaction.guild, file, interaction.user)
+        await self._redraw(interaction, saved=await self._report(interaction, changes))
 
-    async def _choose(self, press: Press, value: object) -> None:
+    async def _choose(self, interaction: Interaction, value: object) -> None:
         """Set the setting and redraw the panel with the change, or with the error."""
-        assert press.guild is not None
+        assert interaction.guild is not None
         try:
-            changes = await press.client.settings.choose(
-                press.guild.id,
+            changes = await interaction.client.settings.choose(
+                interaction.guild.id,
                 self.subject,
                 value,
-                by=press.user.id,
+                by=interaction.user.id,
                 channel_id=self.channel_id,
-                exists=existence_check(press.guild, press.user),
-                may_set_admin_role=has_manage_server(press.user),
+                exists=existence_check(interaction.guild, interaction.user),
+                may_set_admin_role=has_manage_server(interaction.user),
             )
         except SettingError as error:
-            await self._redraw(press, refused=str(error))
+            await self._redraw(interaction, refused=str(error))
         else:
-            await self._redraw(press, saved=await self._report(press, changes))
+            await self._redraw(interaction, saved=await self._report(interaction, changes))
 
-    async def _report(self, press: Press, changes: Sequence[Change]) -> str:
-        assert press.guild is not None
-        return await report_changes(press.client, press.guild, press.user, changes, FIELD)
+    async def _report(self, interaction: Interaction, changes: Sequence[Change]) -> str:
+        assert interaction.guild is not None
+        return await report_changes(interaction.client, interaction.guild, interaction.user, changes, FIELD)
 
-    async def _redraw(self, press: Press, *, subject: str = "", saved: str = "", refused: str = "") -> None:
-        assert press.guild is not None
+    async def _redraw(
+        self, interaction: Interaction, *, subject: str = "", saved: str = "", refused: str = ""
+    ) -> None:
+        assert interaction.guild is not None
         shown = await panel(
-            press.client,
-            press.guild,
+            interaction.client,
+            interaction.guild,
             self.channel_id,
             subject or self.subject,
             saved=saved,
             refused=refused,
         )
-        await press.response.edit_message(**shown)
+        await interaction.response.edit_message(**shown)
 
 
-async def _check(press: Press) -> None:
-    if press.guild is None or not await is_manager(press.client, press.user):
+async def _check(interaction: Interaction) -> None:
+    if interaction.guild is None or not await is_manager(interaction.client, interaction.user):
         raise Refused(NOT_A_MANAGER)
 
 

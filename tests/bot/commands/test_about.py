@@ -84,7 +84,7 @@ async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
     await talk.says(talk.alice, f"{talk.bot.user.mention} layers")
     assert talk.answers[-1].embeds
     events: Any = talk.bot.get_cog("Events")
-    await events.on_ready()  # after a connection was lost
+    await events.catch_up()  # after a connection was lost
     await talk.env.settle()
     assert len(talk.answers) == 2
 

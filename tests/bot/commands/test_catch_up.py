@@ -46,6 +46,6 @@ async def test_a_dream_whose_message_was_deleted_while_the_bot_was_away_is_cance
     await talk.alice.delete(asked)
     talk.bot.add_listener(events.on_raw_message_delete)
     assert not (await talk.queue.get(job.id)).state.is_final
-    await events.on_ready()
+    await events.cancel_deleted()
     ended = await talk.queue.finished(job.id)
     assert ended.state == "cancelled"

@@ -44,7 +44,7 @@ async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, ty
     await world.admin.send(world.dreams, "!daily on " + typed.format(**names))
     assert hint.format(**names) in last(world)
     assert "\n" not in last(world)
-    assert not (await world.app.daily.settings.get(world.guild.id)).enabled
+    assert not (await world.app.settings.effective(world.guild.id)).daily_enabled
 
 
 @pytest.mark.parametrize(

@@ -31,25 +31,22 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHANGES = [
     ("America/St_Johns", datetime(2026, 3, 8, tzinfo=UTC)),
-    ("Europe/Berlin", datetime(2026, 3, 29, tzinfo=UTC)),
     ("Australia/Lord_Howe", datetime(2026, 4, 5, tzinfo=UTC)),
-    ("Australia/Lord_Howe", datetime(2026, 10, 4, tzinfo=UTC)),
     ("Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC)),
-    ("America/St_Johns", datetime(2026, 11, 1, tzinfo=UTC)),
 ]
 TIMES = (time(0, 0), time(1, 45), time(2, 15), time(16, 15))
 
 
 @pytest.mark.slow
-async def test_one_post_a_day_over_every_daylight_saving_change(app: SimApp, env: simcord.Env) -> None:
+async def test_one_post_a_day_over_daylight_saving_changes(app: SimApp, env: simcord.Env) -> None:
     life = Life(env, app, app.again, random.Random(2026))
     posts = 0
     for zone, change in CHANGES:
         servers = life.settle_servers(zone, TIMES)
         await life.pass_days(servers, change - timedelta(days=0.5), change + timedelta(days=1), risk=0.06)
         posts += await life.check(servers)
-    assert posts > 30
-    assert life.kills > 10
+    assert posts > 15
+    assert life.kills > 5
     await life.app.stop()
 
 

@@ -52,8 +52,8 @@ async def test_a_channel_that_its_admin_cannot_see_is_as_good_as_none(world: Wor
         assert "is no text channel" not in answer
     await world.admin.send(world.dreams, "!daily on secret-h 09:00 UTC")
     assert secret.mention not in world.last().content
-    settings = await world.app.daily.settings.get(world.guild.id)
-    assert not settings.source_channels and settings.channel_id is None
+    settings = await world.app.settings.effective(world.guild.id)
+    assert not settings.daily_source_channels and not settings.daily_channel
 
 
 async def test_sources_are_offered_to_managers_alone_and_only_channels_that_they_see(world: World) -> None:
@@ -73,11 +73,11 @@ async def test_a_source_that_not_everybody_sees_who_sees_the_target_is_refused(w
     await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
     answer = world.last().content
     assert f"not everybody who sees {world.dreams.mention} can see {world.art.mention}" in answer
-    assert not (await world.app.daily.settings.get(world.guild.id)).source_channels
+    assert not (await world.app.settings.effective(world.guild.id)).daily_source_channels
     hide(world, world.dreams)  # where only those go who see the source as well
     world.env.backend.set_overwrite(world.dreams.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
     await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
-    assert (await world.app.daily.settings.get(world.guild.id)).source_channels == (world.art.id,)
+    assert (await world.app.settings.effective(world.guild.id)).daily_source_channels == (world.art.id,)
 
 
 async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: World) -> None:

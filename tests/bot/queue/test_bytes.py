@@ -104,7 +104,7 @@ async def test_what_cannot_be_fetched_or_is_no_picture_counts_for_nothing(upload
     for _ in range(4):
         with pytest.raises(Exception, match="picture"):
             await uploads.ask(data=b"no picture" * 9000)
-    assert uploads.queue.byte_limits.sum == 0
+    assert uploads.queue.admission.byte_limits.sum == 0
     assert not uploads.queue._submitting
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 import simcord
+from sqlalchemy import select
 
 from bench.support import pretended_dreams
+from bot.store.answered import Answered
 from bot.store.jobs import State
 from config.schema import Config, Discord
 from dream.farm import Farm
@@ -82,3 +85,47 @@ async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> Non
     assert ended.state is State.CANCELLED
     for other in await world.app.queue.jobs.unfinished():
         await world.app.queue.cancel(other.id)
+
+
+async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_database_is_away_at_first(
+    world: World,
+) -> None:
+    events: Any = world.app.bot.get_cog("Events")
+    await world.alice.send(world.dreams, "!sky steps=100")  # the farm is busy for a while
+    asked = await world.alice.send(world.dreams, "!sky steps=100")
+    await answers(world, 2)
+    job = await world.app.queue.jobs.of_message(asked.id)
+    assert job is not None
+    world.app.bot.remove_listener(events.on_raw_message_delete)  # as if the bot were not connected
+    await world.alice.delete(asked)
+    world.app.bot.add_listener(events.on_raw_message_delete)
+    with outage(world.app.database):
+        world.app.bot.dispatch("ready")
+        await asyncio.sleep(0.2)
+    ended = await world.app.queue.finished(job.id)
+    assert ended is not None
+    assert ended.state is State.CANCELLED
+    for other in await world.app.queue.jobs.unfinished():
+        await world.app.queue.cancel(other.id)
+
+
+async def test_a_refusal_counts_as_an_answer_only_once_discord_took_it(world: World) -> None:
+    await world.alice.send(world.dreams, "!queue")
+    await answers(world, 1)
+    world.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
+    asking = asyncio.create_task(world.alice.send(world.dreams, "!dream nonsense"))
+    while not (asked := [m for m in world.dreams.history() if m.content == "!dream nonsense"]):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    assert asked[0].id not in await answered(world)
+    world.env.backend.faults.clear()
+    assert "I can't dream of" in (await answers(world, 2))[1]
+    await asking
+    assert asked[0].id in await answered(world)
+
+
+async def answered(world: World) -> set[int]:
+    """The messages in #dreams that count as answered after a restart."""
+    async with world.app.database.session() as session:
+        query = select(Answered.message_id).where(Answered.channel_id == world.dreams.id)
+        return {*await session.scalars(query)}

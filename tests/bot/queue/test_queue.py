@@ -76,7 +76,6 @@ class World:
         self.catch_up = CatchUp(database, self.clock)
         self.open.push_async_callback(self.queue.close)
         await self.queue.open()
-        self.messages.open()
         self.open.push_async_callback(self.messages.close)
         self.open.push_async_callback(self.catch_up.close)
         if attach:
@@ -308,7 +307,7 @@ async def test_a_dream_that_could_not_be_announced_is_announced_when_it_is_ready
 
 
 async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> None:
-    world.queue.limits.member = 10
+    world.queue.admission.limits.member = 10
     jobs = []
     with pytest.raises(LimitReached) as refused:
         for _ in range(100):
@@ -322,7 +321,7 @@ async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> Non
 
 
 async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
-    world.queue.limits.member = 10
+    world.queue.admission.limits.member = 10
     recipe = Recipe.parse("block8 steps=50")
     asks = [world.queue.submit(DreamRequest(recipe=recipe, source=None, **world.place)) for _ in range(20)]
     asked = await asyncio.gather(*asks, return_exceptions=True)

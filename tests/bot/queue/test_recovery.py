@@ -64,7 +64,7 @@ class World:
 
     def nothing_is_held(self) -> bool:
         queue = self.process.queue
-        return not (queue.limits.reservations or queue.waiting.jobs or queue.dispatcher.busy)
+        return not (queue.admission.limits.reservations or queue.waiting.jobs or queue.dispatcher.busy)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_a_failed_dream_gives_its_worker_back_while_discord_is_in_trouble(
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=5)
     world.farm.fail(first.id)
     await world.until(lambda: second.id in world.farm.dreams)
-    assert first.id not in world.process.queue.limits.reservations
+    assert first.id not in world.process.queue.admission.limits.reservations
     await world.until(lambda: any("gave it up" in text for text in world.shown()))
     await world.process.queue.cancel(second.id)
 

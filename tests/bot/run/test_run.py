@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import yarl
 from sqlalchemy.engine import make_url
 
 from bench.support.discord_client import ROOT, Wire
@@ -104,14 +105,16 @@ async def test_what_is_asked_while_it_is_away_is_answered_when_it_is_back(tmp_pa
         ({}, {"DISCORD_TOKEN": ""}, "set DISCORD_TOKEN"),
         ({}, {"DISCORD_TOKEN": "wrong"}, "does not accept this token"),
         ({"intents": False}, {}, "Message Content Intent"),
-        ({}, {"DREAMBOT_DISCORD__API": "http://127.0.0.1:9/api/v10"}, "cannot be reached"),
+        ({}, {"DREAMBOT_DISCORD__API": "{address}/no/such/api"}, "cannot be reached"),
     ],
 )
 async def test_an_operator_is_told_what_to_do(
     tmp_path: Path, wire_options: dict[str, Any], environment: dict[str, str], sentence: str
 ) -> None:
-    async with Wire(**wire_options) as wire, running(wire, tmp_path, **environment) as bot:
-        _, errors = await asyncio.wait_for(bot.communicate(), 60)
+    async with Wire(**wire_options) as wire:
+        environment = {name: value.format(address=wire.address) for name, value in environment.items()}
+        async with running(wire, tmp_path, **environment) as bot:
+            _, errors = await asyncio.wait_for(bot.communicate(), 60)
         assert bot.returncode == 1
         assert sentence in errors.decode()
         assert "Traceback" not in errors.decode()
@@ -200,27 +203,54 @@ async def test_text_commands_work_where_slash_commands_are_refused(tmp_path: Pat
             assert "text commands" in (await lines(bot, "slash commands"))[-1]
 
 
-async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
-    url = make_url(postgres_url)
-    late = socket.socket()
-    late.bind(("127.0.0.1", 0))  # connections are refused until somebody listens
-    late_url = url.set(port=late.getsockname()[1]).render_as_string(hide_password=False)
+class LateServer:
+    """An address that refuses connections until it is opened; then it forwards them to `host` and `port`."""
 
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, host: str, port: int) -> None:
+        self._there = host, port
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    async def open(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, sock=self._socket)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(*self._there)
+        await asyncio.gather(self._forward(reader, there[1]), self._forward(there[0], writer))
+
+    @staticmethod
+    async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             writer.write(data)
         writer.close()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection(url.host, url.port)
-        await asyncio.gather(forward(reader, there[1]), forward(there[0], writer))
 
+async def test_a_database_that_comes_late_is_waited_for(tmp_path: Path, postgres_url: str) -> None:
+    url = make_url(postgres_url)
+    assert url.host and url.port
+    late = LateServer(url.host, url.port)
+    late_url = url.set(port=late.port).render_as_string(hide_password=False)
     async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_STORE__URL=late_url) as bot:
         assert len(await lines(bot, "opening the database failed")) == 1
-        server = await asyncio.start_server(serve, sock=late)
+        server = await late.open()
         await connected(wire)
         await answered(wire)
         server.close()
+
+
+async def test_discord_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    async with Wire() as wire:
+        there = yarl.URL(wire.address)
+        assert there.host and there.port
+        late = LateServer(there.host, there.port)
+        api = f"http://127.0.0.1:{late.port}/api/v10"
+        async with running(wire, tmp_path, PRETENDING, DREAMBOT_DISCORD__API=api) as bot:
+            assert "Connect call failed" in (await lines(bot, f"reaching Discord at {api} failed"))[-1]
+            server = await late.open()
+            await connected(wire)
+            await answered(wire)
+            server.close()
 
 
 async def test_what_belongs_to_the_operator_alone_stays_with_the_bot(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ async def test_presets_of_a_server(world: World) -> None:
     assert (await world.dream(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
     choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "fo")
     assert any("fog" in choice["value"] for choice in choices)
+    choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "block8 > fo")
+    assert "block8 > fog" in [choice["value"] for choice in choices]
     assert "fog" in (await world.admin.autocomplete(world.dreams, "preset delete", "name", "f"))[0]["value"]
     await world.say(world.alice, "!preset list")
     assert "fog" in str([field.value for field in world.dreams.last_message.embeds[0].fields])
@@ -244,13 +246,13 @@ async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_ane
     assert await daily.posts.next_open(guild_id) is None
     state = await daily.states.get(guild_id)
     assert state and (state.failures, state.since) == (0, world.clock.now())
-    due = await daily.next_due(await daily.settings.get(guild_id))
+    due = await daily.next_due(guild_id)
     assert due and (due.hour, due.minute) == (14, 30)
     log = await world.say(world.admin, "!settings log")
     assert "**Daily times**: `13:00` → `14:30`" in log and "**Daily channel**: not set → <#" in log
     assert "daily_times" in await world.app.settings.export_toml(guild_id)
     await world.say(world.admin, "!settings reset daily_enabled")
-    assert await daily.next_due(await daily.settings.get(guild_id)) is None
+    assert await daily.next_due(guild_id) is None
 
 
 async def test_settings_of_the_daily_dream_that_cannot_work_are_told_so(world: World) -> None:

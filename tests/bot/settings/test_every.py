@@ -115,11 +115,11 @@ async def reports_arrive(world: World) -> None:
 
 
 async def threads_are_on(world: World) -> None:
-    assert (await world.app.daily.settings.get(world.guild.id)).thread
+    assert (await world.app.settings.effective(world.guild.id)).daily_thread
 
 
 async def days_are_30(world: World) -> None:
-    assert (await world.app.daily.settings.get(world.guild.id)).source_days == 30
+    assert (await world.app.settings.effective(world.guild.id)).daily_source_days == 30
 
 
 CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, text
 
 from bot.clock import ManualClock
 from bot.daily.server_states import ServerStates
-from bot.daily.settings import DailySettingsRepository
 from bot.moderation import Moderation
 from bot.schedule import Schedule
 from bot.settings.service import Settings
@@ -113,11 +112,10 @@ async def test_what_was_decided_about_the_daily_dream_is_among_the_settings_afte
         (time(7),),
         frozenset({0, 2}),
     )
-    daily = DailySettingsRepository(database, settings)
-    assert await daily.enabled() == {
+    states = ServerStates(database)
+    assert await states.schedules() == {
         Schedule((time(9), time(21, 30)), "Europe/Berlin", frozenset(range(5))): [(700, 11)]
     }
-    states = ServerStates(database)
     row = await states.get(700)
     assert row and (row.admin_id, row.failures, row.reason) == (900, 2, "no permission")
     assert await states.running_since() == dict.fromkeys((700, 701), datetime(2026, 1, 1, 12, tzinfo=UTC))

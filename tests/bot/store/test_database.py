@@ -113,7 +113,7 @@ async def test_damaged_pages_are_found(tmp_path: Path) -> None:
 
 async def filled_and_emptied(database: Database) -> None:
     async with database.session() as session, session.begin():
-        session.add_all(jobs.Blob(digest=str(n), size=10**6, data=os.urandom(10**6)) for n in range(30))
+        session.add_all(jobs.Blob(digest=str(n), size=10**6, data=os.urandom(10**6)) for n in range(12))
     async with database.session() as session, session.begin():
         await session.execute(delete(jobs.Blob))
 

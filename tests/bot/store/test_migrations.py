@@ -33,6 +33,7 @@ HASHES = {
     "0005_daily_settings.py": "784d9bf37bd2b73cbd8e50fdca39c8bcb631c4ab88ef7bffa269b1f6ff64d737",
     "0006_blobs.py": "91fceaacbf0e4bc0aaabbe3fea241b316f47ea582139facd25c2efaa8edbf919",
     "0007_answers.py": "b7e40eeaa1796ba9b40313daa04b07b773ea4622f1f972164db628ec663905de",
+    "0010_ways_in.py": "5ece1c8894a029f9b22d63f97a53bcfa748a0f2dd36590747d1d989db8839bb8",
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import dream
 from dream.certificates import write_certificates
+from dream.cluster import is_unprotected
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from tests.support import farm_dreams
@@ -269,3 +270,19 @@ async def test_workers_that_are_waited_for_in_vain_are_mentioned(
         assert f"dreambot worker {cluster.address}" in str((await farm.status()).warnings)
         cluster.workers()
         await until(lambda: not farm.warning)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_it"),
+    [
+        ("tcp://10.0.0.5:8786", True),
+        ("box:8786", True),
+        ("ws://box:8786", True),
+        ("tls://10.0.0.5:8786", False),
+        ("wss://box:8786", False),
+        ("tcp://127.0.0.1:8786", False),
+        ("localhost:8786", False),
+    ],
+)
+def test_another_machines_scheduler_without_tls_is_warned_of(address: str, is_it: bool) -> None:
+    assert is_unprotected(address) == is_it
