@@ -75,7 +75,6 @@ class Application:
     published: WeightsFile
     file: Path | None = None
     setting: str = ""
-    fetched_by: str = "dreambot weights fetch"
 
     @property
     def state(self) -> State:
@@ -88,7 +87,7 @@ class Application:
         if not self.published.hash:
             detail = f"Keras publishes no hash of {self.published.name}: give it as hash, or name a file"
             return State(False, "imagenet", detail, is_fault=True)
-        detail = f"not here yet: `{self.fetched_by}` brings them ({self.published.megabytes} MB)"
+        detail = f"not here yet: `dreambot weights fetch` brings them ({self.published.megabytes} MB)"
         return State(False, "imagenet", detail)
 
     def build(self) -> Any:
