@@ -133,7 +133,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         if not wanted.pictures:
             raise Refused("I see no dream here; please reply to one, or attach a file of one.")
         found = wanted.pictures[0]
-        job = await self.bot.queue.get(found.parent) if found.parent else None
+        job = await self.bot.queue.jobs.get(found.parent) if found.parent else None
         recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
         try:
             shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
