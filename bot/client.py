@@ -19,6 +19,7 @@ from bot.daily.service import DailyService
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
 from bot.opt_outs import OptOuts
 from bot.privacy import Privacy
@@ -81,6 +82,7 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets

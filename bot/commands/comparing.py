@@ -8,12 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import ask_for_sheet, read_recipe
+from bot.asking import ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
 from bot.client import DreamBot
-from bot.commands.dreaming import answer, asked_by, no_picture, recipe_choices, wanted_pictures
+from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
 from dream.octaves import MOST_VARIANTS
-from dream.recipe import Recipe
 
 ON_A_GRID = 9
 """The presets on a grid for which none were named."""
@@ -74,23 +73,13 @@ class Comparing(commands.Cog, name="Compare"):
         before, bar, last = typed.rpartition("|")
         start = f"{before.strip()} | " if bar else ""
         found = await recipe_choices(self.bot, interaction.guild_id, last.strip())
-        return [
-            app_commands.Choice(name=f"{start}{one.name}"[:100], value=f"{start}{one.value}")
-            for one in found
-            if len(f"{start}{one.value}") <= 100
-        ]
+        return following(start, found)
 
     async def _some_presets(self, context: commands.Context[DreamBot]) -> list[str]:
         """Names of presets that may be dreamt here, the server's own first."""
         reading = await read_recipe(self.bot, context.author, context.channel, "", context.interaction)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        own = [name for name in presets if name not in self.bot.presets]
-        found = []
-        for name in [*own, *(name for name in presets if name not in own)]:
-            recipe = Recipe.parse(presets[name])
-            here = self.bot.settings.has_weights(recipe) and reading.effective.allows(recipe)
-            if here and not recipe.is_video:
-                found.append(name)
+        found = presets_allowed(self.bot, reading.effective, presets)
         if len(found) < 2:
             raise Refused("No presets may be dreamt here; name some layers, such as block3 block8.")
         return found[:ON_A_GRID]
@@ -100,10 +89,10 @@ class Comparing(commands.Cog, name="Compare"):
     ) -> None:
         if len(wanted) > MOST_VARIANTS:
             raise Refused(f"A sheet has room for {MOST_VARIANTS} dreams; please name fewer.")
-        found, _ = await wanted_pictures(context, picture)
-        if found is None:
+        pictures = (await wanted_pictures(context, given=picture)).pictures
+        if not pictures:
             raise Refused(no_picture(context))
-        origin = found.origin(self.bot.config.picture.max_bytes)
+        origin = pictures[0].origin(self.bot.config.picture.max_bytes)
         asking = ask_for_sheet(self.bot, context.author, context.channel, wanted, origin, **asked_by(context))
         await answer(context, asking)
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import (
+    MOST_PICTURES,
+    SKY,
+    SURPRISE,
+    Found,
+    Wanted,
+    ask,
+    avatar,
+    picture_in,
+    read_recipe,
+    seeded,
+    upload,
+    wanted_pictures,
+)
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.queue.request import Upload
@@ -23,6 +36,7 @@ from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public, listed_channel
 from dream.backbone.catalog import CLASSIFIERS, LAYERS
 from dream.backbone.classes import normal, singulars
+from dream.formats import PictureError
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MOST_CHOICES = 25
@@ -35,11 +49,15 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-        self.dream_this = app_commands.ContextMenu(name="Dream this picture", callback=self.dream_message)
+        self.menus = (
+            app_commands.ContextMenu(name="Dream this picture", callback=self.dream_message),
+            app_commands.ContextMenu(name="Dream this avatar", callback=self.dream_avatar),
+        )
 
     async def cog_load(self) -> None:
-        """Add the entry to messages' Apps menu, which a decorator cannot."""
-        self.bot.tree.add_command(self.dream_this)
+        """Add the entries to the Apps menus of messages and members, which a decorator cannot."""
+        for menu in self.menus:
+            self.bot.tree.add_command(menu)
 
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
         """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
@@ -61,11 +79,14 @@ class Dreaming(commands.Cog, name="Dreams"):
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
-        found, guiding = await wanted_pictures(context, picture, guide)
-        if found is None:
-            await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
+        wanted = await wanted_pictures(context, recipe, picture, guide)
+        if len(wanted.pictures) > 1:
+            await self._ask_for_each(context, wanted)
+            return
+        if not wanted.pictures:
+            await read_recipe(self.bot, context.author, context.channel, wanted.words, context.interaction)
             raise Refused(no_picture(context))
-        await self._ask(context, recipe, found, guiding)
+        await self._ask(context, wanted.words, wanted.pictures[0], wanted.guide)
 
     @commands.hybrid_command(usage="[recipe]")
     @app_commands.describe(
@@ -82,6 +103,11 @@ class Dreaming(commands.Cog, name="Dreams"):
         if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
         await self._ask(await commands.Context.from_interaction(interaction), "", found)
+
+    async def dream_avatar(self, interaction: discord.Interaction[Any], member: discord.User) -> None:
+        """Dream on somebody's avatar, from their Apps menu."""
+        await interaction.response.defer(ephemeral=True)
+        await self._ask(await commands.Context.from_interaction(interaction), "", avatar(member))
 
     @dream.autocomplete("recipe")
     @sky.autocomplete("recipe")
@@ -103,9 +129,10 @@ class Dreaming(commands.Cog, name="Dreams"):
         self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
     ) -> None:
         """Say how a dream was made: in reply to it, or on a file of it that you saved."""
-        found, _ = await wanted_pictures(context, picture)
-        if found is None:
+        wanted = await wanted_pictures(context, given=picture)
+        if not wanted.pictures:
             raise Refused("I see no dream here; please reply to one, or attach a file of one.")
+        found = wanted.pictures[0]
         job = await self.bot.queue.get(found.parent) if found.parent else None
         recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
         try:
@@ -157,6 +184,36 @@ class Dreaming(commands.Cog, name="Dreams"):
             context, ask(self.bot, context.author, context.channel, recipe, origin, **asked_by(context))
         )
 
+    async def _ask_for_each(self, context: commands.Context[DreamBot], wanted: Wanted) -> None:
+        """Ask for the same dream of each picture of a message; say what a limit leaves out."""
+        reading = await read_recipe(
+            self.bot, context.author, context.channel, wanted.words, context.interaction
+        )
+        recipe, left_out = seeded(reading.recipe), len(wanted.pictures) - MOST_PICTURES
+        why = f"I dream on {MOST_PICTURES} pictures at a time."
+        for number, found in enumerate(wanted.pictures[:MOST_PICTURES]):
+            try:
+                origin = found.origin(self.bot.config.picture.max_bytes, wanted.guide)
+                asking = ask(
+                    self.bot,
+                    context.author,
+                    context.channel,
+                    recipe,
+                    origin,
+                    preset=reading.preset,
+                    number=number,
+                    **asked_by(context),
+                )
+                await answer(context, asking)
+            except (Refused, PictureError) as error:
+                if number == 0:
+                    raise
+                why, left_out = str(error), len(wanted.pictures) - number
+                break
+        if left_out > 0:
+            what = "One picture was" if left_out == 1 else f"{left_out} pictures were"
+            await context.send(f"-# {what} left out: {why}", silent=True)
+
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Read the forms that buttons opened, also before a restart."""
@@ -174,19 +231,6 @@ class Dreaming(commands.Cog, name="Dreams"):
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
-
-
-async def wanted_pictures(
-    context: commands.Context[DreamBot],
-    given: discord.Attachment | None = None,
-    guide: discord.Attachment | None = None,
-) -> tuple[Found | None, Found | None]:
-    """The picture that a command means and the one that guides its dream, if any does."""
-    if not context.interaction:
-        return await find_pictures(context)
-    found = Found(given, context.author.id) if given else None
-    found = found or await newest_picture(context.bot, context.channel, context.permissions)
-    return found, Found(guide, context.author.id) if guide else None
 
 
 def no_picture(context: commands.Context[DreamBot]) -> str:
@@ -242,7 +286,13 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer presets, layers, then classes; after a space, options too, and after an option its values."""
+    """Offer presets, layers, then classes; after a space, options too, and after an option its values.
+
+    After a > all of that is offered anew, for the next recipe of a morph.
+    """
+    earlier, arrow, last = typed.rpartition(">")
+    if arrow:
+        return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals, _ = word.partition("=")
@@ -256,6 +306,7 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
+        offers |= {} if plus else {SURPRISE: f"{SURPRISE} · a preset that chance picks"}
         offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS if layer not in CLASSIFIERS.values()}
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
@@ -269,6 +320,15 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         if len(offer) <= LONGEST_CHOICE
     ]
     return choices[:MOST_CHOICES]
+
+
+def following(start: str, choices: Iterable[app_commands.Choice[str]]) -> list[app_commands.Choice[str]]:
+    """Choices for the last of several recipes, with what stands before it."""
+    return [
+        app_commands.Choice(name=f"{start}{one.name}"[:LONGEST_CHOICE], value=f"{start}{one.value}")
+        for one in choices
+        if len(f"{start}{one.value}") <= LONGEST_CHOICE
+    ]
 
 
 def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:

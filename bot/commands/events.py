@@ -95,12 +95,12 @@ class Events(commands.Cog):
                 unfinished = await self.bot.queue.jobs.unfinished()
         for job in unfinished[:CHECKED]:
             channel = self.bot.get_channel(job.channel_id or 0)
-            if job.request_message_id is None or not isinstance(channel, discord.abc.Messageable):
+            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
                 continue
             try:
-                await channel.fetch_message(job.request_message_id)
+                await channel.fetch_message(job.asked_message_id)
             except discord.NotFound:
-                await self.bot.queue.message_deleted(job.request_message_id)
+                await self.bot.queue.message_deleted(job.asked_message_id)
             except Exception as error:  # one odd message must not keep others from being looked for
                 log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 

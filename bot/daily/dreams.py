@@ -179,8 +179,8 @@ class DreamSubmitter:
 
     def _parse(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
         recipe = effective.parse_recipe(text, presets)
-        if recipe.is_video:
-            raise RecipeError("The daily dream is a picture: leave out zoom, rotate and seconds.")
+        if recipe.moves:
+            raise RecipeError("The daily dream is a picture: leave out >, zoom, rotate and seconds.")
         self.settings.check_weights(recipe, effective)
         return recipe
 

@@ -259,9 +259,9 @@ class JobMessages(Listener):
 
     async def _post(self, job: Job, channel: discord.PartialMessageable, shown: Status) -> MessageRef:
         reference: dict[str, Any] = {}
-        if job.request_message_id:
+        if job.asked_message_id:
             reference["reference"] = discord.MessageReference(
-                message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
+                message_id=job.asked_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
         asked = [discord.Object(job.author_id)] if job.state is State.HELD and job.author_id else []
         try:
@@ -324,12 +324,14 @@ class JobMessages(Listener):
         if message.nonce == job.id:
             return True
         replies = message.reference is not None and message.reference.message_id == job.request_message_id
-        pressable = any(
-            job.id in (getattr(item, "custom_id", None) or "")
+        ids = [
+            getattr(item, "custom_id", None) or ""
             for row in message.components
             for item in getattr(row, "children", ())
-        )
-        return pressable or (replies and job.request_message_id is not None)
+        ]
+        if ids:  # several dreams may be asked for in one message
+            return any(job.id in id for id in ids)
+        return replies and job.request_message_id is not None
 
     async def _interaction(self, token: str) -> discord.Webhook:
         await self._attached.wait()

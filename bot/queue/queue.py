@@ -191,7 +191,7 @@ class Queue:
         return True
 
     async def message_deleted(self, message_id: int) -> None:
-        """Cancel the job that was asked for in this message or whose state it showed.
+        """Cancel the jobs that were asked for in this message, or whose state it showed.
 
         One that waits for a consent is cancelled with its picture, too.
 
@@ -199,8 +199,7 @@ class Queue:
         """
         async for attempt in attempts(f"cancelling the job of message {message_id}", is_outage):
             with attempt:
-                job = await self.jobs.of_message(message_id)
-                if job is not None:
+                for job in await self.jobs.all_of_message(message_id):
                     await self.cancel(job.id, MESSAGE_DELETED)
                 for held in await self.jobs.held(Job.origin_message_id == message_id):
                     await self.cancel(held.id, PICTURE_DELETED)

@@ -96,6 +96,23 @@ class JobRepository:
             wanted = or_(Job.request_message_id == message_id, Job.status_message_id == message_id)
             return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)).limit(1))
 
+    async def all_of_message(self, message_id: int) -> Sequence[Job]:
+        """Every job that was asked for in this message, or whose state it shows."""
+        columns = (Job.request_message_id, Job.album_message_id, Job.status_message_id)
+        wanted = or_(*(column == message_id for column in columns))
+        async with self._database.session() as session, session.begin():
+            return (await session.scalars(select(Job).where(wanted, Job.erased.is_(False)))).all()
+
+    async def _asked_before(self, request: DreamRequest) -> Job | None:
+        """The job that the same message asked for on the same of its pictures."""
+        if request.request_message_id is None:
+            return None
+        if not request.number:
+            return await self.of_message(request.request_message_id)
+        wanted = and_(Job.album_message_id == request.request_message_id, Job.album_number == request.number)
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)))
+
     async def finished_of(self, member_id: int, guild_id: int | None, number: int) -> tuple[Job | None, int]:
         """One of a member's dreams on a server (None: in direct messages), 0 the newest, and how many."""
         mine = and_(
@@ -183,8 +200,8 @@ class JobRepository:
     ) -> tuple[Job, bool]:
         """Commit a new, queued job and its pictures, which are here or kept by another job, and say True.
 
-        A message asks once: if a job was asked for in it before, that one comes back, and False. Raises
-        Refused if the other job does not keep the picture any more.
+        A message asks once, of each of its pictures: if a job was asked for in it before, that one comes
+        back, and False. Raises Refused if the other job does not keep the picture any more.
         """
         source = request.source
         if isinstance(source, Upload):
@@ -197,7 +214,9 @@ class JobRepository:
             channel_id=request.channel_id,
             member_id=request.member_id,
             author_id=request.author_id,
-            request_message_id=request.request_message_id,
+            request_message_id=None if request.number else request.request_message_id,
+            album_message_id=request.request_message_id if request.number else None,
+            album_number=request.number or None,
             interaction_token=request.interaction_token,
             parent=request.parent,
             action=request.action,
@@ -237,8 +256,7 @@ class JobRepository:
                     if isinstance(kept, KeptPicture):
                         await self._share_picture(session, id, role, kept)
         except IntegrityError:
-            message_id = request.request_message_id
-            earlier = await self.of_message(message_id) if message_id else None
+            earlier = await self._asked_before(request)
             if earlier is None:
                 raise
             return earlier, False

@@ -64,16 +64,18 @@ def _text(choices: type[StrEnum]) -> Choice:
 class Job(Base):
     """One dream that was asked for.
 
-    `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
-    in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
-    state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and
-    guide. `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works
-    on it (see `bot.store.lease`). `preset` is the name of the preset that was asked for. `parent` is the job
-    that it grew from, and `action` how ("deeper"); the message of `origin_message_id` holds the picture that
-    it grew from. `root` is the job in which the first picture of a line of dreams was dreamt on, and
-    `consented_at` when `author_id` agreed to somebody else's dreaming on it. `explicit` is whether Discord
-    marked the picture as such. `variants` are what a sheet shows. `reason` is one sentence: why it failed or
-    was cancelled. `report` holds the fields of `dream.Report`.
+    `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was
+    asked in (none for slash commands and buttons), `status_message_id` the one message of ours that shows
+    its state. Where a message has several pictures, those after the first have it as `album_message_id`,
+    and an `album_number` from 1. `width` and `height` are the source's, in pixels; `input_bytes` is the
+    size of its source and guide. `cost` is the seconds of one worker that it was expected to take.
+    `owner` is the process that works on it (see `bot.store.lease`). `preset` is the name of the preset
+    that was asked for. `parent` is the job that it grew from, and `action` how ("deeper"); the message of
+    `origin_message_id` holds the picture that it grew from. `root` is the job in which the first picture
+    of a line of dreams was dreamt on, and `consented_at` when `author_id` agreed to somebody else's
+    dreaming on it. `explicit` is whether Discord marked the picture as such. `variants` are what a sheet
+    shows. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
+    `dream.Report`. Who asked for a job that `pings` is told when it is done.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -90,6 +92,8 @@ class Job(Base):
     member_id: Mapped[int | None]
     author_id: Mapped[int | None]
     request_message_id: Mapped[int | None] = mapped_column(unique=True)
+    album_message_id: Mapped[int | None]
+    album_number: Mapped[int | None]
     status_message_id: Mapped[int | None] = mapped_column(index=True)
     interaction_token: Mapped[str | None] = mapped_column(Text)
     parent: Mapped[str | None] = mapped_column(String(25))
@@ -121,6 +125,12 @@ class Job(Base):
     shown_state: Mapped[State | None] = mapped_column(_text(State))
     undeliverable: Mapped[str | None] = mapped_column(Text)
     erased: Mapped[bool] = mapped_column(default=False)
+    pings: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def asked_message_id(self) -> int | None:
+        """The message that asked for it, alone or with others."""
+        return self.request_message_id or self.album_message_id
 
     @property
     def has_message(self) -> bool:
@@ -145,6 +155,7 @@ class Job(Base):
         Index("jobs_by_author", "author_id"),
         Index("jobs_by_guild", "guild_id", "state"),
         Index("jobs_by_finish", "finished_at"),
+        Index("jobs_by_album", "album_message_id", "album_number", unique=True),
     )
 
 

@@ -63,7 +63,7 @@ def remixed(
     else:
         recipe = before
     options = {name: chosen[name] for name in ("size", "quality", "strength") if name in chosen}
-    recipe = replace(recipe, **options)  # type: ignore[arg-type]  # a recipe reads its options' text
+    recipe = recipe.adjusted(**options)
     if recipe != before and recipe.seed is None:
         recipe = replace(recipe, seed=Recipe.parse(job.recipe).seed)
     return recipe, named

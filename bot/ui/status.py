@@ -268,7 +268,7 @@ def _small(job: Job) -> str:
 
 def _for(job: Job) -> str:
     """Name the asker where the message is no reply to the asking one."""
-    return "" if job.request_message_id else f" for <@{job.member_id}>"
+    return "" if job.asked_message_id else f" for <@{job.member_id}>"
 
 
 def _after(words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import discord
@@ -200,7 +201,7 @@ async def test_a_picture_is_withdrawn_with_all_that_grew_from_it(world: World) -
         assert message.content == "🌙 Whoever posted the picture withdrew it, and all dreams of it."
         assert not message.attachments and not message.components
         assert await world.app.queue.result(job.id) is None
-        await until(lambda id=job.id: _is_gone(world, id))
+        await until(partial(_is_gone, world, job.id))
     assert await world.app.queue.result(other.id)
 
 
@@ -222,8 +223,6 @@ async def test_a_hidden_picture_stays_hidden_through_all_that_grows_from_it(worl
 async def test_dreams_of_age_restricted_channels_are_hidden(world: World) -> None:
     channel = world.app.bot.get_channel(world.dreams.id)
     assert isinstance(channel, discord.TextChannel)
-    world.env.backend.get_channel(world.dreams.id).nsfw = True
-    await world.env.settle()
     channel.nsfw = True
     job = await world.dream(world.alice, "!sky block3")
     assert job.spoiler and question(world, job).attachments[0].is_spoiler()

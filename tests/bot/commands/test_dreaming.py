@@ -173,7 +173,6 @@ def sixty_megapixels() -> bytes:
         ("!dream mixde5", ["photo"], "did you mean mixed5"),
         ("!dream a red dragon", [], "can't dream of `red dragon`"),
         ("!dream foo", [], "can't dream of `foo`"),
-        ("!dream https://example.org/cat.jpg", [], "I open no links; please attach"),
         ("!dream block8 steps 20", ["photo"], "write steps= and"),
         ("!dream steps=0", ["photo"], "a whole number from 1"),
         ("!dream crane", ["photo"], "write crane_bird or crane_machine"),
