@@ -263,12 +263,18 @@ class JobMessages(Listener):
             reference["reference"] = discord.MessageReference(
                 message_id=job.asked_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
+        asked = [discord.Object(job.author_id)] if job.state is State.HELD and job.author_id else []
         try:
             message = await channel.send(
-                **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True
+                **shown.sending(),
+                nonce=job.id,
+                **reference,
+                mention_author=False,
+                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=asked),
+                silent=not asked,
             )
         except discord.Forbidden:
-            if not job.interaction_token:
+            if not job.interaction_token or asked:  # nobody else would see the answer to a command
                 raise
             answer = await self._interaction(job.interaction_token)
             sent = await answer.send(**_brief(shown).sending(), wait=True)

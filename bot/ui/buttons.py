@@ -14,8 +14,9 @@ from bot.asking import Origin, ask, ask_for_sheet, effective_in
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.queue.queue import CONSENT_WITHIN, NOT_ANSWERED, PICTURE_DELETED
 from bot.queue.request import Variant
-from bot.store.jobs import Job, Kind
+from bot.store.jobs import Job, Kind, State
 from bot.ui.changes import enlarged, strengthened, variations
 from bot.ui.components import Interaction, RowButton
 from bot.ui.errors import code, explain, send_ephemeral
@@ -23,6 +24,7 @@ from bot.ui.links import message_url
 from bot.ui.remix import read_form, remix_form, remixed
 from dream.recipe import Recipe
 
+ALREADY_DECIDED: Final = "That is decided already."
 LEAST_GROWTH: Final = 1.1
 """How much larger a bigger dream is at least."""
 LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
@@ -101,7 +103,8 @@ class More(JobButton):
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Show the other buttons to whoever pressed, and nobody else."""
         takes_reports = await interaction.client.settings.takes_reports(interaction.guild_id)
-        await interaction.response.send_message(LEGEND, view=_more(row, takes_reports), ephemeral=True)
+        view = _more(row, takes_reports, is_author=interaction.user.id == row.author_id)
+        await interaction.response.send_message(LEGEND, view=view, ephemeral=True)
 
 
 class Gentler(JobButton):
@@ -234,6 +237,80 @@ class Cancel(JobButton):
         await interaction.response.defer()
         if not await interaction.client.queue.cancel(row.id):
             raise Refused("Too late to cancel: this dream is already finished.")
+
+
+class Consent(JobButton):
+    """Let somebody dream on one's picture."""
+
+    key, label, emoji = "consent", "Yes, they may", "✅"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Let the dream wait for its turn. Raises Refused for anybody but whose picture it is."""
+        await _check_asked(interaction, row)
+        queue = interaction.client.queue
+        if queue.clock.now() - row.created_at > CONSENT_WITHIN:
+            await queue.cancel(row.id, NOT_ANSWERED)
+            raise Refused("That question has ended; they can ask again.")
+        if not await _is_still_there(interaction, row):
+            await queue.cancel(row.id, PICTURE_DELETED)
+            raise Refused("That picture is gone, so nobody dreams on it.")
+        await interaction.response.defer()
+        if not await queue.consent(row.id):
+            raise Refused(ALREADY_DECIDED)
+        await send_ephemeral(
+            interaction, f"✅ <@{row.member_id}> may dream on your picture. ⋯ under a dream withdraws it."
+        )
+
+
+class Decline(JobButton):
+    """Let somebody not dream on one's picture."""
+
+    key, label, emoji = "decline", "No", "✖️"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Cancel the dream. Raises Refused for anybody but whose picture it is."""
+        await _check_asked(interaction, row)
+        await interaction.response.defer()
+        if not await interaction.client.queue.cancel(row.id, "Whoever posted the picture would rather not."):
+            raise Refused(ALREADY_DECIDED)
+
+
+async def _check_asked(interaction: Interaction, row: Job) -> None:
+    """Raise Refused for a question that is not the presser's, or is none any more."""
+    if interaction.user.id != row.author_id:
+        raise Refused("Only whoever posted the picture can decide that.")
+    if row.state is not State.HELD:
+        raise Refused(ALREADY_DECIDED)
+
+
+async def _is_still_there(interaction: Interaction, row: Job) -> bool:
+    """Whether the message with the picture is, or cannot be looked for."""
+    if row.origin_channel_id is None or row.origin_message_id is None:
+        return True
+    channel = interaction.client.get_partial_messageable(row.origin_channel_id, guild_id=row.guild_id)
+    try:
+        await channel.fetch_message(row.origin_message_id)
+    except discord.NotFound:
+        return False
+    except discord.HTTPException:
+        return True
+    return True
+
+
+class Withdraw(JobButton):
+    """Take all dreams of one's picture away."""
+
+    key, label, emoji, line = "withdraw", "Withdraw my picture", "🚫", 2
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Erase every dream that grew from it. Raises Refused for anybody but whose picture it is."""
+        if interaction.user.id != row.author_id:
+            raise Refused("Only whoever posted the picture can withdraw it.")
+        await interaction.response.defer()
+        count = await interaction.client.queue.withdraw(row)
+        dreams = "the dream of it is" if count == 1 else f"all {count} dreams of it are"
+        done = f"🚫 Your picture is withdrawn: {dreams} taken back. Its own message is yours to delete."
+        await interaction.edit_original_response(content=done, view=None)
 
 
 class Delete(JobButton):
@@ -396,6 +473,7 @@ async def origin_of(interaction: Interaction, job: Job, action: str, role: str =
         parent=job.id,
         action=action,
         spoiler=job.spoiler,
+        explicit=job.explicit,
     )
 
 
@@ -409,7 +487,7 @@ def dream_buttons(job: Job) -> list[discord.ui.Item[Any]]:
     return [Remix(job.id), Again(job.id), *of_pictures, More(job.id)]
 
 
-def _more(job: Job, takes_reports: bool) -> discord.ui.View:
+def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     """The buttons of `More`, as far as they can do something for this job."""
     view = discord.ui.View(timeout=None)
     if job.kind is Kind.DREAM:
@@ -420,6 +498,8 @@ def _more(job: Job, takes_reports: bool) -> discord.ui.View:
     if not job.variants and not job.kind.is_comparison:
         view.add_item(ShowRecipe(job.id))
     view.add_item(Delete(job.id))
+    if is_author:
+        view.add_item(Withdraw(job.id))
     if takes_reports:
         view.add_item(Flag(job.id))
     return view
@@ -439,6 +519,9 @@ BUTTONS = (
     Choose,
     ShowRecipe,
     Cancel,
+    Consent,
+    Decline,
     Delete,
+    Withdraw,
     Flag,
 )

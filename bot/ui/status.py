@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import discord
 
 from bot.durations import countdown, format_duration
+from bot.queue.queue import CANCELLED, CONSENT_WITHIN
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import Cancel, dream_buttons
+from bot.ui.buttons import Cancel, Consent, Decline, dream_buttons
 from bot.ui.errors import code
 from bot.ui.links import message_url
 from config.presets import preset_title
@@ -67,6 +68,8 @@ def status(
     `progress` how far it is; `result` the finished dream's file.
     """
     match job.state:
+        case State.HELD:
+            return _asking(job)
         case State.QUEUED:
             return _waiting(job, position, when)
         case State.DREAMING:
@@ -74,9 +77,22 @@ def status(
         case State.FAILED:
             return _message(f"🌧️ {job.reason or 'This dream could not be dreamt; please try again.'}")
         case State.CANCELLED:
-            return _message("🌙 This dream was cancelled.")
+            return _message(f"🌙 {job.reason or CANCELLED}")
         case State.DONE:
             return _done(job, result)
+
+
+def _asking(job: Job) -> Status:
+    """The question to whoever posted a picture, whether somebody else may dream on it."""
+    picture = "your picture"
+    if job.origin_message_id:
+        picture = f"[{picture}](<{message_url(job.guild_id, job.origin_channel_id, job.origin_message_id)}>)"
+    until = discord.utils.format_dt(job.created_at + CONSENT_WITHIN, "R")
+    return _message(
+        f"🙋 <@{job.author_id}>, <@{job.member_id}> would like to dream on {picture}. May they?",
+        f"-# {described(job)} · the question ends {until} · /privacy answers it for all",
+        buttons=[Consent(job.id), Decline(job.id), Cancel(job.id)],
+    )
 
 
 def _waiting(job: Job, position: int | None, when: str) -> Status:

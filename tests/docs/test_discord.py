@@ -38,6 +38,7 @@ TALKING = (
     discord.Attachment,
     discord.Thread,
     discord.TextChannel,
+    discord.Reaction,
     discord.app_commands.CommandTree,
     commands.Context,
 )
@@ -76,10 +77,10 @@ def test_every_request() -> None:
 def listeners(tree: ast.AST) -> Iterator[str]:
     """The events that some code listens for, in a cog or in the client itself."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef) and any(
-            "listener" in ast.unparse(mark) for mark in node.decorator_list
-        ):
-            yield node.name
+        for mark in node.decorator_list if isinstance(node, ast.AsyncFunctionDef) else ():
+            if isinstance(node, ast.AsyncFunctionDef) and "listener" in (text := ast.unparse(mark)):
+                named = re.search(r"\('(\w+)'\)", text)
+                yield named[1] if named else node.name
 
 
 def test_every_event() -> None:
