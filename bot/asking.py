@@ -138,9 +138,9 @@ async def ask_for_sheet(
             recipe, preset = await _parse(bot, effective, channel, one)
             recipe = dataclasses.replace(recipe, seed=seed if recipe.seed is None else recipe.seed)
             one = Variant(one if preset is None else preset_title(preset), recipe, preset)
-        if one.recipe.is_video:
+        if one.recipe.moves:
             raise RecipeError(
-                "A sheet shows pictures, and that is a video; leave out zoom, rotate and seconds."
+                "A sheet shows pictures, and that is a video; leave out >, zoom, rotate and seconds."
             )
         shown.append(one)
     request = DreamRequest(
@@ -252,7 +252,7 @@ def presets_allowed(bot: DreamBot, effective: Effective, presets: Mapping[str, s
     found = []
     for name in [*own, *(name for name in presets if name not in own)]:
         recipe = Recipe.parse(presets[name])
-        if bot.settings.has_weights(recipe) and effective.allows(recipe) and not recipe.is_video:
+        if bot.settings.has_weights(recipe) and effective.allows(recipe) and not recipe.moves:
             found.append(name)
     return found
 

@@ -118,6 +118,9 @@ def dream(
     `dreambot dream photo.jpg block9+block12 quality=rich -o dream.png`
 
     `dreambot dream clip.mp4 serpents -o dream.gif`
+
+    `dreambot dream photo.jpg 'serpents > coral > ostrich' -o dream.mp4` moves from one to the next; a shell
+    needs the quotes.
     """
     formats: dict[str, Literal["png", "jpg", "webp"]] = {
         ".png": "png",
@@ -130,6 +133,8 @@ def dream(
     with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
         if wanted.is_video:
             stop("zoom, rotate and seconds make a video: write `dreambot zoom` instead.", 2)
+        if wanted.is_morph and out and out.suffix.lower() in (".png", ".jpg", ".jpeg"):
+            stop("A morph moves: name its dream .mp4, .gif or .webp, or name one recipe, without >.", 2)
         import dream
         from dream.picture import encode, probe
         from dream.render import film_format
@@ -137,7 +142,7 @@ def dream(
         moves = film_format(wanted, probe(picture, options["limits"]) if picture else None)
         out = out or Path(f"dream.{moves or 'png'}")
         suffix = out.suffix.lower()
-        if moves and picture and suffix in (".mp4", ".gif", ".webp"):
+        if moves and suffix in (".mp4", ".gif", ".webp"):
             tell(dream.dream_clip(picture, wanted, out, **options), out, as_json=report)
             return
         if suffix not in formats:

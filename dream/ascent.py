@@ -9,7 +9,7 @@ networks are each scaled to unit standard deviation first, then weighted and add
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -72,9 +72,9 @@ class Ascent:
     `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
     the blur of the gradient: 1 is normal, 0 none. `wrap` says whether rows and columns of pictures go on at
     the other side. `plain` leaves out what the original loop has not: jitter, the terms' own magnitudes, and
-    the limit of a pixel's change. `rescaled` shows the networks a picture of up to a megapixel at another of
-    `SCALES` in each step, which brings out whole shapes in place of textures. `before_tile` is called before
-    a network is run on a tile and may raise to stop.
+    the limit of a pixel's change. `rescaled` is the share of the steps in which the networks see a picture of
+    up to a megapixel at another of `SCALES`, which brings out whole shapes in place of textures.
+    `before_tile` is called before a network is run on a tile and may raise to stop.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Ascent:
         smooth: float = 1.0,
         wrap: tuple[bool, bool] = (False, False),
         plain: bool = False,
-        rescaled: bool = False,
+        rescaled: float = 0.0,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
         self.tile = largest_tile(runtime.free_gpu_memory())
@@ -95,7 +95,14 @@ class Ascent:
         self._rescaled = rescaled
         self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
-        self._parts = [_Part(objective) for objective in objectives]
+        self._parts = self._all_parts = [_Part(objective) for objective in objectives]
+
+    def mix(self, shares: Sequence[float], *, smooth: float, rescaled: float) -> None:
+        """From now on dream of so much of each of a morph's recipes. The others are as for a new ascent."""
+        for part in self._all_parts:
+            part.objective = part.whole.mixed(shares)
+        self._parts = [part for part in self._all_parts if part.objective.weight]
+        self._smooth, self._rescaled = smooth, rescaled
 
     def evaluate(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
@@ -114,7 +121,8 @@ class Ascent:
         the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel.
         """
         seen, scale = picture, 1.0
-        if self._rescaled and picture.size <= 3 * LARGEST_TILE**2:
+        is_rescaled = self._rescaled == 1 or (self._rescaled and random.random() < self._rescaled)
+        if is_rescaled and picture.size <= 3 * LARGEST_TILE**2:
             scale = float(random.choice(SCALES))
             height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
             seen = resize(picture, width, height, wrap=self._wrap)
@@ -222,10 +230,13 @@ class Ascent:
 
 
 class _Part:
-    """The part of an objective that one network computes, and its terms' last known magnitudes."""
+    """The part of an objective that one network computes, and its terms' last known magnitudes.
+
+    `whole` is the objective before it is mixed, of a morph's recipes.
+    """
 
     def __init__(self, objective: NetworkObjective) -> None:
-        self.objective = objective
+        self.objective = self.whole = objective
         self.evaluate_tile, self.differentiate_tile = compiled(
             objective.backbone, objective.layers, objective.statistics
         )

@@ -1,6 +1,7 @@
 """Dreaming a moving picture: from its file to that of its dream.
 
-Frames stream through: decoded one by one, dreamt coherently (`dream.coherence`), and written one by one.
+Frames stream through: decoded one by one, dreamt coherently (`dream.coherence`), and written one by one. A
+morph makes a film of a picture, too, whose frames are all the same.
 """
 
 import dataclasses
@@ -10,19 +11,22 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from dream.checkpoint import Checkpoint
 from dream.clip_reader import ClipReader
 from dream.clip_writer import Master, clip_format, write
 from dream.coherence import FrameDreamer, State, mixture
-from dream.dreamer import Progress, Report
-from dream.octaves import film_size
-from dream.picture import DEFAULT_LIMITS, Limits, PictureFile, Pixels, contents
+from dream.dreamer import Picture, Progress, Report, source_pixels
+from dream.octaves import FRAMES_PER_SECOND, film_size
+from dream.octaves import frames as frames_of
+from dream.picture import DEFAULT_LIMITS, Limits, PictureError, Pixels, contents, probe, resize
 from dream.recipe import Recipe
 
 CLOSING = 16
@@ -33,7 +37,7 @@ SAVE_SECONDS = 3.0
 
 
 def dream_clip(
-    clip: PictureFile,
+    clip: Picture,
     recipe: Recipe | str,
     path: Path | str,
     *,
@@ -49,6 +53,9 @@ def dream_clip(
     bound), for which it is made smaller, and shorter only if that is not enough; the report says how large it
     became. An MP4 keeps a film's sound. A GIF or WebP loops without a jump wherever the clip itself does.
 
+    A morph, such as "block8 > block11", moves through its recipes from the first frame to the last. It makes
+    a film of a still picture, of pixels, or of None, a sky; the recipe's `seconds` say how long.
+
     In the folder `resume` it is noted every few seconds how far the dream has come. If the process dies, the
     same call with the same folder goes on from there; otherwise the folder is removed at the end.
 
@@ -61,13 +68,13 @@ def dream_clip(
     if recipe.seed is None:
         recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
     format = clip_format(path)
-    with ClipReader(contents(clip), limits) as reader, _folder(resume) as folder:
-        size = film_size(recipe, reader.probe.width, reader.probe.height)
+    with _opened(clip, recipe, limits) as reader, _folder(resume) as folder:
+        size = film_size(recipe, reader.width, reader.height)
         dreamer = FrameDreamer(recipe, limits=limits, **options)
-        closing = CLOSING if reader.loops or format != "mp4" else 0
+        closing = CLOSING if (reader.loops or format != "mp4") and recipe.returns else 0
         with Master(folder, size) as master:
             work = _Work(dreamer, master, folder, closing, on_progress, saves=resume is not None)
-            work.dream(reader.frames(size), reader.probe.frames)
+            work.dream(reader.frames(size), reader.count)
         sound = reader.sound() if format == "mp4" else None
         written = write(master, path, format, max_bytes=max_bytes, recipe=str(recipe), sound=sound)
     return dataclasses.replace(
@@ -80,6 +87,37 @@ def dream_clip(
         frames=written.frames,
         fitted=written.fitted,
     )
+
+
+class _Picture:
+    """A picture, read as by a `ClipReader`: a clip in which nothing moves, as long as a morph's `seconds`."""
+
+    loops = False
+
+    def __init__(self, picture: Picture, recipe: Recipe, limits: Limits) -> None:
+        self._pixels, (self.width, self.height), _ = source_pixels(picture, recipe, limits)
+        self.count = frames_of(recipe)
+
+    def frames(self, size: tuple[int, int]) -> Iterator[tuple[Pixels, float]]:
+        """The same frame again and again, with the seconds for which each is shown."""
+        frame = np.clip(resize(self._pixels, *size), 0, 1)
+        return itertools.repeat((frame, 1 / FRAMES_PER_SECOND), self.count)
+
+    def sound(self) -> Iterator[bytes]:
+        """Nothing."""
+        yield from ()
+
+
+def _opened(clip: Picture, recipe: Recipe, limits: Limits) -> AbstractContextManager[ClipReader | _Picture]:
+    """A clip, or for a morph a picture, open for reading. Raises PictureError."""
+    if clip is None or isinstance(clip, np.ndarray):
+        if not recipe.is_morph:
+            raise PictureError("Only a morph, such as serpents > coral, makes a film of what does not move.")
+        return nullcontext(_Picture(clip, recipe, limits))
+    data = contents(clip)
+    if recipe.is_morph and probe(data, limits).frames == 1:
+        return nullcontext(_Picture(data, recipe, limits))
+    return ClipReader(data, limits)
 
 
 class _Work:
@@ -105,16 +143,17 @@ class _Work:
         self._first: State | None = None
         self._scene: Pixels
         self._held: deque[tuple[State, Pixels, float]] = deque()
-        self._done = self._total = 0
+        self._done = self._total = self._expected = 0
         self._saved = time.monotonic()
 
     def dream(self, frames: Iterator[tuple[Pixels, float]], expected: int) -> None:
         """Dream all `frames`, about as many as `expected`."""
+        self._expected = expected
         self._total = expected + min(self._closing, expected // 3)
         if self._saves and (checkpoint := Checkpoint.load(self._folder)):
             self._go_on(checkpoint)
         for frame, seconds in itertools.islice(frames, self._done, None):
-            state = self._dreamer.dream(frame)
+            state = self._dreamer.dream(frame, self._position(self._done))
             self._first = self._first or state
             self._report(state)
             self._held.append((state, self._dreamer.scene.source, seconds))
@@ -154,9 +193,14 @@ class _Work:
         if (checkpoint.recipe, checkpoint.size) != (str(self._dreamer.recipe), self._master.size):
             return
         first, last, scene = checkpoint.first, checkpoint.last, checkpoint.scene
-        self._dreamer.go_on(first, last, scene, checkpoint.report, checkpoint.steps)
+        position = self._position(checkpoint.frames - 1)
+        self._dreamer.go_on(first, last, scene, checkpoint.report, checkpoint.steps, position)
         self._master.go_on(checkpoint.files, checkpoint.frames, checkpoint.seconds)
         self._first, self._done = first, checkpoint.frames
+
+    def _position(self, frame: int) -> float:
+        """Where in a morph a frame is, from 0 to 1."""
+        return min(frame / max(self._expected - 1, 1), 1.0)
 
     def _report(self, state: State) -> None:
         self._done += 1

@@ -36,6 +36,21 @@ class ClipReader:
         self._clip.__exit__(kind, error, trace)
 
     @property
+    def width(self) -> int:
+        """Its frames' width in pixels."""
+        return self.probe.width
+
+    @property
+    def height(self) -> int:
+        """Their height in pixels."""
+        return self.probe.height
+
+    @property
+    def count(self) -> int:
+        """About how many frames it has."""
+        return self.probe.frames
+
+    @property
     def loops(self) -> bool:
         """Whether it is shown again and again, as animated pictures are and films are not."""
         return self.probe.format not in FILMS

@@ -2,8 +2,12 @@
 
 The change that the dream makes to a frame is carried to the next one along the optical flow. There a step of
 gradient ascent at a smaller size and two at its own are added, at each place as much of them as makes the
-change as strong as it was on the first frame. What was covered before starts from the frame itself, and grows
-in a few frames to the strength around it. A new scene is dreamt from nothing.
+change as strong as it was on the first frame, but not more than a little: what carrying loses besides is
+given back by scaling what is there. What was covered before starts from the frame itself, and grows in a few
+frames to the strength around it. A new scene is dreamt from nothing.
+
+In a morph the objective moves from frame to frame. As much of the change as belongs to what is left behind is
+taken away meanwhile, and the steps grow what comes next out of what remains.
 """
 
 import dataclasses
@@ -21,8 +25,20 @@ from dream.octaves import SMALLEST
 from dream.picture import Pixels, resize
 from dream.recipe import Recipe, RecipeError
 
-KEPT = 0.985
+KEPT = 0.99
 """How much of a carried change is left; what is lost grows anew, after the frame as it is now."""
+
+RENEWAL = 0.06
+"""The most that a frame's steps add to the change where it is strong enough, relative to that wanted."""
+
+ENOUGH = 0.87
+"""The share of the strength wanted somewhere that is strong enough; where there is less, it grows fast."""
+
+RESTORED = 1.03
+"""The most that a carried change is scaled by, to be as strong as wanted."""
+
+LEFT_BEHIND = 4.0
+"""How fast what grew earlier in a morph goes: of a whole recipe's change exp(-LEFT_BEHIND) is left."""
 
 COARSE = 0.625
 """The scale of the coarser of a frame's steps."""
@@ -39,7 +55,7 @@ ALIKE = 1.5
 """How far the dreams of two scenes may differ in strength to be made equally strong."""
 
 GROWTH = 0.7
-"""The most that a frame's steps add to the change at a place, relative to the strength wanted there."""
+"""How fast: the most that a frame's steps add where there is nothing, relative to the strength wanted."""
 
 GIVING_UP = 0.1
 """How far, at each frame, the wanted strength falls where it is out of reach, as in black and white."""
@@ -88,16 +104,34 @@ class FrameDreamer:
         self.recipe = recipe
         self._options = options
         self._strength = 0.0
+        self._position = 0.0
         self._last: State | None = None
 
-    def dream(self, frame: Pixels) -> State:
-        """The dream of the next frame. Raises Cancelled."""
-        moved = motion(self._last.frame, frame) if self._last else None
-        if self._last is None or moved is None or moved.is_cut:
+    def dream(self, frame: Pixels, position: float = 0.0) -> State:
+        """The dream of the next frame, at `position` in a morph, from 0 to 1. Raises Cancelled."""
+        last, kept = self._last, 1.0
+        if last is not None and self.recipe.is_morph:
+            last, kept = self._moved(last, position)
+        self._position = position
+        moved = motion(last.frame, frame) if last else None
+        if last is None or moved is None or moved.is_cut:
             self._last = self._begin(frame)
         else:
-            self._last = self._follow(self._last, frame, moved)
+            self._last = self._follow(last, frame, moved, kept)
         return self._last
+
+    def _moved(self, state: State, position: float) -> tuple[State, float]:
+        """Move on to `position`; returns what is left of a dream there, and the share of it."""
+        before, now = (self.recipe.shares(at) for at in (self._position, position))
+        left_behind = sum(max(was - is_now, 0.0) for was, is_now in zip(before, now, strict=True))
+        strength_before = self.scene.recipe.strength
+        self.scene.move_to(position)
+        assert strength_before and self.scene.recipe.strength
+        stronger = self.scene.recipe.strength / strength_before
+        self._strength *= stronger
+        kept = math.exp(-LEFT_BEHIND * left_behind)
+        target = np.maximum(state.target * np.float32(stronger), LEAST)
+        return State(state.frame, state.change * np.float32(kept), target), kept
 
     def finished(self, state: State) -> Pixels:
         """A dreamt frame as the recipe's `keep` and `blend` want it."""
@@ -117,15 +151,24 @@ class FrameDreamer:
             found.append(state)
         return found
 
-    def go_on(self, first: State, last: State, scene: Pixels, report: Report, steps: int) -> None:
-        """Go on after the frame `last` of a clip begun by `first`; its scene began with the frame `scene`."""
+    def go_on(
+        self, first: State, last: State, scene: Pixels, report: Report, steps: int, position: float
+    ) -> None:
+        """Go on after the frame `last` of a clip begun by `first`; its scene began with the frame `scene`.
+
+        `position` is that of the last frame in a morph.
+        """
+        self._position = position
         self.scene = self._dreamer(scene)
         self.report, self.steps = report, steps
         self._strength, self._last = strength(first.change), last
 
     def _dreamer(self, frame: Pixels) -> Dreamer:
         whole = dataclasses.replace(self.recipe, size=max(frame.shape[:2]), keep=None, blend=None)
-        return Dreamer(frame, whole, **self._options)
+        dreamer = Dreamer(frame, whole, **self._options)
+        if whole.is_morph:
+            dreamer.move_to(self._position)
+        return dreamer
 
     def _begin(self, frame: Pixels) -> State:
         self.scene = self._dreamer(frame)
@@ -141,7 +184,8 @@ class FrameDreamer:
         target *= np.float32(min(self._strength / (natural or 1.0), ALIKE))
         return State(frame, change, np.maximum(target, LEAST))
 
-    def _follow(self, state: State, frame: Pixels, moved: Motion) -> State:
+    def _follow(self, state: State, frame: Pixels, moved: Motion, kept: float = 1.0) -> State:
+        """The dream of `frame` after that of the frame before, of which a share was `kept` in a morph."""
         seen = moved.seen
         change = moved.carry(state.change) * (seen * np.float32(KEPT))
         target = _filled(np.maximum(moved.carry(state.target), LEAST), seen)
@@ -154,14 +198,17 @@ class FrameDreamer:
         pixels = before.copy()
         had = np.sqrt(_local_mean(change * change))
         missing = np.maximum(1 - had / target, 0)
+        growth = GROWTH * np.sqrt(np.maximum(ENOUGH**2 - np.square(had / target), 0))
         for _ in range(2 if float(missing.mean()) > MISSING else 1):
             self._ascend(pixels)
         update = pixels - before
         update -= update.mean(axis=(0, 1))  # neither brighter nor darker
-        change += _gain(change, update, target) * update
+        renewal = max(RENEWAL, math.sqrt(1 - kept * kept))  # of what is independent of what is there
+        change += _gain(change, update, target, np.maximum(growth, np.float32(renewal))) * update
+        change *= np.clip(target / np.sqrt(_local_mean(change * change) + np.float32(1e-9)), 1, RESTORED)
         change = np.clip(frame + change, 0, 1) - frame
         reached = np.sqrt(_local_mean(change * change))
-        stuck = (reached < 0.8 * target) & (reached < had + 0.03 * target)
+        stuck = (reached < ENOUGH * target) & (reached < had + 0.03 * target)
         target += np.float32(GIVING_UP) * stuck * (reached - target)
         return State(frame, change, target)
 
@@ -195,12 +242,17 @@ def strength(change: Pixels) -> float:
     return math.sqrt(float(np.vdot(change, change)) / change.size)
 
 
-def _gain(change: Pixels, update: Pixels, target: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much of `update` brings the strength of `change` to `target` at each place: (height, width, 1)."""
+def _gain(
+    change: Pixels, update: Pixels, target: NDArray[np.float32], most: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How much of `update` brings the strength of `change` to `target` at each place: (height, width, 1).
+
+    No more than is `most` times as strong as the target.
+    """
     a = _local_mean(update * update) + np.float32(1e-9)
     b = _local_mean(change * update)
     c = np.minimum(_local_mean(change * change) - target * target, 0)
-    gain = np.minimum((np.sqrt(b * b - a * c) - b) / a, GROWTH * target / np.sqrt(a))
+    gain = np.minimum((np.sqrt(b * b - a * c) - b) / a, most * target / np.sqrt(a))
     return np.asarray(gain, np.float32)
 
 

@@ -34,7 +34,7 @@ from dream.picture import (
     load,
     resize,
 )
-from dream.recipe import SECOND_PICTURE, Recipe
+from dream.recipe import NO_MORPH, SECOND_PICTURE, Recipe, RecipeError
 from dream.seamless import seamless
 
 DECAY = 0.6
@@ -135,6 +135,9 @@ def dream(
 
     Raises RecipeError, PictureError, Cancelled.
     """
+    recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+    if isinstance(recipe, Recipe) and recipe.is_morph:
+        raise RecipeError(f"A morph becomes a film, see dream_clip; {NO_MORPH}")
     dreamer = Dreamer(
         picture, recipe, guide=guide, inception_v3=inception_v3, limits=limits, cancelled=cancelled
     )
@@ -174,7 +177,7 @@ class Dreamer:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
         self._loaded = load(recipe, Path(inception_v3) if inception_v3 else None)
         self.recipe = self._loaded.recipe.settled()
-        self.source, given, opacity = _source(picture, self.recipe, limits)
+        self.source, given, opacity = source_pixels(picture, self.recipe, limits)
         self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
         self.size = final_size(self.recipe, *given)
         self.plan = octaves(self.recipe, *given)
@@ -199,11 +202,26 @@ class Dreamer:
             colors=IDENTITY if is_plain else color_transform(self.source),
             smooth=0 if is_plain else self.recipe.smooth or 0,
             plain=is_plain,
-            rescaled=self.recipe.is_of_classes and not is_plain,
+            rescaled=float(self.recipe.is_of_classes and not is_plain),
             wrap=self.recipe.wraps,
             before_tile=stop_if_cancelled,
         )
         self.asked = recipe
+        self._morph = self.recipe
+        if self._morph.is_morph:
+            self.move_to(0)
+
+    def move_to(self, position: float) -> None:
+        """Dream from now on of what a morph is at `position`, from 0 at its beginning to 1 at its end."""
+        morph = self._morph
+        self.recipe, shares = morph.at(position), morph.shares(position)
+        of_classes = (share for share, one in zip(shares, morph.stages, strict=True) if one.is_of_classes)
+        is_plain = morph.ascent == "plain"
+        self.ascent.mix(
+            shares,
+            smooth=0 if is_plain else self.recipe.smooth or 0,
+            rescaled=0 if is_plain else sum(of_classes),
+        )
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:
         """Run gradient ascent over all octaves. Raises Cancelled."""
@@ -275,7 +293,7 @@ def step_sizes(steps: int) -> list[float]:
     return [1 + DECAY * (1 - (2 * i + 1) / steps) for i in range(steps)]
 
 
-def _source(
+def source_pixels(
     picture: Picture, recipe: Recipe, limits: Limits
 ) -> tuple[Pixels, tuple[int, int], NDArray[np.float32] | None]:
     """The picture's pixels, no larger than the largest octave, its original (width, height), its opacity."""

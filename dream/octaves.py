@@ -36,7 +36,7 @@ class Octave:
 
 def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
     """The (width, height) in pixels of the result for a picture of this size."""
-    if recipe.is_video:
+    if recipe.moves:
         return film_size(recipe, width, height)
     longer = recipe.size or min(max(width, height), DEFAULT_SIZE)
     return _scaled(width, height, longer / max(width, height))
@@ -50,7 +50,7 @@ def film_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 
 def frames(recipe: Recipe) -> int:
-    """The number of frames of the video that `recipe` describes."""
+    """The number of frames of the video, or morph of a picture, that `recipe` describes."""
     return round((recipe.settled().seconds or 0) * FRAMES_PER_SECOND)
 
 
@@ -86,19 +86,27 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
 def work(recipe: Recipe, width: int, height: int) -> float:
     """Pixels times steps, summed over all octaves: on one network, computing time is proportional to it.
 
-    Each frame of a zoom takes one step at its size and one at half of it.
+    Each frame of a zoom takes one step at its size and one at half of it, in a morph those of a clip's, too.
     """
     pixels = sum(o.width * o.height * o.steps for o in octaves(recipe, width, height))
     if recipe.is_video and recipe.zoom != 1:
         width, height = final_size(recipe, width, height)
-        pixels += round(1.25 * width * height * frames(recipe))
+        pixels += round(_zoom_steps(recipe) * width * height * frames(recipe))
     return float(pixels)
 
 
-def clip_work(recipe: Recipe, width: int, height: int, frames: int) -> float:
-    """The same for a clip of so many frames: the dream of the first, and what each adds to it."""
+def _zoom_steps(recipe: Recipe) -> float:
+    return 1.25 + (FRAME_STEPS if recipe.is_morph else 0)
+
+
+def clip_work(recipe: Recipe, width: int, height: int, count: int) -> float:
+    """The same for a clip of so many frames: the dream of the first, and what each adds to it.
+
+    A morph makes more of the one frame of a picture.
+    """
     width, height = film_size(recipe, width, height)
-    return work(recipe, width, height) + FRAME_STEPS * width * height * frames
+    count = frames(recipe) if recipe.is_morph and count == 1 else count
+    return work(recipe, width, height) + FRAME_STEPS * width * height * count
 
 
 def share_done(recipe: Recipe, width: int, height: int, step: int) -> float:
@@ -113,7 +121,7 @@ def share_done(recipe: Recipe, width: int, height: int, step: int) -> float:
         left -= taken
     if left and recipe.is_video:
         frame = final_size(recipe, width, height)
-        done += 1.25 * frame[0] * frame[1] * left
+        done += _zoom_steps(recipe) * frame[0] * frame[1] * left
     return min(done / work(recipe, width, height), 1.0)
 
 

@@ -7,17 +7,19 @@ The same text is a chat command, a preset, a PNG's metadata and a command line's
     block8:12,40-block3*0.5      only two channels of block8, and away from what block3 sees
     puppyslug octaves=6          a preset, with one option of its own
     ostrich+block8*0.3           things by name, as all networks see them, and layers of any network
+    serpents > coral > ostrich   a morph, from one recipe to the next
 
 Words may come in any order. `Recipe.parse` reads the text, `str` writes it back in one canonical form, and
 every Recipe that exists is valid: whatever is wrong is refused when it is made.
 """
 
 import dataclasses
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from dream.backbone import classes as imagenet
 from dream.backbone.catalog import CLASS, LAYERS, STAND_INS, NetworkName
@@ -47,8 +49,16 @@ ASCENTS = ("usual", "plain")
 TILES = ("both", "across", "down")
 OUTPUTS = ("mp4", "gif", "webp", "still")
 
+NO_MORPH = "name one recipe, without >."
+
 AUTO, AUTO_CLASSES = "auto", 3
 """What asks for the classes that the networks see most in the picture itself, and how many these are."""
+
+MAX_STAGES = 6
+"""The most recipes that a morph moves through."""
+
+STAGE_OPTIONS = ("strength", "smooth", "objective")
+"""The options that each recipe of a morph has for itself; all others are the whole dream's."""
 
 SECOND_PICTURE = "picture"
 """What names a second picture as a place: its bright parts."""
@@ -131,7 +141,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("quality", "how much time to take", choices=QUALITIES),
         Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
         Option("rotate", "how many degrees a video turns from frame to frame", -10, 10),
-        Option("seconds", "how long a video is", 1, 60),
+        Option("seconds", "how long a video is, or a morph of a picture", 1, 60),
         Option(
             "as", "what a moving picture or a video becomes; still dreams its first frame", choices=OUTPUTS
         ),
@@ -141,7 +151,11 @@ OPTIONS: Mapping[str, Option] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to dream. An option that is None was not asked for and takes the engine's default."""
+    """What to dream. An option that is None was not asked for and takes the engine's default.
+
+    A morph begins with the terms and ends with the last recipe in `then`, whose recipes have no other options
+    than those of `STAGE_OPTIONS`.
+    """
 
     terms: tuple[Term, ...]
     steps: int | None = None
@@ -163,6 +177,7 @@ class Recipe:
     rotate: float | None = None
     seconds: float | None = None
     as_: str | None = None
+    then: "tuple[Recipe, ...]" = ()
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -175,8 +190,29 @@ class Recipe:
             value = getattr(self, option.field)
             if value is not None:
                 object.__setattr__(self, option.field, option.read(value))
-        if self.is_video and (self.only or self.except_ or self.tile):
+        is_place = self.only or self.except_ or self.tile
+        if self.is_video and is_place:
             raise RecipeError("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
+        if self.then:
+            self._check_morph(bool(is_place))
+
+    def _check_morph(self, is_place: bool) -> None:
+        if len(self.then) >= MAX_STAGES:
+            raise RecipeError(f"A morph goes through at most {MAX_STAGES} recipes; please leave some out.")
+        if is_place:
+            raise RecipeError(f"only, except and tile are for pictures; {NO_MORPH}")
+        if self.as_ == "still":
+            raise RecipeError(f"A morph moves, so it can't be a still; leave out still, or {NO_MORPH}")
+        for stage in self.then:
+            if others := [name for name in stage.given if name not in STAGE_OPTIONS]:
+                raise RecipeError(f"{others[0]} is for a whole morph: give it with its first recipe.")
+            if stage.then:
+                raise RecipeError("A morph is no part of another; name its recipes one by one.")
+        if len(str(self)) > MAX_LENGTH:
+            raise RecipeError(
+                f"That morph takes {len(str(self))} characters to write; please make it one of at most "
+                f"{MAX_LENGTH}."
+            )
 
     @classmethod
     def parse(cls, text: str, presets: Mapping[str, str] | None = None, default: str = "") -> Self:
@@ -191,38 +227,58 @@ class Recipe:
                 f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
             )
         presets = presets or {}
-        terms: list[Term] = []
-        options: dict[str, Any] = {}
-        named: str | None = None
-        spaced = with_classes(" ".join(text.lower().split()), presets)
-        joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
-        _check_words(joined.split(), presets)
-        for word in joined.split():
-            name, equals, value = ("as=still" if word == "still" else word).partition("=")
-            if equals:
-                option = OPTIONS.get(name)
-                if option is None:
-                    raise RecipeError(unknown(name, OPTIONS, "option"))
-                if option.field in options:
-                    raise RecipeError(f"{name} is given twice; give it once.")
-                options[option.field] = option.read({"colour": "color"}.get(value, value))
-            elif word == AUTO and word not in presets:
-                terms.append(Term(CLASS, top=AUTO_CLASSES))
-            elif word in presets:
-                if named:
-                    raise RecipeError(f"{named} and {word} are both presets; name one of them.")
-                named = word
-            else:
-                terms += read_terms(word, presets)
-        base = presets[named] if named else "" if terms else default
-        if base:
-            start = cls.parse(base, {} if named else presets)
-            return dataclasses.replace(start, terms=tuple(terms) or start.terms, **options)
-        return cls(tuple(terms), **options)
+        parts = [_read(part, presets) for part in _ARROW.split(text.lower())]
+        if len(parts) == 1:
+            return cls._completed(parts[0], presets, default)
+        if not all(part.terms or part.preset for part in parts):
+            raise RecipeError(
+                "A morph needs a recipe on both sides of each >: write serpents > coral, for instance."
+            )
+        return cls._morph(parts, [cls._completed(part, presets, "") for part in parts])
+
+    @classmethod
+    def _completed(cls, words: "_Words", presets: Mapping[str, str], default: str) -> Self:
+        """The recipe that words adjust: their preset's, or `default` where they name nothing to dream of."""
+        base = presets[words.preset] if words.preset else "" if words.terms else default
+        if not base:
+            return cls(words.terms, **words.options)
+        start = cls.parse(base, {} if words.preset else presets)
+        if words.terms:
+            start = dataclasses.replace(start, terms=words.terms, then=())
+        return start.adjusted(**words.options)
+
+    @classmethod
+    def _morph(cls, parts: "Iterable[_Words]", recipes: Iterable[Self]) -> Self:
+        """The morph through `recipes`, which were written as `parts`.
+
+        Options of the whole are those written anywhere, then those of the first preset that has them.
+        """
+        stages = [stage for recipe in recipes for stage in recipe.stages]
+        whole: dict[str, Any] = {}
+        for part in parts:
+            for name in part.options.keys() - STAGE_OPTIONS:
+                if name in whole:
+                    raise RecipeError(f"{name.rstrip('_')} is given twice; give it once.")
+                whole[name] = part.options[name]
+        for stage in stages:
+            for name, value in stage.given.items():
+                if name not in STAGE_OPTIONS:
+                    whole.setdefault(OPTIONS[name].field, value)
+        first, *others = (
+            cls(stage.terms, **{name: getattr(stage, name) for name in STAGE_OPTIONS}) for stage in stages
+        )
+        return dataclasses.replace(first, **whole, then=tuple(others))
+
+    def adjusted(self, **options: Any) -> Self:
+        """The same with other options, in a morph those of `STAGE_OPTIONS` in each of its recipes."""
+        each = {name: value for name, value in options.items() if name in STAGE_OPTIONS}
+        then = tuple(dataclasses.replace(stage, **each) for stage in self.then)
+        return dataclasses.replace(self, **options, then=then)
 
     def __str__(self) -> str:
         given = (f"{name}={number_text(value)}" for name, value in self.given.items())
-        return " ".join([str(Objective(self.terms)), *given])
+        first = " ".join([str(Objective(self.terms)), *given])
+        return " > ".join([first, *map(str, self.then)])
 
     @property
     def given(self) -> dict[str, Any]:
@@ -231,28 +287,63 @@ class Recipe:
         return {name: value for name, value in values.items() if value is not None}
 
     @property
+    def is_morph(self) -> bool:
+        """Whether this moves from one recipe to another."""
+        return bool(self.then)
+
+    @property
+    def returns(self) -> bool:
+        """Whether a morph ends with what it began with, so that its film can be shown again and again."""
+        return self.stages[0] == self.stages[-1]
+
+    @property
+    def stages(self) -> tuple[Self, ...]:
+        """The recipes that a morph moves through, each with all its options; of another itself alone."""
+        return (
+            dataclasses.replace(self, then=()),
+            *(
+                dataclasses.replace(
+                    self,
+                    terms=stage.terms,
+                    then=(),
+                    **{name: getattr(stage, name) for name in STAGE_OPTIONS},
+                )
+                for stage in self.then
+            ),
+        )
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        """The terms of all of a morph's recipes, one after the other."""
+        return (*self.terms, *(term for stage in self.then for term in stage.terms))
+
+    @property
     def networks(self) -> tuple[NetworkName, ...]:
         """The names of the networks that dream this, each once, in the order of the terms."""
-        return tuple(dict.fromkeys(network.name for term in self.terms for network in term.networks))
+        return tuple(dict.fromkeys(network.name for term in self.all_terms for network in term.networks))
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers dreamt of, each once, in the order given."""
-        return tuple(dict.fromkeys(term.layer for term in self.terms))
+        return tuple(dict.fromkeys(term.layer for term in self.all_terms))
 
     @property
     def things(self) -> tuple[str, ...]:
         """The same, classes by name: such as "block8" and "class:ostrich"."""
-        return tuple(dict.fromkeys(term.label if term.is_classes else term.layer for term in self.terms))
+        terms = self.all_terms
+        return tuple(dict.fromkeys(term.label if term.is_classes else term.layer for term in terms))
 
     @property
     def is_of_classes(self) -> bool:
-        """Whether any of it is of classes, whose shapes take more and finer steps than textures do."""
+        """Whether any of it is of classes, whose shapes take more and finer steps than textures do.
+
+        What a morph begins with counts.
+        """
         return any(term.is_classes for term in self.terms)
 
     def on(self, network: NetworkName) -> tuple[Term, ...]:
         """The terms that `network` computes, classes as the channels of its classifier."""
-        return tuple(own for term in self.terms if (own := term.on(network)))
+        return tuple(own for term in self.all_terms if (own := term.on(network)))
 
     @property
     def wraps(self) -> tuple[bool, bool]:
@@ -261,13 +352,46 @@ class Recipe:
 
     @property
     def is_video(self) -> bool:
-        """Whether this dreams a video: any of a video's options makes it one."""
+        """Whether this dreams a video of a picture that does not move: any of a video's options makes it one.
+
+        A morph takes frame after frame, of the picture itself, and is a video only where it zooms or turns.
+        """
+        if self.is_morph:
+            return self.zoom not in (None, 1) or bool(self.rotate)
         return any(value is not None for value in (self.zoom, self.rotate, self.seconds))
 
+    @property
+    def moves(self) -> bool:
+        """Whether its dream of any picture moves."""
+        return self.is_video or self.is_morph
+
     def dreams_clip(self, frames: int) -> bool:
-        """Whether this dreams each of a clip's `frames`: a still, a video and a place take the first."""
+        """Whether this dreams frame after frame, of a source that has so many.
+
+        A still, a video and a place take the first. A morph repeats the only frame of a picture.
+        """
         is_place = bool(self.only or self.except_ or self.tile)
-        return frames > 1 and not (self.is_video or is_place) and self.as_ != "still"
+        is_moving = frames > 1 or self.is_morph
+        return is_moving and not (self.is_video or is_place) and self.as_ != "still"
+
+    def shares(self, position: float) -> tuple[float, ...]:
+        """How much of each of its recipes a morph is at `position`, from 0 at its beginning to 1 at its end.
+
+        It rests a little at each: the shares move as a cosine does.
+        """
+        at = min(max(position, 0.0), 1.0) * len(self.then)
+        return tuple(
+            (1 + math.cos(math.pi * min(abs(at - number), 1))) / 2 for number in range(len(self.then) + 1)
+        )
+
+    def at(self, position: float) -> Self:
+        """A settled morph with the strength and smoothness that it has at `position`."""
+        shares = self.shares(position)
+        mixed = {
+            name: sum(share * getattr(one, name) for share, one in zip(shares, self.stages, strict=True))
+            for name in ("strength", "smooth")
+        }
+        return dataclasses.replace(self, **mixed)
 
     def settled(self) -> Self:
         """The same recipe with the engine's default for every option of the dream that was not asked for.
@@ -277,20 +401,73 @@ class Recipe:
         """
         by_quality = _OF_CLASSES if self.is_of_classes else _BY_QUALITY
         defaults = _DEFAULTS | by_quality[self.quality or "normal"] | (_OF_VIDEO if self.is_video else {})
+        if self.is_morph:
+            defaults["seconds"] = min(MORPH_SECONDS * len(self.then), OPTIONS["seconds"].high)
         given = {name: getattr(self, name) for name in defaults}
         missing = {name: value for name, value in defaults.items() if given[name] is None}
-        return dataclasses.replace(self, **missing)
+        return dataclasses.replace(self, **missing, then=tuple(map(_settled_stage, self.stages[1:])))
 
     def stand_in(self) -> Self:
         """This recipe with the bundled layers that dream most like those of InceptionV3 in their place.
 
         Channels are left out, because a channel's number means nothing in another network.
         """
-        terms = tuple(
-            Term(STAND_INS[t.layer], t.weight, top=min(t.top, 16)) if t.layer in STAND_INS else t
-            for t in self.terms
+        return self.with_terms(
+            lambda term: (
+                Term(STAND_INS[term.layer], term.weight, top=min(term.top, 16))
+                if term.layer in STAND_INS
+                else term
+            )
         )
-        return dataclasses.replace(self, terms=terms)
+
+    def with_terms(self, change: Callable[[Term], Term]) -> Self:
+        """The same with each term changed."""
+        then = tuple(stage.with_terms(change) for stage in self.then)
+        return dataclasses.replace(self, terms=tuple(map(change, self.terms)), then=then)
+
+
+def _settled_stage(stage: Recipe) -> Recipe:
+    """One of a morph's recipes with the engine's defaults for the options that it has for itself."""
+    settled = stage.settled()
+    return Recipe(stage.terms, **{name: getattr(settled, name) for name in STAGE_OPTIONS})
+
+
+class _Words(NamedTuple):
+    """What was typed: what to dream of, options by their fields, and the preset named."""
+
+    terms: tuple[Term, ...]
+    options: dict[str, Any]
+    preset: str | None
+
+
+def _read(text: str, presets: Mapping[str, str]) -> _Words:
+    """Read one recipe of a morph, or all of another. Raises RecipeError."""
+    terms: list[Term] = []
+    options: dict[str, Any] = {}
+    named: str | None = None
+    spaced = with_classes(" ".join(text.split()), presets)
+    joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
+    _check_words(joined.split(), presets)
+    for word in joined.split():
+        name, equals, value = ("as=still" if word == "still" else word).partition("=")
+        if equals:
+            option = OPTIONS.get(name)
+            if option is None:
+                raise RecipeError(unknown(name, OPTIONS, "option"))
+            if option.field in options:
+                raise RecipeError(f"{name} is given twice; give it once.")
+            options[option.field] = option.read({"colour": "color"}.get(value, value))
+        elif word == AUTO and word not in presets:
+            terms.append(Term(CLASS, top=AUTO_CLASSES))
+        elif word in presets:
+            if named:
+                raise RecipeError(
+                    f"{named} and {word} are both presets; name one of them, or write {named} > {word}."
+                )
+            named = word
+        else:
+            terms += read_terms(word, presets)
+    return _Words(tuple(terms), options, named)
 
 
 _DEFAULTS: dict[str, Any] = {"blend": 1.0, "smooth": 1.0, "objective": "square", "quality": "normal"}
@@ -307,6 +484,11 @@ _OF_CLASSES: dict[str, dict[str, Any]] = {
 }
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}
+
+MORPH_SECONDS = 3.0
+"""How long a morph of a picture takes from one recipe to the next, unless `seconds` says how long it is."""
+
+_ARROW = re.compile(r"-?>|→")
 
 _PLACES = tuple(f"{option.name}=" for option in OPTIONS.values() if option.is_place)
 _ATOMS = re.compile(r"[a-z0-9'’]++|.")

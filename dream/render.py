@@ -192,7 +192,7 @@ def render(
         with TemporaryDirectory(prefix="dreambot-") as folder:
             path = Path(folder, f"dream.{film}")
             options["max_bytes"] = work.max_bytes
-            if work.recipe.is_video or work.source is None:
+            if work.recipe.is_video:
                 made = zoom(work.source, work.recipe, path, **options)
             else:
                 made = dream_clip(work.source, work.recipe, path, resume=_kept(work.key), **options)
@@ -208,10 +208,11 @@ def render(
 def film_format(recipe: Recipe, source: Probe | None) -> ClipFormat | None:
     """What the dream of `recipe` becomes if it moves; None if it is a picture.
 
-    A moving picture's dream moves, too, unless the recipe asks for a still or another motion. It stays a GIF
-    if it was one, and becomes an MP4 otherwise, unless the recipe says what.
+    A moving picture's dream moves, too, unless the recipe asks for a still or another motion, and so does a
+    morph of any picture. It stays a GIF if it was one, and becomes an MP4 otherwise, unless the recipe says
+    what.
     """
-    is_clip = source is not None and recipe.dreams_clip(source.frames)
+    is_clip = recipe.dreams_clip(source.frames if source else 1)
     if not is_clip and not recipe.is_video:
         return None
     formats: dict[str, ClipFormat] = {"gif": "gif", "webp": "webp", "mp4": "mp4"}

@@ -92,13 +92,13 @@ def class_map(
 
 def with_seen_classes(recipe: Recipe, picture: Pixels, backbones: Mapping[NetworkName, Backbone]) -> Recipe:
     """`recipe` with each `class:topN` replaced by the N classes that the networks are surest of."""
-    if not any(term.layer == CLASS and term.top for term in recipe.terms):
+    if not any(term.layer == CLASS and term.top for term in recipe.all_terms):
         return recipe
     best = np.argsort(-class_shares(picture, backbones), kind="stable")
-    terms = (
-        dataclasses.replace(term, channels=tuple(best[: term.top].tolist()), top=0)
-        if term.layer == CLASS and term.top
-        else term
-        for term in recipe.terms
+    return recipe.with_terms(
+        lambda term: (
+            dataclasses.replace(term, channels=tuple(best[: term.top].tolist()), top=0)
+            if term.layer == CLASS and term.top
+            else term
+        )
     )
-    return dataclasses.replace(recipe, terms=tuple(terms))

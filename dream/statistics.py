@@ -4,7 +4,8 @@ A statistic is a function in `STATISTICS`. For the gradient each term is divided
 layers of very different scale contribute equally.
 """
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from dream.backbone.catalog import NetworkName
 from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import Backbone
-from dream.objective import Function, Term
+from dream.objective import Function
 from dream.picture import Pixels, resize
 from dream.recipe import Recipe
 
@@ -77,7 +78,8 @@ class NetworkObjective:
 
     `statistics` and `layers` name each term's. `weights` has shape (terms,). `masks` has one vector per term,
     (channels,): 1 for each channel used, 0 for others. `guides` has one matrix per term, (channels,
-    locations): the second picture's activations; without one it has no locations.
+    locations): the second picture's activations; without one it has no locations. `stages` has the number of
+    the recipe of a morph that each term belongs to.
     """
 
     backbone: Backbone
@@ -86,6 +88,7 @@ class NetworkObjective:
     weights: tf.Tensor
     masks: tuple[tf.Tensor, ...]
     guides: tuple[tf.Tensor, ...]
+    stages: tuple[int, ...]
 
     @property
     def weight(self) -> float:
@@ -96,20 +99,27 @@ class NetworkObjective:
         """The objective, given the terms' values, shape (terms,)."""
         return float(np.dot(self.weights.numpy(), values))
 
+    def mixed(self, shares: Sequence[float]) -> "NetworkObjective":
+        """The same with each term's weight times the share of its recipe in a morph."""
+        each = tf.constant([shares[stage] for stage in self.stages], tf.float32)
+        return dataclasses.replace(self, weights=self.weights * each)
+
 
 def network_objectives(
     recipe: Recipe, backbones: Mapping[NetworkName, Backbone], picture: Pixels, guide: Pixels | None = None
 ) -> tuple[NetworkObjective, ...]:
-    """The objective of `recipe` for `picture`, guided by the pixels `guide` if given: a part per network."""
-    return tuple(
-        _on_network(backbone, recipe.on(network), recipe.objective or "square", picture, guide)
-        for network, backbone in backbones.items()
-    )
+    """The objective of `recipe` for `picture`, guided by the pixels `guide` if given: a part per network.
+
+    That of a morph has the terms of all its recipes, which `NetworkObjective.mixed` weighs.
+    """
+    return tuple(_on_network(backbone, recipe.stages, picture, guide) for backbone in backbones.values())
 
 
 def _on_network(
-    backbone: Backbone, terms: tuple[Term, ...], statistic: str, picture: Pixels, guide: Pixels | None
+    backbone: Backbone, recipes: Sequence[Recipe], picture: Pixels, guide: Pixels | None
 ) -> NetworkObjective:
+    found = [(number, term) for number, each in enumerate(recipes) for term in each.on(backbone.name)]
+    stages, terms = [number for number, _ in found], [term for _, term in found]
     layers = tuple(term.layer for term in terms)
     features = activations(backbone, layers, picture, _TOP_SIZE) if any(term.top for term in terms) else []
     guiding = activations(backbone, layers, guide, _GUIDE_SIZE) if guide is not None else []
@@ -122,12 +132,15 @@ def _on_network(
             mask[np.argsort(-np.square(features[i]).mean(axis=0), kind="stable")[: term.top]] = 1
         else:
             mask[list(term.channels) or slice(None)] = 1
+        statistic = recipes[stages[i]].objective or "square"
         usual = "evidence" if term.is_classes else statistic if guide is None else "guided"
         statistics.append(term.function or usual)
         masks.append(tf.constant(mask))
         guides.append(tf.constant(guiding[i].T if guiding else np.zeros((channels, 0), np.float32)))
     weights = tf.constant([term.weight for term in terms])
-    return NetworkObjective(backbone, tuple(statistics), layers, weights, tuple(masks), tuple(guides))
+    return NetworkObjective(
+        backbone, tuple(statistics), layers, weights, tuple(masks), tuple(guides), tuple(stages)
+    )
 
 
 def term_values(

@@ -1,16 +1,18 @@
 """Dream videos: an endless zoom into a picture, or the transition from the photograph to its dream.
 
 A zoom loops because its target does: a Droste image, in which the dreamt picture contains smaller copies of
-itself. Enlarged by one period, that image is the same again. Each frame is the previous one enlarged by the
-zoom factor, blended towards the target at that frame, and changed by a few steps of gradient ascent. The
-weight of the target is larger where its copy is sharp, and smaller where it is enlarged beyond the frame and
-blurred. After one period nothing of the first frame is left but the target, and the last frames are
-cross-faded into the first.
+itself. Enlarged by one period, that image is the same again. In a morph the picture in it is a film, of its
+dream as it changes, and the video loops only if the morph ends as it began. Each frame is the previous one
+enlarged by the zoom factor, blended towards the target at that frame, and changed by a few steps of gradient
+ascent. The weight of the target is larger where its copy is sharp, and smaller where it is enlarged beyond
+the frame and blurred. After one period nothing of the first frame is left but the target, and the last frames
+are cross-faded into the first.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dream.clip_writer import Master, clip_format, write
+from dream.coherence import FrameDreamer
 from dream.dreamer import Dreamer, Picture, Progress, Report
 from dream.octaves import FRAMES_PER_SECOND, SMALLEST, frames
 from dream.picture import Pixels, resize, to_bytes
@@ -65,9 +68,11 @@ def zoom(
     """
     recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
     if not recipe.is_video:
-        recipe = dataclasses.replace(recipe, seconds=10)
+        recipe = dataclasses.replace(recipe, **({"zoom": 1.02} if recipe.is_morph else {"seconds": 10}))
     dreamer = Dreamer(picture, recipe, **options)
-    write_frames = _transition if dreamer.recipe.zoom == 1 else _endless_zoom
+    write_frames: Callable[..., Report] = _transition if dreamer.recipe.zoom == 1 else _endless_zoom
+    if dreamer.recipe.is_morph:
+        write_frames = partial(_endless_zoom, morph=FrameDreamer(dreamer.asked, **options))
     format = clip_format(path)
     with TemporaryDirectory(prefix="dreambot-") as folder:
         with Master(Path(folder), dreamer.size) as video:
@@ -100,28 +105,44 @@ def _transition(dreamer: Dreamer, video: Master, on_progress: Callable[[Progress
     return result.report
 
 
-def _endless_zoom(dreamer: Dreamer, video: Master, on_progress: Callable[[Progress], None]) -> Report:
-    """Write one period of the zoom.
+def _endless_zoom(
+    dreamer: Dreamer,
+    video: Master,
+    on_progress: Callable[[Progress], None],
+    morph: FrameDreamer | None = None,
+) -> Report:
+    """Write one period of the zoom; `morph` dreams the picture in it anew for each frame.
 
     `overlap` more frames are computed than written: the first ones are kept and cross-faded with the last.
     """
     recipe = dreamer.recipe
     assert recipe.zoom and recipe.rotate is not None and recipe.strength and recipe.blend is not None
     count = frames(recipe)
-    overlap = min(CROSS_FADE, count // 3)
+    overlap = min(CROSS_FADE, count // 3) if recipe.returns else 0
     total = count + overlap
     steps = dreamer.steps + total
 
     def report_progress(progress: Progress) -> None:
         on_progress(dataclasses.replace(progress, steps=steps, octaves=progress.octaves + 1))
 
-    first = dreamer.dream(report_progress)
+    photograph = resize(dreamer.source, *dreamer.size)
+    if morph is None:
+        first = dreamer.dream(report_progress)
+        shown, report = first.pixels, first.report
+    else:
+        shown = morph.finished(morph.dream(photograph))
+        report = morph.report
     factor = max(recipe.zoom, MIN_PERIOD_ZOOM ** (1 / count))
-    droste = _DrosteImage(first.pixels, factor, recipe.rotate, count)
-    step_size = recipe.strength * STEP_SIZE * recipe.blend
+    droste = _DrosteImage(shown, factor, recipe.rotate, count)
     frame, _ = droste.at(-overlap)
     opening: list[NDArray[np.uint8]] = []
     for number in range(total):
+        if morph is not None:
+            position = min(number / max(count - 1, 1), 1.0)
+            dreamer.move_to(position)
+            shown = morph.finished(morph.dream(photograph, position))
+            droste = _DrosteImage(shown, factor, recipe.rotate, count)
+        step_size = (dreamer.recipe.strength or 0) * STEP_SIZE * recipe.blend
         target, weight = droste.at(number - overlap)
         frame = _enlarged(frame, factor, recipe.rotate)
         frame += weight * (target - frame)
@@ -137,7 +158,7 @@ def _endless_zoom(dreamer: Dreamer, video: Master, on_progress: Callable[[Progre
             video.add(faded, FRAME)
         octaves = len(dreamer.plan) + 1
         on_progress(Progress(dreamer.steps + number + 1, steps, octaves, octaves, objective, frame.copy))
-    return dreamer.report(steps, first.report.objective_before, first.report.objective_after)
+    return dreamer.report(steps, report.objective_before, report.objective_after)
 
 
 def _ascend(dreamer: Dreamer, frame: Pixels, step_size: float, random: np.random.Generator) -> float:

@@ -36,6 +36,7 @@ RECIPES = (
     "`block8` one layer of a network",
     "`block8+block11*0.5` several, the second half as strong",
     "`ostrich+block8*0.3` things and layers of all networks mix",
+    "`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip",
     "`auto` the three things that the networks see most in the picture itself",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",

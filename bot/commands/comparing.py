@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.asking import ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
 from bot.client import DreamBot
-from bot.commands.dreaming import answer, asked_by, no_picture, recipe_choices
+from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
 from dream.octaves import MOST_VARIANTS
 
@@ -73,11 +73,7 @@ class Comparing(commands.Cog, name="Compare"):
         before, bar, last = typed.rpartition("|")
         start = f"{before.strip()} | " if bar else ""
         found = await recipe_choices(self.bot, interaction.guild_id, last.strip())
-        return [
-            app_commands.Choice(name=f"{start}{one.name}"[:100], value=f"{start}{one.value}")
-            for one in found
-            if len(f"{start}{one.value}") <= 100
-        ]
+        return following(start, found)
 
     async def _some_presets(self, context: commands.Context[DreamBot]) -> list[str]:
         """Names of presets that may be dreamt here, the server's own first."""

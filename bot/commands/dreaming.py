@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import discord
@@ -33,7 +33,7 @@ from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
-from bot.visibility import can_see, is_no_less_public
+from bot.visibility import can_see, is_no_less_public, listed_channel
 from dream.backbone.catalog import CLASSIFIERS, LAYERS
 from dream.backbone.classes import normal, singulars
 from dream.formats import PictureError
@@ -276,24 +276,23 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     here = context.channel
     if job.channel_id != here.id and (job.member_id != context.author.id or not context.interaction):
         guild = context.guild
-        channel = guild and _listed(guild.get_channel_or_thread(job.channel_id or 0))
+        channel = guild and listed_channel(guild.get_channel_or_thread(job.channel_id or 0))
         if channel is None or not can_see(context.author, channel):
             return "a dream elsewhere"
-        if not context.interaction and not is_no_less_public(channel, _listed(here)):
+        if not context.interaction and not is_no_less_public(channel, listed_channel(here)):
             return "a dream elsewhere"
     who = f" for <@{job.member_id}>" if job.member_id else ""
     return f"{described(job, 60)}{who}"
 
 
-def _listed(channel: object) -> discord.abc.GuildChannel | None:
-    """The channel that decides who sees this one: a thread's own; nothing tells that of a private thread."""
-    if isinstance(channel, discord.Thread):
-        return None if channel.is_private() else channel.parent
-    return channel if isinstance(channel, discord.abc.GuildChannel) else None
-
-
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer presets, layers, then classes; after a space, options too, and after an option its values."""
+    """Offer presets, layers, then classes; after a space, options too, and after an option its values.
+
+    After a > all of that is offered anew, for the next recipe of a morph.
+    """
+    earlier, arrow, last = typed.rpartition(">")
+    if arrow:
+        return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals, _ = word.partition("=")
@@ -321,6 +320,15 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         if len(offer) <= LONGEST_CHOICE
     ]
     return choices[:MOST_CHOICES]
+
+
+def following(start: str, choices: Iterable[app_commands.Choice[str]]) -> list[app_commands.Choice[str]]:
+    """Choices for the last of several recipes, with what stands before it."""
+    return [
+        app_commands.Choice(name=f"{start}{one.name}"[:LONGEST_CHOICE], value=f"{start}{one.value}")
+        for one in choices
+        if len(f"{start}{one.value}") <= LONGEST_CHOICE
+    ]
 
 
 def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:

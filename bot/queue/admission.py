@@ -119,7 +119,7 @@ class Admission:
         size = found and (found.width, found.height)
         moves = request.kind is Kind.DREAM and not request.variants
         frames = found.frames if found and moves else 1
-        if request.recipe.dreams_clip(frames):
+        if moves and request.recipe.dreams_clip(frames):
             request = dataclasses.replace(request, kind=Kind.ZOOM)
         return Admitted(request, size, self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)), frames))
 

@@ -42,7 +42,7 @@ class Effective(Values):
         """Complete a recipe from these settings. Raises RecipeError if it is not allowed here."""
         if closed := [name for name in recipe.networks if name not in self.networks]:
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
-            term = next(term for term in recipe.terms if term.on(closed[0]))
+            term = next(term for term in recipe.all_terms if term.on(closed[0]))
             raise RecipeError(
                 f"{term.label} needs {closed[0]}, which may not dream here; "
                 f"try layers of {' or '.join(self.networks)}, such as {here}."
@@ -53,7 +53,7 @@ class Effective(Values):
             raise RecipeError(f"Dreams here have at most {self.max_size} pixels: say size={self.max_size}.")
         if recipe.steps and recipe.steps > self.max_steps:
             raise RecipeError(f"Dreams here have at most {self.max_steps} steps: say steps={self.max_steps}.")
-        usual, wanted = (VIDEO_SIZE, None) if recipe.is_video else (DEFAULT_SIZE, self.size)
+        usual, wanted = (VIDEO_SIZE, None) if recipe.moves else (DEFAULT_SIZE, self.size)
         size = recipe.size or wanted or (self.max_size if self.max_size < usual else None)
         steps = recipe.steps
         if not steps and (recipe.settled().steps or 0) > self.max_steps:
@@ -181,11 +181,8 @@ class ServerSettings:
         if here.daily_enabled and not here.daily_channel:
             found.append("First choose daily_channel: the daily dream needs a channel to be posted in.")
         try:
-            if (
-                here.daily_recipe
-                and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).is_video
-            ):
-                found.append("The daily dream is a picture: leave out zoom, rotate and seconds.")
+            if here.daily_recipe and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).moves:
+                found.append("The daily dream is a picture: leave out >, zoom, rotate and seconds.")
         except RecipeError as error:
             found.append(f"The daily_recipe can't be “{here.daily_recipe}”: {error}")
         return found

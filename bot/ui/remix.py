@@ -74,7 +74,7 @@ def remixed(
         if name in options:
             raise RecipeError(f"You chose two kinds of {name}; please choose one.")
         options[name] = value
-    recipe = replace(recipe, **options)  # type: ignore[arg-type]  # a recipe reads its options' text
+    recipe = recipe.adjusted(**options)
     if recipe != before and recipe.seed is None:
         recipe = replace(recipe, seed=Recipe.parse(job.recipe).seed)
     return recipe, named

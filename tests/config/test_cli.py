@@ -29,6 +29,7 @@ def dreambot(*words: str) -> Result:
         (["dream", PHOTO, "block3", "-o", "x" * 300 + ".png"], "can't be written"),
         (["dream", PHOTO, "block3", "zoom=1.02"], "dreambot zoom"),
         (["zoom", PHOTO, "block3", "-o", "dream.png"], "name it .mp4"),
+        (["dream", PHOTO, "block3 > block4", "-o", "dream.png"], "A morph moves: name its dream .mp4"),
         (["sandbox", "--attach", PHOTO], "go with --say"),
         (["sandbox", "--say", "!dream", "--save", "/nowhere/dream.png"], "there is no folder /nowhere"),
         (["worker", "somewhere"], "write it as tls://HOST:8786"),

@@ -1,5 +1,6 @@
 """Clips are dreamt without flicker, from the first frame to the last."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import pytest
 from PIL import Image
 
 from dream import clip as clip_module
-from dream import dream_clip
+from dream import dream, dream_clip
 from dream.clip_reader import ClipReader
 from dream.coherence import FrameDreamer, State, mixture, strength
 from dream.dreamer import Cancelled, Dreamer, Progress
 from dream.flow import motion
-from dream.picture import Pixels, decode
-from dream.recipe import Recipe
+from dream.picture import PictureError, Pixels, decode
+from dream.recipe import Recipe, RecipeError
 from dream.render import Work, render
 from tests.support.clips import animation, film, pan
 
@@ -161,6 +162,61 @@ def test_what_was_kept_of_another_dream_is_not_used(samples: dict[str, bytes], t
     (resume / "checkpoint.npz").write_bytes(b"PK\x03\x04 no checkpoint")
     data = film(pan(decode(samples["coffee"]), 3))
     assert dream_clip(data, QUICK, tmp_path / "dream.mp4", resume=resume).frames == 3
+
+
+def likeness(pixels: Pixels, recipe: str) -> float:
+    """The objective of a recipe on a picture."""
+    return Dreamer(pixels, f"{recipe} size={max(pixels.shape)} seed=5").ascent.evaluate(pixels)
+
+
+def test_a_morph_of_a_picture_grows_one_dream_out_of_another(
+    samples: dict[str, bytes], tmp_path: Path
+) -> None:
+    path, reported = tmp_path / "morph.mp4", list[Progress]()
+    report = dream_clip(samples["coffee"], f"{QUICK} seconds=1 > fire7", path, on_progress=reported.append)
+    assert (report.frames, len(reported)) == (24, 24)
+    assert report.layers == ("fire4", "fire7")
+    frames = [frame for frame, _ in read(path, (report.width, report.height))]
+    first, last = (
+        np.mean([likeness(one, "fire4") / likeness(one, "fire7") for one in frames[part]])
+        for part in (np.s_[:3], np.s_[-3:])
+    )
+    assert last < 0.5 * first, "it has become another dream"
+    changes = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(frames)]
+    assert max(changes) < 0.4 * np.abs(frames[-1] - frames[0]).mean(), "without a jump"
+    middle = (frames[0] + frames[-1]) / 2
+    sharpness = [float(np.abs(np.diff(one, axis=1)).mean()) for one in (frames[12], middle)]
+    assert np.abs(frames[12] - middle).mean() > 0.25 * np.abs(frames[-1] - frames[0]).mean(), "no fade"
+    assert sharpness[0] > sharpness[1]
+
+
+def test_a_morph_goes_over_a_clip_and_begins_scenes_where_it_is(samples: dict[str, bytes]) -> None:
+    first, other = (pan(decode(samples[name]), 1)[0] for name in ("coffee", "rocket"))
+    dreamer = FrameDreamer(Recipe.parse(f"{QUICK} > fire7"))
+    dreamer.dream(first)
+    after = dreamer.finished(dreamer.dream(other, 1.0))
+    fresh = Dreamer(other, Recipe.parse(QUICK.replace("fire4", "fire7"))).dream().pixels
+    assert np.abs(after - fresh).max() < 1e-4
+
+
+def test_a_morph_that_returns_closes_its_loop(samples: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "morph.gif"
+    dream_clip(samples["coffee"], f"{QUICK} seconds=1 > fire7 > fire4", path)
+    frames = [frame for frame, _ in read(path, (160, 106))]
+    changes = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise([*frames, frames[0]])]
+    assert changes[-1] < 1.5 * np.mean(changes)
+
+
+def test_only_a_film_can_be_a_morph(samples: dict[str, bytes], tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="A morph becomes a film"):
+        dream(samples["coffee"], "fire4 > fire7")
+    with pytest.raises(PictureError, match="Only a morph"):
+        dream_clip(None, QUICK, tmp_path / "dream.mp4")
+
+
+def test_a_worker_makes_a_film_of_a_morph(samples: dict[str, bytes]) -> None:
+    rendered = render(Work(samples["coffee"], Recipe.parse(f"{QUICK} seconds=1 > fire7")))
+    assert (rendered.filename, rendered.report and rendered.report.frames) == ("dream.mp4", 24)
 
 
 def read(path: Path, size: tuple[int, int]) -> list[tuple[Pixels, float]]:

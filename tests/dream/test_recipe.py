@@ -8,13 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dream.backbone.catalog import NETWORKS, STAND_INS
+from dream.octaves import clip_work, frames, work
 from dream.recipe import Recipe, RecipeError
-from tests.support.recipes import recipes
+from tests.support.recipes import morphs, recipes
 
-PRESETS = {"puppyslug": "fire7 octaves=3 steps=10", "serpents": "block8+block11"}
+PRESETS = {
+    "puppyslug": "fire7 octaves=3 steps=10",
+    "serpents": "block8+block11",
+    "journey": "block8 > block9 strength=0.01",
+}
+BY_STAGE = "block8 steps=10 octaves=3 strength=0.02 > fire7 strength=0.01"
 
 
-@given(recipes())
+@given(recipes() | morphs())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_recipe_reads_back_from_its_text(recipe):
     text = str(recipe)
@@ -64,6 +70,12 @@ def test_any_text_is_read_or_refused_with_a_sentence(text):
         ("puppyslug of a tabby", "class:tabby steps=10 octaves=3"),
         ("coffee mug", "class:coffee_mug"),
         ("auto steps=3", "class:top3 steps=3"),
+        ("Puppyslug > a tabby", "fire7 steps=10 octaves=3 > class:tabby"),
+        ("serpents->fire7*.5→ostrich seed=7", "block8+block11 seed=7 > fire7*0.5 > class:ostrich"),
+        ("block8 strength=.02 > puppyslug strength=.01", BY_STAGE),
+        ("journey > fire7", "block8 > block9 strength=0.01 > fire7"),
+        ("journey strength=0.02", "block8 strength=0.02 > block9 strength=0.02"),
+        ("journey fire7", "fire7"),
     ],
 )
 def test_what_people_type_has_one_canonical_form(typed, canonical):
@@ -88,7 +100,7 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
         ("keep=colr block8", "color"),
         ("", "Name what to dream of"),
         ("foo", "I can't dream of “foo”"),
-        ("a red dragon", "“red dragon”: .* a preset, such as puppyslug or serpents, or a layer"),
+        ("a red dragon", "“red dragon”: .* a preset, such as puppyslug, serpents or journey, or a layer"),
         ("oxtrich", "did you mean ostrich"),
         ("class:oxtrich", "did you mean ostrich"),
         ("crane", "crane_bird or crane_machine"),
@@ -102,6 +114,15 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
         ("ostrich*0", "other than 0"),
         ("a pupyslug", "did you mean puppyslug"),
         ("block8 steps 20", "write steps= and a whole number"),
+        ("puppyslug serpents", "or write puppyslug > serpents"),
+        ("serpents >", "on both sides of each >"),
+        ("> serpents", "on both sides of each >"),
+        ("serpents > strength=0.02", "on both sides of each >"),
+        ("serpents > corl", "did you mean"),
+        ("serpents seed=1 > block8 seed=2", "seed is given twice"),
+        ("serpents > block8 still", "can't be a still"),
+        ("serpents > block8 tile=both", "name one recipe, without >"),
+        (" > ".join(["block8"] * 7), "at most 6 recipes"),
     ],
 )
 def test_errors_name_the_word_and_what_was_expected(typed, said):
@@ -184,3 +205,24 @@ def test_reading_takes_time_in_proportion_to_the_text(grown, monkeypatch):
         return min(took)
 
     assert seconds(grown(16_000)) < 8 * seconds(grown(4000)) + 0.03
+
+
+def test_a_morph_moves_from_one_recipe_to_the_next():
+    morph = Recipe.parse("block8 strength=0.01 > block9 strength=0.03 > ostrich seed=7").settled()
+    assert [morph.shares(position) for position in (0, 0.5, 1)] == [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    assert sum(morph.shares(0.3)) == pytest.approx(1)
+    assert [morph.at(position).strength for position in (0, 0.25, 0.5)] == [0.01, 0.02, 0.03]
+    assert morph.networks == ("efficientnet_lite0", "squeezenet")
+    assert str(morph.stages[1]).startswith("block9 ")
+    assert all(stage.seed == 7 for stage in morph.stages)
+
+
+def test_a_morph_makes_a_film_of_any_picture():
+    morph = Recipe.parse("block8 > block9")
+    assert morph.dreams_clip(1) and morph.dreams_clip(100) and not morph.is_video
+    assert frames(morph) == 72
+    assert frames(Recipe.parse("block8 > block9 > fire7 seconds=2")) == 48
+    assert clip_work(morph, 512, 512, 1) == clip_work(morph, 512, 512, 72)
+    falling = Recipe.parse("block8 > block9 zoom=1.02")
+    assert falling.is_video and not falling.dreams_clip(1)
+    assert work(falling, 512, 512) > work(Recipe.parse("block8 zoom=1.02 seconds=3"), 512, 512)

@@ -37,3 +37,18 @@ def recipes(draw):
     if options["only"] or options["except_"] or options["tile"]:
         options |= {"zoom": None, "rotate": None, "seconds": None}
     return Recipe(tuple(chosen), **options)
+
+
+@st.composite
+def morphs(draw):
+    stages = st.lists(
+        st.builds(
+            lambda term, strength: Recipe((term,), strength=strength),
+            terms(),
+            st.none() | st.floats(OPTIONS["strength"].low, OPTIONS["strength"].high),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+    whole = draw(st.fixed_dictionaries({}, optional={"seed": st.integers(0, 99), "zoom": st.just(1.02)}))
+    return Recipe((draw(terms()),), **whole, then=tuple(draw(stages)))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dream.recipe import Recipe
 from tests.support.clips import animation, film, pan
 from tests.support.talk import Talk, buttons
 
@@ -25,6 +26,22 @@ async def test_a_recipe_that_zooms_is_answered_with_a_video(talk: Talk) -> None:
     keys = [(button.custom_id or "").partition(":")[0] for button in buttons(dream)]
     assert keys == ["remix", "again", "more"]
     assert (await talk.job()).kind == "zoom"
+
+
+async def test_a_morph_is_answered_with_a_film_of_the_picture(talk: Talk) -> None:
+    await talk.says(talk.alice, "!dream block3 steps=2 octaves=1 seconds=1 > block4", talk.photo)
+    dream = await talk.dream()
+    (attachment,) = dream.attachments
+    assert attachment.filename == "dream.mp4"
+    with av.open(io.BytesIO(await attachment.read())) as container:
+        assert container.streams.video[0].frames == 24
+    job = await talk.job()
+    assert (job.kind, job.dream_report.frames) == ("zoom", 24)
+    assert "seconds=1 > block4" in dream.content
+    assert job.cost > talk.bot.queue.seconds(Recipe.parse("block3 steps=2 octaves=1"), 120, 80)
+
+    answer = await talk.says(talk.alice, "!compare block3 | block3 > block4", talk.photo)
+    assert "A sheet shows pictures" in answer
 
 
 async def test_layers_are_shown_as_pictures(talk: Talk) -> None:

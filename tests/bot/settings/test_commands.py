@@ -158,6 +158,8 @@ async def test_presets_of_a_server(world: World) -> None:
     assert (await world.dream(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
     choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "fo")
     assert any("fog" in choice["value"] for choice in choices)
+    choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "block8 > fo")
+    assert "block8 > fog" in [choice["value"] for choice in choices]
     assert "fog" in (await world.admin.autocomplete(world.dreams, "preset delete", "name", "f"))[0]["value"]
     await world.say(world.alice, "!preset list")
     assert "fog" in str([field.value for field in world.dreams.last_message.embeds[0].fields])
