@@ -31,6 +31,7 @@ from bot.media import (
 from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
+from bot.user_installs import is_away
 from config.presets import preset_title
 from dream.recipe import Recipe, RecipeError
 
@@ -176,11 +177,18 @@ async def _submit(
             origin=origin.message,
             previews=effective.previews,
             spoiler=origin.spoiler or effective.spoiler,
-            max_bytes=(guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES) - MESSAGE_BYTES,
+            max_bytes=_filesize_limit(guild, interaction) - MESSAGE_BYTES,
             member_seconds=effective.member_seconds,
             server_seconds=effective.server_seconds,
         )
     )
+
+
+def _filesize_limit(guild: discord.Guild | None, interaction: discord.Interaction[Any] | None) -> int:
+    """The bytes of the largest file that may be posted where an answer goes."""
+    if interaction and is_away(interaction):
+        return interaction.filesize_limit
+    return guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 
 def seeded(recipe: Recipe) -> Recipe:

@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.ui.choices import menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
+from bot.user_installs import anywhere
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS, Network, NetworkName
 from dream.recipe import OPTIONS, Recipe
@@ -64,6 +65,7 @@ class About(commands.Cog, name="Help"):
         self.bot = bot
 
     @commands.hybrid_command(usage="[command]")
+    @anywhere
     @app_commands.describe(command="A command to read more about, or “recipes” or “options”")
     async def help(self, context: commands.Context[DreamBot], *, command: str = "") -> None:
         """How to dream, in one page."""
@@ -71,6 +73,7 @@ class About(commands.Cog, name="Help"):
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(usage="[network or layer]")
+    @anywhere
     @app_commands.describe(network="A network, or one of its layers; without it, all")
     async def layers(self, context: commands.Context[DreamBot], network: str = "") -> None:
         """Every layer one can dream of, and how to mix them."""
@@ -130,6 +133,7 @@ class About(commands.Cog, name="Help"):
         ]
 
     @commands.hybrid_command(aliases=["info"])
+    @anywhere
     async def about(self, context: commands.Context[DreamBot]) -> None:
         """Who I am and how I am doing."""
         waiting = await self.bot.queue.jobs.count_unfinished()

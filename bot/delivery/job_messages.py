@@ -48,7 +48,9 @@ POSITIONS_SHOWN: Final = 50
 LONG_WAIT: Final = timedelta(minutes=1)
 """How long a dream must still take for whoever asked to be offered a ping."""
 UNEXPECTED: Final = "The bot could not show this dream; its log says why."
-LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can only change for 15 minutes."
+LASTS_15_MINUTES: Final = (
+    "-# I can't post here myself, so this answer changes for 15 minutes only; later, `/mine` shows the dream."
+)
 
 
 Work = Callable[[], Awaitable[None]]
@@ -77,7 +79,7 @@ class JobMessages(Listener):
 
     def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; it must be logged in. Messages that waited for it are sent now."""
-        self._bot = bot
+        self._bot, self._context = bot, contextvars.copy_context()
         self._attached.set()
 
     async def drain(self, grace: float) -> None:
@@ -275,7 +277,7 @@ class JobMessages(Listener):
             if not job.interaction_token:
                 raise
             answer = await self._interaction(job.interaction_token)
-            sent = await answer.send(**_brief(shown).sending(), wait=True)
+            sent = await answer.send(**_brief(job, shown).sending(), wait=True)
             return MessageRef(sent.id, job.interaction_token)
         return MessageRef(message.id, None)
 
@@ -325,7 +327,7 @@ class JobMessages(Listener):
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:
             answer = await self._interaction(ref.interaction_token)
-            await answer.edit_message(ref.message_id, **_brief(shown).editing())
+            await answer.edit_message(ref.message_id, **_brief(job, shown).editing())
         else:
             channel = await self._channel(job)
             await channel.get_partial_message(ref.message_id).edit(**shown.editing())
@@ -367,6 +369,6 @@ class JobMessages(Listener):
         return self._bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
 
 
-def _brief(shown: Status) -> Status:
-    """A message that can only be edited for as long as an interaction's token is valid."""
-    return shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")
+def _brief(job: Job, shown: Status) -> Status:
+    """A message that can only be edited for as long as an interaction's token is valid, until it is final."""
+    return shown if job.state.is_final else shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")

@@ -269,7 +269,7 @@ class Delete(JobButton):
             await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
-            with contextlib.suppress(discord.NotFound):
+            with contextlib.suppress(discord.NotFound, discord.Forbidden):
                 await channel.get_partial_message(row.status_message_id).delete()
         if interaction.message and interaction.message.flags.ephemeral:
             await interaction.edit_original_response(content="🗑️ That dream is deleted.", view=None)

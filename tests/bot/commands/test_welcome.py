@@ -8,7 +8,6 @@ import discord
 import simcord
 
 from bot.client import PERMISSIONS
-from bot.commands.welcome import Welcome
 from bot.moderation import Approval
 from tests.support.talk import Talk
 
@@ -17,8 +16,7 @@ async def joined(talk: Talk, guild: simcord.GuildHandle) -> None:
     """Let the bot learn that it has joined a server, which by now has its channels."""
     found = talk.bot.get_guild(guild.id)
     assert found
-    cog = talk.bot.get_cog("Welcome")
-    assert isinstance(cog, Welcome)
+    cog: Any = talk.bot.get_cog("Welcome")
     await cog.on_guild_join(found)
 
 
@@ -49,6 +47,11 @@ async def test_a_permission_that_is_missing_is_named(talk: Talk) -> None:
     guild.create_text_channel("general")
     found = talk.bot.get_guild(guild.id)
     assert found
+    withheld = discord.Permissions(attach_files=True, add_reactions=True).value
+    for role in talk.env.backend.get_guild(guild.id).roles.values():
+        role.permissions &= ~(withheld | discord.Permissions(administrator=True).value)
+        talk.env.backend.announce_role_updates(guild.id, [role])
+    await talk.env.settle()
     await joined(talk, guild)
     (hello,) = guild.channels["general"].history()
     absent = PERMISSIONS.value & ~found.me.guild_permissions.value
