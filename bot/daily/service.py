@@ -105,7 +105,7 @@ class DailyService:
     async def obstacle(self, guild_id: int) -> str | None:
         """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
         server, settings = self._servers.get(guild_id), await self._settings.effective(guild_id)
-        closed = server and await self._moderation.server_refusal(server.id, server.members)
+        closed = server and await self._moderation.refusal(server.id, server.members)
         return self._servers.obstacle(guild_id, settings.daily_channel) or closed
 
     def check_channel(self, guild_id: int, channel_id: int) -> None:
@@ -177,7 +177,7 @@ class DailyService:
         Raises Refused and RecipeError.
         """
         server = self._server(guild_id)
-        if closed := await self._moderation.server_refusal(server.id, server.members):
+        if closed := await self._moderation.refusal(server.id, server.members):
             raise Refused(closed)
         settings = await self._settings.effective(guild_id)
         visible = tuple(id for id in settings.daily_source_channels if id in source_channels)

@@ -29,7 +29,8 @@ from bot.queue.lifecycle import (
     Transition,
 )
 from bot.queue.request import DreamRequest, KeptPicture, Upload
-from bot.store.database import DURABLE, Database, shielded
+from bot.store.database import Database, shielded
+from bot.store.engine import DURABLE
 from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease

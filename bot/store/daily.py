@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 
 PAUSE_AFTER: Final = 3
 """Consecutive failures that a server's admins have to fix after which its daily dream pauses."""

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 
 
 class Placing(StrEnum):

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_,
 from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 from dream.dreamer import Report
 
 T = TypeVar("T")

@@ -16,8 +16,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 
 from bot import store
-from bot.store.database import MIGRATIONS, Base, Database
+from bot.store.base import Base
+from bot.store.database import Database
 from bot.store.jobs import Job
+from bot.store.migrating import MIGRATIONS
 
 # Every table there is: each module of the store declares its own.
 for module in pkgutil.iter_modules(store.__path__):
