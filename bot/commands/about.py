@@ -39,6 +39,7 @@ RECIPES = (
     "`ostrich+block8*0.3` things and layers of all networks mix",
     "`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip",
     "`auto` the three things that the networks see most in the picture itself",
+    "`surprise me` a preset that chance picks",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",
     "`block8:top5` the channels that this very picture excites most",
