@@ -106,7 +106,7 @@ async def test_whoever_declines_is_not_dreamt_of(world: World) -> None:
     await world.alice.click(question(world, job), label="No")
     message = await shown(world, job)
     assert message.content == "🌙 Whoever posted the picture would rather not." and not message.components
-    assert await world.app.queue.source(job.id) is None, "the picture is not kept"
+    assert await world.app.queue.jobs.picture(job.id, "source") is None, "the picture is not kept"
 
 
 async def test_a_question_is_answered_once_however_often_it_is_pressed(world: World) -> None:
@@ -127,7 +127,7 @@ async def test_a_question_ends_after_a_day(world: World) -> None:
     await world.app.queue.purge()
     for job in (late, swept):
         assert "did not answer within a day" in (await shown(world, job)).content
-        assert await world.app.queue.source(job.id) is None
+        assert await world.app.queue.jobs.picture(job.id, "source") is None
 
 
 async def test_a_question_on_a_deleted_picture_ends(world: World) -> None:
@@ -200,9 +200,9 @@ async def test_a_picture_is_withdrawn_with_all_that_grew_from_it(world: World) -
         message = await shown(world, job)
         assert message.content == "🌙 Whoever posted the picture withdrew it, and all dreams of it."
         assert not message.attachments and not message.components
-        assert await world.app.queue.result(job.id) is None
+        assert await world.app.queue.jobs.picture(job.id, "result") is None
         await until(partial(_is_gone, world, job.id))
-    assert await world.app.queue.result(other.id)
+    assert await world.app.queue.jobs.picture(other.id, "result")
 
 
 async def _is_gone(world: World, id: str) -> bool:
