@@ -76,10 +76,10 @@ def test_every_request() -> None:
 def listeners(tree: ast.AST) -> Iterator[str]:
     """The events that some code listens for, in a cog or in the client itself."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef) and any(
-            "listener" in ast.unparse(mark) for mark in node.decorator_list
-        ):
-            yield node.name
+        if isinstance(node, ast.AsyncFunctionDef):
+            for mark in node.decorator_list:
+                if found := re.fullmatch(r".*\blistener\(['\"]?(\w*)['\"]?\)", ast.unparse(mark)):
+                    yield found[1] or node.name
 
 
 def test_every_event() -> None:
