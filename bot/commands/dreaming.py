@@ -34,7 +34,7 @@ from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
 from bot.visibility import can_see, is_no_less_public, listed_channel
-from dream.backbone.catalog import CLASSIFIERS, LAYERS
+from dream.backbone.catalog import LAYERS, NETWORKS
 from dream.backbone.classes import normal, singulars
 from dream.formats import PictureError
 from dream.recipe import OPTIONS, Recipe, RecipeError
@@ -133,7 +133,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         if not wanted.pictures:
             raise Refused("I see no dream here; please reply to one, or attach a file of one.")
         found = wanted.pictures[0]
-        job = await self.bot.queue.get(found.parent) if found.parent else None
+        job = await self.bot.queue.jobs.get(found.parent) if found.parent else None
         recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
         try:
             shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
@@ -307,7 +307,7 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
         offers |= {} if plus else {SURPRISE: f"{SURPRISE} · a preset that chance picks"}
-        offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS if layer not in CLASSIFIERS.values()}
+        offers |= _layer_offers(bot, word)
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
     found.sort(key=lambda entry: not entry[0].startswith(start + word))
@@ -352,13 +352,25 @@ def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def _offer(bot: DreamBot, name: str, recipe: str) -> str:
-    """How a preset or layer is offered; of a network whose weights are absent, with a note that says so."""
-    if name in LAYERS:
-        text = LAYERS[name].title
-    else:
-        text = bot.presets[name].title if name in bot.presets else recipe
-    here = bot.settings.has_weights(Recipe.parse(recipe))
-    return f"{name} · {text}{'' if here else ' (not here yet: another network stands in)'}"
+    """How a preset is offered."""
+    text = bot.presets[name].title if name in bot.presets else recipe
+    return f"{name} · {text}{_note(bot, *Recipe.parse(recipe).networks)}"
+
+
+def _layer_offers(bot: DreamBot, word: str) -> dict[str, str]:
+    """How the layers are offered whose names contain `word`."""
+    notes = {name: f" · {network.title}{_note(bot, name)}" for name, network in NETWORKS.items()}
+    return {
+        layer: layer + notes[network.name]
+        for layer, network in LAYERS.items()
+        if word in layer and layer != network.classifier
+    }
+
+
+def _note(bot: DreamBot, *networks: str) -> str:
+    """What is said where one of these networks' weights are absent."""
+    here = all(map(bot.settings.has_network, networks))
+    return "" if here else " (not here yet: another network stands in)"
 
 
 async def setup(bot: DreamBot) -> None:

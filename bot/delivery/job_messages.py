@@ -100,7 +100,7 @@ class JobMessages(Listener):
         """Send the message of a new job. Returns the job as it is once that was tried."""
         if active := self._active.get(job.id):  # the sweep was first
             await active.wait()
-            return await self._queue.get(job.id) or job
+            return await self._queue.jobs.get(job.id) or job
         tried: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
         self._request(job.id, partial(self._announce, job, tried))
         return await tried
@@ -295,7 +295,7 @@ class JobMessages(Listener):
 
     async def _status(self, job: Job, result: bytes | None) -> Status:
         if job.state is State.DONE:
-            result = result or await self._queue.result(job.id)
+            result = result or await self._queue.jobs.picture(job.id, "result")
             return status(job, result=result)
         return status(job, position=self._queue.position(job.id), when=self._when(job.id))
 

@@ -63,7 +63,8 @@ class Queue:
     """Every job of this process. The rows are the truth; what is in memory is rebuilt from them.
 
     Call `reconcile` every few seconds. `drain` stops admitting and starting jobs and lets running ones end,
-    `close` stops at once; nothing is lost either way. Members see jobs through the `listener`.
+    `close` stops at once; nothing is lost either way. Members see jobs through the `listener`. What is known
+    of a job is read from `jobs`, what it would cost from `cost_model`.
     """
 
     def __init__(self, database: Database, farm: Farm, clock: Clock, config: Config) -> None:
@@ -245,18 +246,6 @@ class Queue:
 
     # What is known
 
-    async def get(self, id: str) -> Job | None:
-        """A job as it stands, or None if it was never there or is not kept any more."""
-        return await self.jobs.get(id)
-
-    async def source(self, id: str) -> bytes | None:
-        """The picture that a job dreams on."""
-        return await self.jobs.picture(id, "source")
-
-    async def result(self, id: str) -> bytes | None:
-        """The dream, once it is rendered."""
-        return await self.jobs.picture(id, "result")
-
     async def kept_picture(self, job: Job, role: str) -> KeptPicture | None:
         """A job's source or result, to be dreamt on again; None if it is not kept any more."""
         size = await self.jobs.picture_size(job.id, role)
@@ -313,10 +302,6 @@ class Queue:
     def capacity(self) -> int:
         """How many dreams the farm runs at once; 1 until it is known."""
         return max(self.farm.capacity, 1)
-
-    def seconds(self, recipe: Recipe, width: int, height: int) -> float:
-        """What a dream on a picture of this size is likely to take one worker."""
-        return self.cost_model.seconds(recipe, width, height)
 
     # Keeping memory and rows in agreement
 

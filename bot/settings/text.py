@@ -13,7 +13,7 @@ from bot.schedule import DAYS, ScheduleError, format_days, parse_days, parse_tim
 from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
 from config.problems import suggestion
 from config.schema import expected as range_of
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import NETWORKS
 from dream.suggestions import either
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
@@ -50,6 +50,8 @@ def parse_value(name: str, value: object) -> Any:
         if kind(name) in (Kind.LAYERS, Kind.ZONE) and detail["type"] == "value_error":
             raise SettingError(f"{name}: {detail['ctx']['error']}") from None
         raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.") from None
+    if kind(name) is Kind.NETWORKS and any(network not in NETWORKS for network in accepted):
+        raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.")
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
 
 
@@ -77,7 +79,7 @@ def expected(name: str, operator: Values | None = None) -> str:
         case Kind.SWITCH:
             return "on or off"
         case Kind.NETWORKS:
-            return "one or more of " + ", ".join(operator.networks if operator else get_args(NetworkName))
+            return "one or more of " + ", ".join(operator.networks if operator else NETWORKS)
         case Kind.LAYERS:
             return "layers such as block8 fire7, or none"
         case Kind.PREFIX:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from bot.schedule import EVERY_DAY, MAX_TIMES, Schedule, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
-from dream.backbone.catalog import CLASS, LAYERS
+from dream.backbone.catalog import CLASS, LAYERS, layers_called
 
 
 class SettingError(ValueError):
@@ -53,9 +53,9 @@ Removing the id instead could empty the list, which would allow everybody.
 
 def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in LAYERS and name != CLASS:
+        if name != CLASS and not layers_called(name):
             raise ValueError(f"“{name[:40]}” is no layer; {suggestion(name, [*LAYERS, CLASS])}")
-    return names
+    return tuple(layer for name in names for layer in layers_called(name) or [CLASS])
 
 
 def _times(times: tuple[time, ...]) -> tuple[time, ...]:

@@ -45,7 +45,7 @@ class JobButton(RowButton[Job]):
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
-        return await bot.queue.get(self.row_id)
+        return await bot.queue.jobs.get(self.row_id)
 
 
 class Remix(JobButton):
@@ -402,7 +402,7 @@ async def submit_remix(interaction: Interaction) -> None:
         return
     id, chosen = found
     try:
-        job = await interaction.client.queue.get(id)
+        job = await interaction.client.queue.jobs.get(id)
         if job is None or job.guild_id != interaction.guild_id:
             raise Refused(JobButton.gone)
         presets = await interaction.client.settings.presets(interaction.guild_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self
 
 import discord
 
@@ -26,7 +26,7 @@ from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import existence_check
 from bot.ui.settings.text import LEGEND, LOG_LINES, format_settings, log_embed, report_changes
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import NETWORKS
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
@@ -229,7 +229,7 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             _add_button(view, "off", channel_id, name, "Off", row=3, disabled=not value)
             return
         case Kind.NETWORKS:
-            options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
+            options = [discord.SelectOption(label=n, default=n in value) for n in list(NETWORKS)[:25]]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
         case Kind.SOURCES | Kind.DAYS:
             held = serialize(value)

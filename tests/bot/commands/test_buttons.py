@@ -37,7 +37,7 @@ async def test_deeper_dreams_of_the_dream(talk: Talk) -> None:
     await talk.presses(talk.bob, first, "deeper")
     await talk.dream()
     job = await talk.job()
-    assert await talk.queue.source(job.id) == await first.attachments[0].read()
+    assert await talk.queue.jobs.picture(job.id, "source") == await first.attachments[0].read()
 
 
 async def test_only_the_asker_or_a_moderator_cancels(talk: Talk) -> None:
@@ -179,7 +179,7 @@ async def test_remix_takes_a_preset_a_recipe_or_options_for_the_same_picture(tal
     second = await talk.dream()
     assert second.content.startswith(f"✨ **quickest** for {talk.bob.mention} · remixed from [this dream]")
     assert "`block4 steps=1 octaves=1 seed=1`" in second.content
-    assert await talk.queue.source((await talk.job()).id) == talk.photo[1]
+    assert await talk.queue.jobs.picture((await talk.job()).id, "source") == talk.photo[1]
 
     form = await talk.presses(talk.alice, second, "remix")
     await talk.alice.submit_modal(form, {"recipe": "block5 steps=1", "strength": ["0.03"]})
@@ -209,8 +209,8 @@ async def test_a_dream_and_its_pictures_are_deleted_by_asker_or_moderator(talk: 
         assert "Only whoever asked" in whispered(refused)
         await talk.presses(who, await more(talk, who, dream), "delete")
         assert talk.answers == []
-        assert await talk.queue.get(job.id) is None
-        assert await talk.queue.source(job.id) is None
+        assert await talk.queue.jobs.get(job.id) is None
+        assert await talk.queue.jobs.picture(job.id, "source") is None
 
 
 async def test_a_report_reaches_the_moderators_who_remove_it_there(talk: Talk) -> None:

@@ -172,7 +172,7 @@ async def test_a_member_is_forgotten_at_once_while_discord_is_in_trouble(world: 
     await world.process.queue.forget_member(MEMBER)
     row = await world.row(job)
     assert row is None or (row.member_id, row.recipe) == (None, "")
-    assert await world.process.queue.source(job.id) is None
+    assert await world.process.queue.jobs.picture(job.id, "source") is None
     assert world.nothing_is_held()
     await world.until(lambda: "cancelled" in world.shown()[0])
     async with asyncio.timeout(10):
