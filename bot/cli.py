@@ -455,7 +455,7 @@ def worker(
 def sentences() -> Iterator[None]:
     """End the command with one sentence where the database, a file or a setting cannot be used."""
     from bot.backup import BackupError
-    from bot.store.database import StoreError
+    from bot.store.errors import StoreError
     from config.problems import ConfigError
 
     try:

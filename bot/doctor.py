@@ -122,7 +122,9 @@ async def _key(config: Config) -> Findings:
 
 
 async def _database(config: Config) -> Findings:
-    from bot.store.database import Database, StoreError
+    from bot.store.database import Database
+    from bot.store.errors import StoreError
+    from bot.store.upkeep import integrity_error
 
     subject, restore = "database", "dreambot restore FILE --replace"
     try:
@@ -134,7 +136,7 @@ async def _database(config: Config) -> Findings:
         stored, newest = await database.revisions()
         if stored is None:
             yield Finding(FINE, subject, f"{database} is empty; the first start fills it")
-        elif damage := await database.integrity_error():
+        elif damage := await integrity_error(database.engine):
             yield Finding(FAILURE, subject, f"{database} is damaged: {damage}", restore)
         elif stored > newest:
             mend = f"start the newer version again, or {restore}"

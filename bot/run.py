@@ -22,7 +22,7 @@ from bot.backoff import attempts
 from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
-from bot.store.database import StoreError, StoreUnavailable
+from bot.store.errors import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from config.schema import Config
 from dream import tracing

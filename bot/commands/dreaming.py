@@ -33,7 +33,7 @@ from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
-from bot.visibility import can_see, is_no_less_public
+from bot.visibility import can_see, is_no_less_public, listed_channel
 from dream.backbone.catalog import LAYERS, NETWORKS
 from dream.backbone.classes import normal, singulars
 from dream.formats import PictureError
@@ -276,20 +276,13 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     here = context.channel
     if job.channel_id != here.id and (job.member_id != context.author.id or not context.interaction):
         guild = context.guild
-        channel = guild and _listed(guild.get_channel_or_thread(job.channel_id or 0))
+        channel = guild and listed_channel(guild.get_channel_or_thread(job.channel_id or 0))
         if channel is None or not can_see(context.author, channel):
             return "a dream elsewhere"
-        if not context.interaction and not is_no_less_public(channel, _listed(here)):
+        if not context.interaction and not is_no_less_public(channel, listed_channel(here)):
             return "a dream elsewhere"
     who = f" for <@{job.member_id}>" if job.member_id else ""
     return f"{described(job, 60)}{who}"
-
-
-def _listed(channel: object) -> discord.abc.GuildChannel | None:
-    """The channel that decides who sees this one: a thread's own; nothing tells that of a private thread."""
-    if isinstance(channel, discord.Thread):
-        return None if channel.is_private() else channel.parent
-    return channel if isinstance(channel, discord.abc.GuildChannel) else None
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:

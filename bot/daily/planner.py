@@ -100,7 +100,7 @@ class Planner:
     async def prepare(self, post: PostRow) -> None:
         """Submit the job of a planned post that has none, or whose job failed."""
         server = self.servers.get(post.guild_id)
-        if server is None or await self.moderation.server_refusal(server.id, server.members):
+        if server is None or await self.moderation.refusal(server.id, server.members):
             return
         async with self.posts.claim(post) as claimed:
             if claimed:

@@ -105,12 +105,12 @@ class JobMessages(Listener):
         self._request(job.id, partial(self._announce, job, tried))
         return await tried
 
-    def changed(self, id: str, result: bytes | None = None) -> None:
+    def changed(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show what a job now is."""
         if id in self._active:
             self._again[id] = result
         else:
-            self._request(id, partial(self._settle, id, result=result))
+            self._request(id, partial(self._settle, id, job, result))
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Show how far a job is, unless its channel or Discord as a whole was written to just now."""

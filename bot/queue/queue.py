@@ -24,6 +24,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
 from bot.store.outage import is_outage
+from bot.store.upkeep import shrink
 from bot.tasks import Tasks
 from config.schema import Config
 from dream.farm import Farm
@@ -44,8 +45,8 @@ class Listener:
         """A job was admitted: send its message. Returns the job as it is then; it may have failed."""
         return job
 
-    def changed(self, id: str, result: bytes | None = None) -> None:
-        """A job has ended or was erased; `result` saves reading the result of one that is done."""
+    def changed(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
+        """A job has ended or was erased; `job` and `result` save reading the row and a dream's file."""
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """A job was started, or has come further."""
@@ -65,7 +66,7 @@ class Queue:
         self.cost_model = CostModel(database)
         self.waiting = FairQueue()
         self.dispatcher = Dispatcher(self, self.jobs, farm, self.waiting, clock, config)
-        self.admission = Admission(database, farm, clock, config, self.cost_model, self.ready_at)
+        self.admission = Admission(database.engine, farm, clock, config, self.cost_model, self.ready_at)
         self.statistics = JobStatistics()
         self.listener = Listener()
         self._database = database
@@ -166,11 +167,12 @@ class Queue:
 
     async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
-        if await self.jobs.cancel(id, reason) is None:
+        job = await self.jobs.cancel(id, reason)
+        if job is None:
             return False
         self.statistics.ended(id, State.CANCELLED)
         self._dismiss(id)
-        self.listener.changed(id)
+        self.listener.changed(id, job)
         return True
 
     async def message_deleted(self, message_id: int) -> None:
@@ -209,7 +211,7 @@ class Queue:
         privacy = self.config.privacy
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
         count = await self.jobs.purge(older_than, privacy.server_bytes, privacy.total_bytes)
-        await self._database.shrink()
+        await shrink(self._database.engine)
         return count
 
     # What is known
@@ -298,7 +300,7 @@ class Queue:
                     self.statistics.taken_over(job)
                     self._enqueue(job)
                 elif job.needs_showing:
-                    self.listener.changed(job.id)
+                    self.listener.changed(job.id, job)
         before, counted = self._in_memory(), {*self.statistics.unfinished}
         rows = await self.jobs.owned()  # what came into memory meanwhile may have no row in them
         in_memory = before | self._in_memory()
@@ -384,7 +386,7 @@ class Queue:
         if job:
             self.statistics.ended(id, job.state, job, cause)
         self._dismiss(id)
-        self.listener.changed(id, rendered.data if rendered and job else None)
+        self.listener.changed(id, job, rendered.data if rendered and job else None)
         learnable = job is not None and not job.variants and not job.kind.is_comparison
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds

@@ -29,7 +29,9 @@ from bot.queue.lifecycle import (
     Transition,
 )
 from bot.queue.request import DreamRequest, KeptPicture, Upload
-from bot.store.database import DURABLE, Database, shielded
+from bot.store.database import Database, shielded
+from bot.store.engine import DURABLE
+from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
 from dream.render import Rendered
@@ -329,6 +331,7 @@ class JobRepository:
             await self._make_all(session, CANCEL, ids)
             await session.execute(delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN))
             await self._make_all(session, ERASE, ids)
+            await session.execute(update(StarredRow).where(StarredRow.job_id.in_(ids)).values(WITHDRAWN))
             await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED))
             return ids
 

@@ -19,7 +19,7 @@ from bot.run import wait_for_stop_signal
 from bot.sandbox.farm import LiveFarm
 from bot.sandbox.page import LOOPBACK, Page
 from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
-from bot.store.database import StoreError
+from bot.store.errors import StoreError
 from bot.store.jobs import Job, State
 from bot.ui.status import status
 from config.schema import Config

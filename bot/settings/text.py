@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import time
-from typing import Any, Final, TypeGuard, get_type_hints
+from typing import Any, Final, TypeGuard, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +14,7 @@ from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
 from config.problems import suggestion
 from config.schema import expected as range_of
 from dream.backbone.catalog import NETWORKS
+from dream.suggestions import either
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
 """Kinds whose values are tuples."""
@@ -93,12 +94,19 @@ def expected(name: str, operator: Values | None = None) -> str:
             return "days of the week such as mon-fri or sat,sun, or daily"
         case Kind.SOURCES:
             return "some of " + ", ".join(operator.daily_sources if operator else SOURCES) + ", or none"
+        case Kind.CHOICE:
+            return either(choices(name))
         case Kind.RECIPE:
             return "a recipe such as block8+block11, or a preset's name"
         case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS as several:
             return f"up to 25 {several} of this server, or none"
         case one:
             return f"a {one} of this server, or none"
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The values that a setting of the kind CHOICE can have."""
+    return get_args(SETTINGS[name].annotation)
 
 
 def format_value(name: str, value: Any) -> str:
@@ -140,8 +148,10 @@ def _prepare(name: str, value: object) -> object:
         text = " ".join(value) if _is_words(value) else value
         parse = parse_times if kind(name) is Kind.TIMES else parse_days
         return parse(text) if isinstance(text, str) else value
+    if kind(name) is Kind.CHOICE and isinstance(value, list) and len(value) == 1:
+        (value,) = value  # as a select menu has it
     if isinstance(value, str):
-        text = value.strip()
+        text = value.strip().lower() if kind(name) is Kind.CHOICE else value.strip()
         return "" if name == "daily_recipe" and text.lower() == "walk" else text
     return value
 

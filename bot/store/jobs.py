@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_,
 from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 from dream.dreamer import Report
 
 T = TypeVar("T")
@@ -69,9 +69,11 @@ class Job(Base):
     size of its source and guide. `cost` is the seconds of one worker that it was expected to take.
     `owner` is the process that works on it (see `bot.store.lease`). `preset` is the name of the preset
     that was asked for. `parent` is the job that it grew from, and `action` how ("deeper"); the message of
-    `origin_message_id` holds the picture that it grew from. `variants` are what a sheet shows. `reason`
-    is one sentence: why it failed or was cancelled. `report` holds the fields of `dream.Report`. Who
-    asked for a job that `pings` is told when it is done.
+    `origin_message_id` holds the picture that it grew from. `root` is the job in which the first picture
+    of a line of dreams was dreamt on, and `consented_at` when `author_id` agreed to somebody else's
+    dreaming on it. `explicit` is whether Discord marked the picture as such. `variants` are what a sheet
+    shows. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
+    `dream.Report`. Who asked for a job that `pings` is told when it is done.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -96,6 +98,8 @@ class Job(Base):
     action: Mapped[str | None] = mapped_column(String(10))
     origin_channel_id: Mapped[int | None]
     origin_message_id: Mapped[int | None]
+    root: Mapped[str | None] = mapped_column(String(25))
+    consented_at: Mapped[datetime | None]
     recipe: Mapped[str] = mapped_column(Text)
     preset: Mapped[str | None] = mapped_column(String(31))
     variants: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
@@ -106,6 +110,7 @@ class Job(Base):
     cost: Mapped[float]
     previews: Mapped[bool]
     spoiler: Mapped[bool]
+    explicit: Mapped[bool] = mapped_column(default=False)
     max_bytes: Mapped[int]
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
@@ -145,6 +150,7 @@ class Job(Base):
     __table_args__ = (
         Index("jobs_by_state", "state", "owner"),
         Index("jobs_by_member", "member_id", "state"),
+        Index("jobs_by_author", "author_id"),
         Index("jobs_by_guild", "guild_id", "state"),
         Index("jobs_by_finish", "finished_at"),
         Index("jobs_by_album", "album_message_id", "album_number", unique=True),

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.pseudonyms import pseudonyms
 from bot.queue.request import DreamRequest
 from bot.settings.values import FORGOTTEN
-from bot.store.database import Base
+from bot.store.base import Base
 from bot.store.jobs import Kind
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError

@@ -17,7 +17,7 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.schedule import DAYS
 from bot.settings.rows import Change
-from bot.settings.text import SOURCES, expected, serialize
+from bot.settings.text import SOURCES, choices, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Interaction
@@ -237,6 +237,9 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             options = [discord.SelectOption(label=one, default=one in held) for one in offered]
             least = int(kind(name) is Kind.DAYS)
             item = discord.ui.Select(options=options, min_values=least, max_values=len(options), row=3)
+        case Kind.CHOICE:
+            options = [discord.SelectOption(label=one, default=one == value) for one in choices(name)]
+            item = discord.ui.Select(options=options, row=3)
         case Kind.CHANNELS:
             item = discord.ui.ChannelSelect(channel_types=CHANNELS, default_values=objects, **bounds)
         case Kind.CHANNEL:
