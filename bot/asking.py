@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -31,11 +32,21 @@ from bot.media import (
 from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
+from bot.store.opt_outs import Matter
+from bot.user_installs import is_away
+from bot.visibility import is_age_restricted
 from config.presets import preset_title
 from dream.recipe import Recipe, RecipeError
 
 MESSAGE_BYTES = 50_000
 """Room in an upload for what is not the picture."""
+
+EXPLICIT: Final = (
+    "Discord marks that picture as explicit, so I dream on it in age-restricted channels only; please use "
+    "another, or ask me there."
+)
+MOST_QUESTIONS: Final = 4
+"""Consents that a member may wait for at once."""
 
 LOOK_BACK = 50
 """How many messages back a picture is looked for."""
@@ -76,6 +87,7 @@ class Origin:
     parent: str | None = None
     action: str | None = None
     spoiler: bool = False
+    explicit: bool = False
 
 
 SKY: Final = Origin()
@@ -161,6 +173,7 @@ async def _submit(
 ) -> Job:
     """Queue `request`, completed by who asks for it where."""
     guild = getattr(channel, "guild", None)
+    consent = await _check_picture(bot, who, channel, effective, origin)
     return await bot.queue.submit(
         dataclasses.replace(
             request,
@@ -175,12 +188,70 @@ async def _submit(
             action=origin.action,
             origin=origin.message,
             previews=effective.previews,
-            spoiler=origin.spoiler or effective.spoiler,
-            max_bytes=(guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES) - MESSAGE_BYTES,
+            spoiler=origin.spoiler or effective.spoiler or is_age_restricted(channel),
+            explicit=origin.explicit,
+            consented_at=consent.given_at,
+            is_held=consent.is_needed,
+            max_bytes=_filesize_limit(guild, interaction) - MESSAGE_BYTES,
             member_seconds=effective.member_seconds,
             server_seconds=effective.server_seconds,
         )
     )
+
+
+class Consent(NamedTuple):
+    """Whether whoever posted a picture has to agree first, or when they agreed to an earlier dream of it."""
+
+    is_needed: bool = False
+    given_at: datetime | None = None
+
+
+async def _check_picture(
+    bot: DreamBot,
+    who: discord.Member | discord.User,
+    channel: Any,
+    effective: Effective,
+    origin: Origin,
+) -> Consent:
+    """What somebody needs to dream on a picture. Raises Refused where they may not."""
+    if origin.explicit and not is_age_restricted(channel):
+        raise Refused(EXPLICIT)
+    author_id = origin.author_id
+    if author_id is None or author_id == who.id:
+        return Consent()
+    if await bot.opt_outs.among(Matter.PICTURES, [author_id]):
+        raise Refused(
+            "Whoever posted that picture wants nobody else to dream on it; please use one of yours."
+        )
+    if effective.others_pictures == "everybody":
+        return Consent()
+    if effective.others_pictures == "own":
+        raise Refused("On this server you dream on your own pictures only; please post one, or reply to one.")
+    message_id = origin.message and origin.message[1]
+    jobs = bot.queue.jobs
+    if given_at := await jobs.consented_at(who.id, origin.parent, message_id):
+        return Consent(given_at=given_at)
+    if not await _can_be_asked(channel, author_id):
+        raise Refused("Whoever posted that picture can't be asked here; please use one of your own.")
+    if len(await jobs.held(Job.member_id == who.id)) >= MOST_QUESTIONS:
+        raise Refused(f"You wait for {MOST_QUESTIONS} answers already; please see what comes of them first.")
+    return Consent(is_needed=True)
+
+
+async def _can_be_asked(channel: Any, author_id: int) -> bool:
+    """Whether somebody is a person who sees a channel."""
+    try:
+        member = await channel.guild.fetch_member(author_id)
+    except discord.HTTPException:
+        return False
+    return not member.bot and bool(channel.permissions_for(member).view_channel)
+
+
+def _filesize_limit(guild: discord.Guild | None, interaction: discord.Interaction[Any] | None) -> int:
+    """The bytes of the largest file that may be posted where an answer goes."""
+    if interaction and is_away(interaction):
+        return interaction.filesize_limit
+    return guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 
 def seeded(recipe: Recipe) -> Recipe:
@@ -282,6 +353,7 @@ class Found(NamedTuple):
     message: tuple[int, int] | None = None
     parent: str | None = None
     spoiler: bool = False
+    explicit: bool = False
 
     def origin(self, max_bytes: int, guide: Found | None = None) -> Origin:
         """It as what a dream grows from, guided by another picture. Raises Refused if one is too large."""
@@ -292,6 +364,7 @@ class Found(NamedTuple):
             message=self.message,
             parent=self.parent,
             spoiler=self.spoiler or self.picture.is_spoiler,
+            explicit=self.explicit or self.picture.is_explicit,
         )
 
 
@@ -438,7 +511,13 @@ async def pictures_in(message: discord.Message, bot: DreamBot) -> list[Found]:
     if found and bot.user and message.author.id == bot.user.id:
         job = await bot.queue.jobs.of_message(message.id)
         if job and job.state is State.DONE:
-            return [found[0]._replace(author_id=job.author_id, parent=job.id, spoiler=job.spoiler)]
+            dream = found[0]._replace(author_id=job.author_id, parent=job.id)
+            return [dream._replace(spoiler=job.spoiler, explicit=job.explicit)]
+        if starred := await bot.hall.starred.of_post(message.id):
+            dream = found[0]._replace(author_id=starred.author_id, parent=starred.job_id)
+            return [dream._replace(spoiler=starred.spoiler)]
+        if post := await bot.daily.posts.of_message(message.id):
+            return [found[0]._replace(author_id=post.author_id)]
     return found
 
 

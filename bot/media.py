@@ -40,6 +40,8 @@ class Media:
     size: int | None
     is_spoiler: bool
     read: Callable[[], Awaitable[bytes]]
+    is_explicit: bool = False
+    """Whether Discord marks it as such."""
 
 
 def is_served_by_discord(url: str) -> bool:
@@ -79,7 +81,8 @@ def refuse_redirects() -> aiohttp.TraceConfig:
 
 def of_attachment(attachment: discord.Attachment) -> Media:
     """An attached file, whatever it is."""
-    return Media(attachment.filename, attachment.size, attachment.is_spoiler(), attachment.read)
+    is_explicit = attachment.flags.contains_explicit_media
+    return Media(attachment.filename, attachment.size, attachment.is_spoiler(), attachment.read, is_explicit)
 
 
 def of_avatar(user: discord.User | discord.Member) -> Media:
@@ -137,7 +140,13 @@ def _shown_in(shown: discord.Message | discord.MessageSnapshot, message: discord
     ]
     hidden = "\n".join(_SPOILER.findall(shown.content))
     return attached or [
-        Media(URL(url).name, None, bool(embed.url and embed.url in hidden), partial(_read, message, url))
+        Media(
+            URL(url).name,
+            None,
+            bool(embed.url and embed.url in hidden),
+            partial(_read, message, url),
+            embed.flags.contains_explicit_media,
+        )
         for embed in shown.embeds
         if (url := next(_addresses(embed), None))
     ]

@@ -12,6 +12,7 @@ from bot.asking import ask_for_sheet, presets_allowed, read_recipe, wanted_pictu
 from bot.client import DreamBot
 from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
+from bot.user_installs import anywhere, is_away
 from dream.octaves import MOST_VARIANTS
 
 ON_A_GRID = 9
@@ -27,9 +28,10 @@ class Comparing(commands.Cog, name="Compare"):
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
         """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
         if context.interaction:
-            await context.defer(ephemeral=True)
+            await context.defer(ephemeral=not is_away(context.interaction))
 
     @commands.hybrid_command(usage="first | second", aliases=["versus", "vs"])
+    @anywhere
     @app_commands.describe(
         recipes="Two recipes or more, with | between them: serpents | cubs",
         picture="The picture to dream on; without one, the newest picture in this channel",
@@ -49,6 +51,7 @@ class Comparing(commands.Cog, name="Compare"):
         await self._ask(context, wanted, picture)
 
     @commands.hybrid_command(usage="[presets or layers]")
+    @anywhere
     @app_commands.describe(
         what="Presets or layers, with spaces or | between them; without any, some of the presets",
         picture="The picture to dream on; without one, the newest picture in this channel",

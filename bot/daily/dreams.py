@@ -140,7 +140,7 @@ class DreamSubmitter:
     async def usual_seconds(self) -> float:
         """The estimated seconds of one worker for a dream with the operator's default recipe."""
         usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
-        return self.queue.seconds(usual, 1024, 768)
+        return self.queue.cost_model.seconds(usual, 1024, 768)
 
     async def parse_recipe(self, guild_id: int, text: str) -> Recipe:
         """Parse a recipe or preset. Raises RecipeError if it cannot be used for a server's daily dream."""

@@ -108,7 +108,7 @@ class Planner:
 
     async def _prepare(self, server: Server, post: PostRow) -> None:
         tries, reason = post.tries, post.reason
-        if post.job_id and (job := await self.queue.get(post.job_id)):
+        if post.job_id and (job := await self.queue.jobs.get(post.job_id)):
             tries, reason = tries + 1, job.reason
         if tries >= TRIES:
             await self.posts.release(post, state=PostState.FAILED, reason=reason or "The dreams failed.")

@@ -195,7 +195,7 @@ class DailyService:
 
     async def _finished(self, chosen: DreamInput, job: Job) -> Preview:
         ended = await self._queue.finished(job.id)
-        picture = await self._queue.result(job.id)
+        picture = await self._queue.jobs.picture(job.id, "result")
         if ended is None or picture is None:
             raise Refused((ended and ended.reason) or "The preview was stopped; please try again.")
         return Preview(PostRow(id=job.id, slot=UNSCHEDULED, **chosen.columns), ended, picture)

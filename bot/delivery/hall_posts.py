@@ -335,7 +335,7 @@ async def find_post(channel: discord.TextChannel, mark: str, after: datetime) ->
 
 async def shown_dream(queue: Queue, row: StarredRow) -> Shown | None:
     """A starred dream with its file; None if that is not kept any more."""
-    job, picture = await queue.get(row.job_id), await queue.result(row.job_id)
+    job, picture = await queue.jobs.get(row.job_id), await queue.jobs.picture(row.job_id, "result")
     return Shown(row, job.filename or "dream.png", picture) if job and picture else None
 
 

@@ -116,6 +116,12 @@ class StarredRepository:
         async with self._database.session() as session:
             return await session.get(StarredRow, job_id)
 
+    async def of_post(self, message_id: int) -> StarredRow | None:
+        """The dream that a message in the hall of fame shows."""
+        query = select(StarredRow).where(StarredRow.post_message_id == message_id)
+        async with self._database.session() as session:
+            return await session.scalar(query)
+
     async def counts(self, message_ids: Collection[int]) -> dict[int, int]:
         """The stars that are known of some messages."""
         query = select(StarredRow.message_id, StarredRow.stars).where(StarredRow.message_id.in_(message_ids))

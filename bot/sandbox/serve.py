@@ -115,7 +115,7 @@ async def _show_earlier(sandbox: Sandbox) -> None:
     channel = sandbox.env.bot.get_channel(sandbox.dreams.id)
     assert isinstance(channel, discord.TextChannel)
     for job in reversed(jobs):
-        if result := await sandbox.app.queue.result(job.id):
+        if result := await sandbox.app.queue.jobs.picture(job.id, "result"):
             await channel.send(**status(job, result=result).sending(), silent=True)
 
 

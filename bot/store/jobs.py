@@ -18,6 +18,8 @@ T = TypeVar("T")
 class State(StrEnum):
     """Where a job stands. `bot.queue.lifecycle` says which changes there are and who may make them."""
 
+    HELD = "held"
+    """Whoever posted its picture is asked first whether it may be dreamt on."""
     QUEUED = "queued"
     DREAMING = "dreaming"
     DONE = "done"
@@ -27,7 +29,7 @@ class State(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the job has ended."""
-        return self not in UNFINISHED
+        return self not in (State.HELD, *UNFINISHED)
 
 
 UNFINISHED = (State.QUEUED, State.DREAMING)

@@ -77,7 +77,7 @@ async def test_where_nobody_posted_a_picture_the_last_dream_is_dreamt_on(talk: T
     await talk.dream()
     job = await talk.job()
     assert job.parent == parent.id
-    assert await talk.queue.source(job.id) == await first.attachments[0].read()
+    assert await talk.queue.jobs.picture(job.id, "source") == await first.attachments[0].read()
 
 
 async def test_a_reply_to_a_dream_dreams_on_it_as_its_source_s_authors(talk: Talk) -> None:

@@ -125,7 +125,7 @@ async def test_a_link_preview_is_dreamt_from_discords_own_proxy(talk: Talk) -> N
     posted(talk, talk.bob, "https://example.org/sea.png", embeds=[preview()])
     await talk.says(talk.alice, f"!dream {QUICK}")
     (job,) = await finished(talk, 1)
-    assert await talk.queue.source(job.id) == data and job.author_id == talk.bob.id
+    assert await talk.queue.jobs.picture(job.id, "source") == data and job.author_id == talk.bob.id
 
 
 async def test_a_link_in_the_command_is_dreamt_once_discord_shows_its_picture(talk: Talk) -> None:
@@ -209,10 +209,10 @@ async def test_an_avatar_is_dreamt_by_mention_and_from_the_apps_menu(talk: Talk)
     data = served(talk, url, 64)
     await talk.says(talk.alice, f"!dream {carol.mention} {QUICK} size=64")
     (job,) = await finished(talk, 1)
-    assert await talk.queue.source(job.id) == data and job.author_id == carol.id
+    assert await talk.queue.jobs.picture(job.id, "source") == data and job.author_id == carol.id
     await talk.alice.context_menu(talk.channel, "Dream this avatar", carol)
     job = await talk.job()
-    assert await talk.queue.source(job.id) == data and job.author_id == carol.id
+    assert await talk.queue.jobs.picture(job.id, "source") == data and job.author_id == carol.id
     await talk.queue.cancel(job.id)
     await talk.shown(job.id)
     used = await talk.alice.slash(talk.channel, "dream", recipe=f"<@{carol.id}> pupyslug")
