@@ -182,7 +182,7 @@ def gif(frames: int = 12) -> bytes:
     return file.getvalue()
 
 
-async def estimates(folder: Path, learnt: int = 24, dreams: int = 40) -> None:
+async def estimates(folder: Path, learnt: int = 16, dreams: int = 24) -> None:
     """How far the time that is shown for a dream is off, as a share of the wait that is left, at any moment.
 
     The first dreams are learnt from and not counted; nor are the last five seconds, shown as "in a moment".
