@@ -4,9 +4,9 @@
 
 `fair_queue` and `rows` compare many waiting jobs with few. In `flood` one member asks for a hundred dreams
 (that sleep), and others, who come one after another, for their first. `cost_model` predicts each of a mix of
-real dreams before it is dreamt. In `estimates` four members ask for stills, clips and zooms as they like, and
-the times at which each is said to be ready are compared with when it was. The last three have one worker of
-this machine.
+real dreams before it is dreamt. In `estimates` four members ask for stills, clips and zooms, each for the
+next when the last is done, and the times at which each is said to be ready are compared with when it was.
+The last three have one worker of this machine.
 """
 
 import argparse
@@ -42,6 +42,7 @@ from dream.render import Rendered, Work
 WHAT = ["fair_queue", "rows", "flood", "cost_model", "estimates"]
 RECIPE = Recipe.parse("block8 steps=4")
 SAMPLES = sorted((Path(__file__).parents[1] / "dream/samples").glob("*.jpg"))
+MEMBERS = 4
 REPORT = Report("block8", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
 
 
@@ -215,15 +216,17 @@ async def estimates(folder: Path, learnt: int = 16, dreams: int = 24) -> None:
             await asyncio.wait({finished}, timeout=0.5)
         ended[id] = time.monotonic()
 
+    async def ask_in_turn(member: int, count: int) -> None:
+        for _ in range(count):
+            await watch(await ask(member))
+            await asyncio.sleep(chance.expovariate(0.5))
+
     try:
         for _ in range(learnt):
             await queue.finished(await ask(0))
-        async with asyncio.TaskGroup() as watching:
-            for number in range(dreams):
-                watching.create_task(watch(await ask(1 + number % 4)))
-                while len(queue.waiting.jobs) > 6:  # noqa: ASYNC110
-                    await asyncio.sleep(0.2)
-                await asyncio.sleep(chance.expovariate(1.0))
+        async with asyncio.TaskGroup() as members:
+            for member in range(1, MEMBERS + 1):
+                members.create_task(ask_in_turn(member, dreams // MEMBERS))
     finally:
         await queue.close()
         await farm.close()

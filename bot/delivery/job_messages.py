@@ -15,10 +15,10 @@ import contextlib
 import contextvars
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import discord
@@ -53,6 +53,7 @@ LASTS_15_MINUTES: Final = (
 )
 
 
+T = TypeVar("T")
 Work = Callable[[], Awaitable[None]]
 
 
@@ -69,6 +70,7 @@ class JobMessages(Listener):
         self._active: dict[str, asyncio.Event] = {}
         """The jobs whose message is being sent or edited, by one task each, and what tells that it ended."""
         self._tasks, self._context = Tasks(), contextvars.copy_context()
+        self._bot_context = self._context
         self._again: dict[str, bytes | None] = {}
         """Jobs that changed while their task ran, with the result where it is known."""
         self._refs: dict[str, MessageRef] = {}
@@ -79,7 +81,7 @@ class JobMessages(Listener):
 
     def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; it must be logged in. Messages that waited for it are sent now."""
-        self._bot, self._context = bot, contextvars.copy_context()
+        self._bot, self._bot_context = bot, contextvars.copy_context()
         self._attached.set()
 
     async def drain(self, grace: float) -> None:
@@ -283,7 +285,7 @@ class JobMessages(Listener):
             if not job.interaction_token or asked:  # nobody else would see the answer to a command
                 raise
             answer = await self._interaction(job.interaction_token)
-            sent = await answer.send(**_brief(job, shown).sending(), wait=True)
+            sent = await self._as_bot(answer.send(**_brief(job, shown).sending(), wait=True))
             return MessageRef(sent.id, job.interaction_token)
         return MessageRef(message.id, None)
 
@@ -310,7 +312,7 @@ class JobMessages(Listener):
         try:
             if ref.interaction_token:
                 answer = await self._interaction(ref.interaction_token)
-                await answer.send(ping(job), allowed_mentions=mentions)
+                await self._as_bot(answer.send(ping(job), allowed_mentions=mentions))
             else:
                 channel = await self._channel(job)
                 to = discord.MessageReference(
@@ -333,7 +335,7 @@ class JobMessages(Listener):
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:
             answer = await self._interaction(ref.interaction_token)
-            await answer.edit_message(ref.message_id, **_brief(job, shown).editing())
+            await self._as_bot(answer.edit_message(ref.message_id, **_brief(job, shown).editing()))
         else:
             channel = await self._channel(job)
             await channel.get_partial_message(ref.message_id).edit(**shown.editing())
@@ -363,6 +365,13 @@ class JobMessages(Listener):
         if ids:  # several dreams may be asked for in one message
             return any(job.id in id for id in ids)
         return replies and job.request_message_id is not None
+
+    async def _as_bot(self, call: Coroutine[Any, Any, T]) -> T:
+        """Make a webhook's call in the context in which the bot was logged in.
+
+        discord.py keeps there what makes these calls, which a simulated Discord replaces.
+        """
+        return await asyncio.create_task(call, context=self._bot_context)
 
     async def _interaction(self, token: str) -> discord.Webhook:
         await self._attached.wait()
