@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -12,9 +13,10 @@ import pytest
 import simcord
 
 from bot.store.jobs import Job, State
+from dream.farm import Farm
 from tests.support.speaker import whispered
 from tests.support.waiting import until
-from tests.support.world import PHOTO, World
+from tests.support.world import PHOTO, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -234,3 +236,32 @@ async def test_what_discord_calls_explicit_is_for_age_restricted_channels(world:
     await world.bob.send(world.dreams, "!dream block3", reply_to=photo)
     assert "age-restricted channels only" in world.dreams.last_message.content
     assert await world.jobs(world.bob) == []
+
+
+async def test_an_explicit_picture_is_not_even_looked_at(world: World) -> None:
+    photo = await set_up(world, "everybody")
+    world.env.backend.get_message(world.dreams.id, photo.id).attachments[0]["flags"] = 1 << 4
+    await world.bob.send(world.dreams, "!see", reply_to=photo)
+    assert "age-restricted channels only" in world.dreams.last_message.content
+
+
+async def test_a_question_is_answered_after_a_restart(tmp_path: Path, farm: Farm) -> None:
+    first = await opened(tmp_path, farm)
+    env = simcord.Env(first.bot, shard_count=1, settle_timeout=20, check_errors=False)
+    await env.start()
+    world = World(first, env)
+    photo = await set_up(world, "consent")
+    kept, lost = [await asked(world, world.bob, f"!dream block{n}", photo) for n in (3, 4)]
+    await first.stop()
+
+    world.app = second = await opened(tmp_path, farm)
+    await env.restart_bot(second.bot)
+    await world.alice.click(question(world, kept), label="Yes, they may")
+    assert "✨" in (await shown(world, kept)).content
+    await world.bob.click(question(world, lost), label="Cancel")
+    assert "cancelled" in (await shown(world, lost)).content
+    withdrawn = await asyncio.gather(*(second.queue.withdraw(kept) for _ in range(2)))
+    assert sorted(withdrawn) == [0, 1]
+    assert "withdrew it" in (await shown(world, kept)).content
+    await env.shutdown()
+    await second.stop()
