@@ -33,6 +33,7 @@ from bot.queue.request import DreamRequest, KeptPicture, Upload, Variant
 from bot.settings.scopes import Effective
 from bot.store.jobs import Job, Kind, State
 from bot.store.opt_outs import Matter
+from bot.user_installs import is_away
 from bot.visibility import is_age_restricted
 from config.presets import preset_title
 from dream.recipe import Recipe, RecipeError
@@ -191,7 +192,7 @@ async def _submit(
             explicit=origin.explicit,
             consented_at=consent.given_at,
             is_held=consent.is_needed,
-            max_bytes=(guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES) - MESSAGE_BYTES,
+            max_bytes=_filesize_limit(guild, interaction) - MESSAGE_BYTES,
             member_seconds=effective.member_seconds,
             server_seconds=effective.server_seconds,
         )
@@ -249,6 +250,13 @@ async def _can_be_asked(channel: Any, author_id: int) -> bool:
     except discord.HTTPException:
         return False
     return not member.bot and bool(channel.permissions_for(member).view_channel)
+
+
+def _filesize_limit(guild: discord.Guild | None, interaction: discord.Interaction[Any] | None) -> int:
+    """The bytes of the largest file that may be posted where an answer goes."""
+    if interaction and is_away(interaction):
+        return interaction.filesize_limit
+    return guild.filesize_limit if guild else DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 
 def seeded(recipe: Recipe) -> Recipe:

@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.ui.choices import MOST, menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
+from bot.user_installs import anywhere
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, Network, layers_called
 from dream.recipe import OPTIONS
@@ -30,6 +31,7 @@ RECIPES = (
     "`ostrich+block8*0.3` things and layers of all networks mix",
     "`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip",
     "`auto` the three things that the networks see most in the picture itself",
+    "`surprise me` a preset that chance picks",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",
     "`block8:top5` the channels that this very picture excites most",
@@ -62,6 +64,7 @@ class About(commands.Cog, name="Help"):
         self.bot = bot
 
     @commands.hybrid_command(usage="[command]")
+    @anywhere
     @app_commands.describe(command="A command to read more about, or “recipes” or “options”")
     async def help(self, context: commands.Context[DreamBot], *, command: str = "") -> None:
         """How to dream, in one page."""
@@ -69,6 +72,7 @@ class About(commands.Cog, name="Help"):
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(usage="[network or layer]")
+    @anywhere
     @app_commands.describe(network="A network, or one of its layers; without it, all")
     async def layers(self, context: commands.Context[DreamBot], network: str = "") -> None:
         """Every layer one can dream of, and how to mix them."""
@@ -131,6 +135,7 @@ class About(commands.Cog, name="Help"):
         ][:25]
 
     @commands.hybrid_command(aliases=["info"])
+    @anywhere
     async def about(self, context: commands.Context[DreamBot]) -> None:
         """Who I am and how I am doing."""
         waiting = await self.bot.queue.jobs.count_unfinished()

@@ -33,6 +33,7 @@ from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
+from bot.user_installs import CONTEXTS, INSTALLS, anywhere, is_away
 from bot.visibility import can_see, is_no_less_public, listed_channel
 from dream.backbone.catalog import LAYERS, NETWORKS
 from dream.backbone.classes import normal, singulars
@@ -49,10 +50,15 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-        self.menus = (
-            app_commands.ContextMenu(name="Dream this picture", callback=self.dream_message),
-            app_commands.ContextMenu(name="Dream this avatar", callback=self.dream_avatar),
-        )
+        self.menus = [
+            app_commands.ContextMenu(
+                name=name, callback=callback, allowed_installs=INSTALLS, allowed_contexts=CONTEXTS
+            )
+            for name, callback in (
+                ("Dream this picture", self.dream_message),
+                ("Dream this avatar", self.dream_avatar),
+            )
+        ]
 
     async def cog_load(self) -> None:
         """Add the entries to the Apps menus of messages and members, which a decorator cannot."""
@@ -60,11 +66,16 @@ class Dreaming(commands.Cog, name="Dreams"):
             self.bot.tree.add_command(menu)
 
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
-        """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
+        """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone.
+
+        Where the bot is no member, the dream itself is that answer, and for everybody.
+        """
         if context.interaction:
-            await context.defer(ephemeral=True)
+            posts = context.command in (self.dream, self.sky)
+            await context.defer(ephemeral=not (posts and is_away(context.interaction)))
 
     @commands.hybrid_command(usage="[recipe]", aliases=["deepdream"])
+    @anywhere
     @app_commands.describe(
         picture="The picture to dream on; without one, the newest picture in this channel",
         guide="A second picture, whose features are to appear",
@@ -89,6 +100,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         await self._ask(context, wanted.words, wanted.pictures[0], wanted.guide)
 
     @commands.hybrid_command(usage="[recipe]")
+    @anywhere
     @app_commands.describe(
         recipe="A thing, a preset, or layers and options: tabby, serpents, block8+block11 steps=20"
     )
@@ -98,7 +110,7 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
-        await interaction.response.defer(ephemeral=True)
+        await interaction.response.defer(ephemeral=not is_away(interaction), thinking=True)
         found = await picture_in(message, self.bot)
         if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
@@ -106,7 +118,7 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     async def dream_avatar(self, interaction: discord.Interaction[Any], member: discord.User) -> None:
         """Dream on somebody's avatar, from their Apps menu."""
-        await interaction.response.defer(ephemeral=True)
+        await interaction.response.defer(ephemeral=not is_away(interaction), thinking=True)
         await self._ask(await commands.Context.from_interaction(interaction), "", avatar(member))
 
     @dream.autocomplete("recipe")
@@ -118,12 +130,14 @@ class Dreaming(commands.Cog, name="Dreams"):
         return await recipe_choices(self.bot, interaction.guild_id, typed)
 
     @commands.hybrid_command(aliases=["q", "line"])
+    @anywhere
     async def queue(self, context: commands.Context[DreamBot]) -> None:
         """See which dreams wait here, and when yours is ready."""
         waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
         await context.reply(self._listing(context, waiting), mention_author=False, ephemeral=True)
 
     @commands.hybrid_command()
+    @anywhere
     @app_commands.describe(picture="A dream that you saved; without one, the newest picture in this channel")
     async def recipe(
         self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
@@ -145,6 +159,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         return upload(found.picture, self.bot.config.picture.max_bytes)
 
     @commands.hybrid_command()
+    @anywhere
     async def mine(self, context: commands.Context[DreamBot]) -> None:
         """Look through your dreams of the last days; nobody else sees them."""
         if context.interaction:
@@ -155,6 +170,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             await context.reply(text, view=opener(), mention_author=False)
 
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
+    @anywhere
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
     async def cancel(self, context: commands.Context[DreamBot], which: str = "") -> None:
         """Cancel your newest dream that isn't finished, or all of them."""

@@ -7,6 +7,7 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.ui.privacy import opener, question
+from bot.user_installs import anywhere
 
 Context = commands.Context[DreamBot]
 
@@ -18,6 +19,7 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
         self.bot = bot
 
     @commands.hybrid_command()
+    @anywhere
     async def privacy(self, context: Context) -> None:
         """Say what is kept of you, and for how long."""
         kept = self.bot.config.privacy
@@ -47,6 +49,7 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
         await context.reply(embed=embed, view=view, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(name="forget-me", aliases=["forgetme"])
+    @anywhere
     async def forget_me(self, context: Context) -> None:
         """Delete everything that is kept of you, on every server, once you confirm it."""
         await context.reply(**question(context.author.id), mention_author=False, ephemeral=True)

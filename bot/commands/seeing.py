@@ -12,6 +12,7 @@ from bot.asking import check_explicit, read_recipe, upload, wanted_pictures
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.seeing import DreamOf
+from bot.user_installs import anywhere
 from bot.visibility import is_age_restricted
 from dream.recipe import AUTO
 from dream.render import Sights
@@ -27,6 +28,7 @@ class Seeing(commands.Cog, name="Seeing"):
         self.bot = bot
 
     @commands.hybrid_command()
+    @anywhere
     async def see(
         self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
     ) -> None:

@@ -193,6 +193,13 @@ class Queue:
         self.listener.changed(id, job)
         return True
 
+    async def ping(self, id: str) -> bool:
+        """Tell whoever asked for a job when it ends; False if it has ended."""
+        job = await self.jobs.ping(id)
+        if job is not None and (run := self.dispatcher.runs.get(id)):
+            run.job = job
+        return job is not None
+
     async def message_deleted(self, message_id: int) -> None:
         """Cancel the jobs that were asked for in this message, or whose state it showed.
 

@@ -337,6 +337,11 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             return await self._set(session, Job.id == id, shown_state=shown, **values)
 
+    async def ping(self, id: str) -> Job | None:
+        """Remember to tell whoever asked for a job when it ends; None where it has ended."""
+        async with self._database.session() as session, session.begin():
+            return await self._set(session, Job.id == id, Job.state.in_(UNFINISHED), pings=True)
+
     async def state_shown(self, id: str, shown: State) -> Job | None:
         """Remember the state that a job's message shows; an erased job's row is deleted with that."""
         async with self._database.session() as session, session.begin():

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Final, Self
 
 import discord
 
-from bot.asking import Origin, ask, ask_for_sheet, effective_in
+from bot.asking import Origin, ask, ask_for_sheet, effective_in, upload
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.media import of_attachment
 from bot.queue.queue import CONSENT_WITHIN, NOT_ANSWERED, PICTURE_DELETED
 from bot.queue.request import Variant
 from bot.store.jobs import Job, Kind, State
@@ -21,7 +22,7 @@ from bot.ui.changes import enlarged, strengthened, variations
 from bot.ui.components import Interaction, RowButton
 from bot.ui.errors import code, explain, send_ephemeral
 from bot.ui.links import message_url
-from bot.ui.remix import read_form, remix_form, remixed
+from bot.ui.remix import guide_in_form, read_form, remix_form, remixed
 from dream.recipe import Recipe
 
 ALREADY_DECIDED: Final = "That is decided already."
@@ -313,6 +314,21 @@ class Withdraw(JobButton):
         await interaction.edit_original_response(content=done, view=None)
 
 
+class PingMe(JobButton):
+    """Tell whoever asked for a dream, by a mention, once it is ready."""
+
+    key, label, emoji = "ping", "Ping me", "🔔"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Remember it. Raises Refused."""
+        if interaction.user.id != row.member_id:
+            raise Refused("Only whoever asked for this dream can be pinged when it is ready.")
+        if not await interaction.client.queue.ping(row.id):
+            raise Refused("That dream is finished already.")
+        await interaction.response.edit_message(view=discord.ui.View(timeout=None).add_item(Cancel(row.id)))
+        await send_ephemeral(interaction, "🔔 I'll ping you here once, when your dream is ready.")
+
+
 class Delete(JobButton):
     """Take a dream away, with the picture that it was dreamt from."""
 
@@ -330,7 +346,7 @@ class Delete(JobButton):
             await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
-            with contextlib.suppress(discord.NotFound):
+            with contextlib.suppress(discord.NotFound, discord.Forbidden):
                 await channel.get_partial_message(row.status_message_id).delete()
         if interaction.message and interaction.message.flags.ephemeral:
             await interaction.edit_original_response(content="🗑️ That dream is deleted.", view=None)
@@ -408,7 +424,8 @@ async def submit_remix(interaction: Interaction) -> None:
         presets = await interaction.client.settings.presets(interaction.guild_id)
         effective = await effective_in(interaction.client, interaction.channel)
         recipe, preset = remixed(job, chosen, presets, effective.recipe)
-        await grow(interaction, job, recipe, action=Remix.key, preset=preset)
+        guide = guide_in_form(interaction)
+        await grow(interaction, job, recipe, action=Remix.key, preset=preset, guide=guide)
     except Exception as error:
         typed = chosen.get("recipe")
         await send_ephemeral(
@@ -424,13 +441,18 @@ async def grow(
     *,
     action: str | None = None,
     preset: str | None = None,
+    guide: discord.Attachment | None = None,
 ) -> None:
     """Ask for another dream from a job's picture of this role, in the same channel. Raises Refused.
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
+    Another `guide` takes the place of the job's.
     """
     await interaction.response.defer()
     origin = await origin_of(interaction, job, action or button_key(interaction), role)
+    if guide:
+        max_bytes = interaction.client.config.picture.max_bytes
+        origin = replace(origin, guide=upload(of_attachment(guide), max_bytes))
     preset = preset if action else job.preset
     await ask(
         interaction.client,
@@ -521,6 +543,7 @@ BUTTONS = (
     Cancel,
     Consent,
     Decline,
+    PingMe,
     Delete,
     Withdraw,
     Flag,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import discord
@@ -13,10 +12,9 @@ import pytest
 import simcord
 
 from bot.store.jobs import Job, State
-from dream.farm import Farm
 from tests.support.speaker import whispered
 from tests.support.waiting import until
-from tests.support.world import PHOTO, World, opened
+from tests.support.world import PHOTO, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,7 +106,7 @@ async def test_whoever_declines_is_not_dreamt_of(world: World) -> None:
     await world.alice.click(question(world, job), label="No")
     message = await shown(world, job)
     assert message.content == "🌙 Whoever posted the picture would rather not." and not message.components
-    assert await world.app.queue.source(job.id) is None, "the picture is not kept"
+    assert await world.app.queue.jobs.picture(job.id, "source") is None, "the picture is not kept"
 
 
 async def test_a_question_is_answered_once_however_often_it_is_pressed(world: World) -> None:
@@ -129,7 +127,7 @@ async def test_a_question_ends_after_a_day(world: World) -> None:
     await world.app.queue.purge()
     for job in (late, swept):
         assert "did not answer within a day" in (await shown(world, job)).content
-        assert await world.app.queue.source(job.id) is None
+        assert await world.app.queue.jobs.picture(job.id, "source") is None
 
 
 async def test_a_question_on_a_deleted_picture_ends(world: World) -> None:
@@ -202,9 +200,9 @@ async def test_a_picture_is_withdrawn_with_all_that_grew_from_it(world: World) -
         message = await shown(world, job)
         assert message.content == "🌙 Whoever posted the picture withdrew it, and all dreams of it."
         assert not message.attachments and not message.components
-        assert await world.app.queue.result(job.id) is None
+        assert await world.app.queue.jobs.picture(job.id, "result") is None
         await until(partial(_is_gone, world, job.id))
-    assert await world.app.queue.result(other.id)
+    assert await world.app.queue.jobs.picture(other.id, "result")
 
 
 async def _is_gone(world: World, id: str) -> bool:
@@ -243,25 +241,3 @@ async def test_an_explicit_picture_is_not_even_looked_at(world: World) -> None:
     world.env.backend.get_message(world.dreams.id, photo.id).attachments[0]["flags"] = 1 << 4
     await world.bob.send(world.dreams, "!see", reply_to=photo)
     assert "age-restricted channels only" in world.dreams.last_message.content
-
-
-async def test_a_question_is_answered_after_a_restart(tmp_path: Path, farm: Farm) -> None:
-    first = await opened(tmp_path, farm)
-    env = simcord.Env(first.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    world = World(first, env)
-    photo = await set_up(world, "consent")
-    kept, lost = [await asked(world, world.bob, f"!dream block{n}", photo) for n in (3, 4)]
-    await first.stop()
-
-    world.app = second = await opened(tmp_path, farm)
-    await env.restart_bot(second.bot)
-    await world.alice.click(question(world, kept), label="Yes, they may")
-    assert "✨" in (await shown(world, kept)).content
-    await world.bob.click(question(world, lost), label="Cancel")
-    assert "cancelled" in (await shown(world, lost)).content
-    withdrawn = await asyncio.gather(*(second.queue.withdraw(kept) for _ in range(2)))
-    assert sorted(withdrawn) == [0, 1]
-    assert "withdrew it" in (await shown(world, kept)).content
-    await env.shutdown()
-    await second.stop()

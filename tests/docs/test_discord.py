@@ -77,10 +77,11 @@ def test_every_request() -> None:
 def listeners(tree: ast.AST) -> Iterator[str]:
     """The events that some code listens for, in a cog or in the client itself."""
     for node in ast.walk(tree):
-        for mark in node.decorator_list if isinstance(node, ast.AsyncFunctionDef) else ():
-            if isinstance(node, ast.AsyncFunctionDef) and "listener" in (text := ast.unparse(mark)):
-                named = re.search(r"\('(\w+)'\)", text)
-                yield named[1] if named else node.name
+        if not isinstance(node, ast.AsyncFunctionDef):
+            continue
+        for mark in node.decorator_list:
+            if isinstance(mark, ast.Call) and "listener" in ast.unparse(mark.func):
+                yield ast.literal_eval(mark.args[0]) if mark.args else node.name
 
 
 def test_every_event() -> None:

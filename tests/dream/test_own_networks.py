@@ -244,7 +244,8 @@ def test_the_table_of_applications_is_what_keras_says():
 def test_names_that_keras_numbers_do_not_depend_on_what_was_built_before():
     def built():
         inputs = keras.Input((None, None, 3))
-        return keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Conv2D(3, 1)(inputs)))
+        first = keras.layers.Conv2D(3, 1)(inputs)
+        return keras.Model(inputs, keras.layers.Conv2D(2, 1)(first))
 
     built()
     assert list(Graph(built(), renumbered=True).outputs) == ["conv2d", "conv2d_1"]
