@@ -63,8 +63,8 @@ GIVING_UP = 0.1
 MOST_STRENGTH = 6.0
 """The most that a dream gains while its clip fades in, relative to the recipe's strength."""
 
-MISSING = 0.12
-"""The share of a frame's strength that is missing beyond which it is given a second round of steps."""
+MUCH_GROWTH = 0.12
+"""The mean growth beyond which a frame is given a second round of steps."""
 
 PLACE = 1 / 48
 """The deviation of the Gaussian over which a place's strength is measured, relative to the longer side."""
@@ -197,9 +197,8 @@ class FrameDreamer:
         change = before - frame
         pixels = before.copy()
         had = np.sqrt(_local_mean(change * change))
-        missing = np.maximum(1 - had / target, 0)
         growth = GROWTH * np.sqrt(np.maximum(ENOUGH**2 - np.square(had / target), 0))
-        for _ in range(2 if float(missing.mean()) > MISSING else 1):
+        for _ in range(2 if float(growth.mean()) > MUCH_GROWTH else 1):
             self._ascend(pixels)
         update = pixels - before
         update -= update.mean(axis=(0, 1))  # neither brighter nor darker

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
+from bot.asking import Found, ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
 from bot.client import DreamBot
 from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
@@ -44,11 +45,12 @@ class Comparing(commands.Cog, name="Compare"):
         recipes: str,
     ) -> None:
         """Dream two recipes, or more, on one picture, side by side."""
-        wanted = [one.strip() for one in recipes.split("|") if one.strip()]
-        if len(wanted) < 2:
+        wanted = await wanted_pictures(context, recipes, picture)
+        compared = [one.strip() for one in wanted.words.split("|") if one.strip()]
+        if len(compared) < 2:
             prefix = self.bot.prefix_in(context)
             raise Refused(f"Write two recipes with | between them: `{prefix}compare serpents | cubs`.")
-        await self._ask(context, wanted, picture)
+        await self._ask(context, compared, wanted.pictures)
 
     @commands.hybrid_command(usage="[presets or layers]")
     @anywhere
@@ -64,9 +66,11 @@ class Comparing(commands.Cog, name="Compare"):
         what: str = "",
     ) -> None:
         """Dream several presets or layers on one picture; a press dreams the one you like in full."""
-        parts = what.split("|") if "|" in what else what.replace(",", " ").split()
+        wanted = await wanted_pictures(context, what, picture)
+        words = wanted.words
+        parts = words.split("|") if "|" in words else words.replace(",", " ").split()
         named = dict.fromkeys(one.strip() for one in parts if one.strip())
-        await self._ask(context, list(named) or await self._some_presets(context), picture)
+        await self._ask(context, list(named) or await self._some_presets(context), wanted.pictures)
 
     @compare.autocomplete("recipes")
     async def recipe_of_several(
@@ -88,15 +92,16 @@ class Comparing(commands.Cog, name="Compare"):
         return found[:ON_A_GRID]
 
     async def _ask(
-        self, context: commands.Context[DreamBot], wanted: list[str], picture: discord.Attachment | None
+        self, context: commands.Context[DreamBot], recipes: list[str], pictures: Sequence[Found]
     ) -> None:
-        if len(wanted) > MOST_VARIANTS:
+        if len(recipes) > MOST_VARIANTS:
             raise Refused(f"A sheet has room for {MOST_VARIANTS} dreams; please name fewer.")
-        pictures = (await wanted_pictures(context, given=picture)).pictures
         if not pictures:
             raise Refused(no_picture(context))
         origin = pictures[0].origin(self.bot.config.picture.max_bytes)
-        asking = ask_for_sheet(self.bot, context.author, context.channel, wanted, origin, **asked_by(context))
+        asking = ask_for_sheet(
+            self.bot, context.author, context.channel, recipes, origin, **asked_by(context)
+        )
         await answer(context, asking)
 
 

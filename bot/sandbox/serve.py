@@ -103,7 +103,11 @@ async def _open_conversation(sandbox: Sandbox) -> None:
     await sandbox.send(sandbox.admin.send(sandbox.dreams, WELCOME))
     picture = (FIRST_PICTURE, (SAMPLES / FIRST_PICTURE).read_bytes())
     await sandbox.send(sandbox.bob.send(sandbox.dreams, CAPTIONS[FIRST_PICTURE], attachments=[picture]))
-    if not (await sandbox.app.settings.effective(sandbox.guild.id)).daily_enabled:
+    settings = await sandbox.app.settings.effective(sandbox.guild.id)
+    if not settings.hall_channel:
+        hall = {"hall_channel": sandbox.hall.id, "hall_stars": 1, "best_channel": sandbox.hall.id}
+        await sandbox.app.settings.choose_many(sandbox.guild.id, hall, by=sandbox.admin.id)
+    if not settings.daily_enabled:
         zone = get_localzone_name() or "UTC"
         turn_on = f"!daily on {sandbox.daily.mention} 09:00 {zone}"
         await sandbox.send(sandbox.admin.send(sandbox.admins, turn_on))

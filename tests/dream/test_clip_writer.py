@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +13,8 @@ from dream.clip_writer import Master, write
 from dream.formats import ClipFormat
 from dream.picture import decode
 from tests.support.clips import pan
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,66 @@ def test_nothing_is_lost_without_a_limit(master: Master, tmp_path: Path, format:
     assert (size, frames) == ((224, 128), 30)
     assert seconds == pytest.approx(master.seconds, abs=0.011)
     assert (written.width, written.height, written.frames, written.fitted) == (224, 128, 30, None)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here")
+async def test_a_browser_shows_each_format_as_long_and_as_often(master: Master, tmp_path: Path) -> None:
+    api = pytest.importorskip("playwright.async_api")
+    types: dict[ClipFormat, str] = {"mp4": "video/mp4", "gif": "image/gif", "webp": "image/webp"}
+    for format in types:
+        write(master, tmp_path / f"clip.{format}", format)
+
+    async def serve(route: Any) -> None:
+        name = route.request.url.rpartition("/")[2]
+        if name:
+            await route.fulfill(path=tmp_path / name, content_type=types[name.rpartition(".")[2]])
+        else:
+            await route.fulfill(body="<p>clips</p>", content_type="text/html")
+
+    async with api.async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = await browser.new_page()
+        await page.route("**/*", serve)
+        await page.goto("http://localhost/")  # pages of this machine may use ImageDecoder
+        film = await page.evaluate(PLAY)
+        images = {format: await page.evaluate(DECODE, [format, types[format]]) for format in ("gif", "webp")}
+        await browser.close()
+    assert film == {"size": [224, 128], "seconds": pytest.approx(master.seconds, abs=0.05), "frames": 30}
+    for format, image in images.items():
+        step = 10 if format == "gif" else 1
+        assert (image["size"], image["loops"]) == ([224, 128], True)
+        assert image["milliseconds"] == pytest.approx([80 if i % 5 else 160 for i in range(30)], abs=step)
+
+
+PLAY = """async () => {
+    const video = document.createElement("video")
+    video.muted = true
+    video.src = "/clip.mp4"
+    await video.play()
+    await new Promise((done, failed) => { video.onended = done; video.onerror = failed })
+    return {
+        size: [video.videoWidth, video.videoHeight],
+        seconds: video.duration,
+        frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    }
+}"""
+DECODE = """async ([format, type]) => {
+    const data = await (await fetch("/clip." + format)).arrayBuffer()
+    const decoder = new ImageDecoder({data, type})
+    await decoder.tracks.ready
+    await decoder.completed
+    const track = decoder.tracks.selectedTrack
+    const milliseconds = []
+    let size
+    for (let frameIndex = 0; frameIndex < track.frameCount; frameIndex++) {
+        const {image} = await decoder.decode({frameIndex})
+        milliseconds.push(image.duration / 1000)
+        size = [image.displayWidth, image.displayHeight]
+        image.close()
+    }
+    return {size, milliseconds, loops: track.repetitionCount === Infinity}
+}"""
 
 
 @pytest.mark.parametrize("format", ["mp4", "gif", "webp"])

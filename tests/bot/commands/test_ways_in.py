@@ -210,6 +210,9 @@ async def test_an_avatar_is_dreamt_by_mention_and_from_the_apps_menu(talk: Talk)
     await talk.says(talk.alice, f"!dream {carol.mention} {QUICK} size=64")
     (job,) = await finished(talk, 1)
     assert await talk.queue.jobs.picture(job.id, "source") == data and job.author_id == carol.id
+    await talk.says(talk.alice, f"!compare {QUICK} | block4 steps=1 octaves=1 {carol.mention}")
+    (job,) = await finished(talk, 1)
+    assert len(job.variants or ()) == 2 and job.author_id == carol.id
     await talk.alice.context_menu(talk.channel, "Dream this avatar", carol)
     job = await talk.job()
     assert await talk.queue.jobs.picture(job.id, "source") == data and job.author_id == carol.id
