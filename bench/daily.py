@@ -43,6 +43,7 @@ from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.rate_limit import RateLimit
 from bot.gateway import set_api_base
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.queue.queue import Listener, Queue
 from bot.queue.request import DreamRequest
 from bot.settings.service import Settings
@@ -257,9 +258,10 @@ class Day:
         await self.queue.open()
         settings = Settings(self.database, self.config, self.clock, {})
         moderation = Moderation(self.database, self.config, self.clock, settings.pseudonym)
+        opt_outs = OptOuts(self.database, settings.pseudonym)
         servers: Any = self.silence
         self.daily = DailyService(
-            self.database, self.queue, settings, moderation, servers, self.clock, self.config
+            self.database, self.queue, settings, moderation, opt_outs, servers, self.clock, self.config
         )
         self.daily.planner.__class__ = TimedPlanner
         self.posts = SilentPosts(self.daily, self.queue, servers, RateLimit(per_second=100_000), settings)

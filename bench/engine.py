@@ -45,6 +45,7 @@ from bench.presets import SAMPLES, fine_share  # noqa: E402
 from bench.table import row  # noqa: E402
 from dream import ascent  # noqa: E402
 from dream.ascent import Ascent  # noqa: E402
+from dream.backbone.catalog import NETWORKS  # noqa: E402
 from dream.backbone.loading import Backbone, bundled  # noqa: E402
 from dream.dreamer import Dreamer, dream  # noqa: E402
 from dream.picture import Pixels, decode, resize, to_bytes  # noqa: E402
@@ -82,8 +83,9 @@ def photograph(sample: str, size: int = SIZE) -> Pixels:
 def random_inception() -> Backbone:
     """InceptionV3 as it is built, with random weights: only good for measuring time."""
     model = keras.applications.InceptionV3(include_top=False, weights=None)
-    outputs = {name: model.get_layer(name).output for name in (f"mixed{i}" for i in range(11))}
-    return Backbone("inception_v3", "random", keras.Model(model.input, outputs))
+    network = NETWORKS["inception_v3"]
+    outputs = {layer: model.get_layer(layer).output for layer in network.layers}
+    return Backbone(network, "random", keras.Model(model.input, outputs))
 
 
 # One step

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 
 from config.presets import OVERVIEW, Preset, load_presets
 from dream import dream
+from dream.backbone.catalog import NETWORKS
 from dream.compare import laid_out
 from dream.picture import Pixels, decode, resize, to_bytes
 from dream.recipe import Recipe
@@ -118,7 +119,7 @@ def gallery(presets: dict[str, Preset]) -> str:
     ]
     for name, preset in presets.items():
         lines += [f"## {preset.title}", "", preset.description, "", f"`{name}` is `{preset.recipe}`", ""]
-        if "inception_v3" not in Recipe.parse(preset.recipe).networks:
+        if all(NETWORKS[name].ships for name in Recipe.parse(preset.recipe).networks):
             lines += [f"![{preset.title} on five photographs](presets/{name}.jpg)", ""]
     return "\n".join(lines)
 
@@ -133,7 +134,7 @@ def main() -> int:
     print(f"{'preset':<14}{'sample':<20}{'fine %':>8}{'was %':>8}{'colour %':>10}{'change %':>10}{'s':>7}")
     for name in arguments.names or presets:
         recipe = Recipe.parse(presets[name].recipe)
-        if "inception_v3" in recipe.networks:
+        if not all(NETWORKS[name].ships for name in recipe.networks):
             continue
         crisp = "crisp" in presets[name].description.lower()
         rows = [tried(name, recipe, sample) for sample in SAMPLES]

@@ -1,19 +1,24 @@
 """What the queue costs and how well it shares, on this machine.
 
-    python -m bench.queue [fair_queue] [rows] [flood] [cost_model]
+    python -m bench.queue [fair_queue] [rows] [flood] [cost_model] [estimates]
 
 `fair_queue` and `rows` compare many waiting jobs with few. In `flood` one member asks for a hundred dreams
 (that sleep), and others, who come one after another, for their first. `cost_model` predicts each of a mix of
-real dreams before it is dreamt. The last two have one worker of this machine.
+real dreams before it is dreamt. In `estimates` four members ask for stills, clips and zooms as they like, and
+the times at which each is said to be ready are compared with when it was. The last three have one worker of
+this machine.
 """
 
 import argparse
 import asyncio
+import io
 import random
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+from PIL import Image
 
 from bench.support import pretended_dreams
 from bench.table import percentile, row
@@ -34,7 +39,7 @@ from dream.picture import Limits
 from dream.recipe import Recipe
 from dream.render import Rendered, Work
 
-WHAT = ["fair_queue", "rows", "flood", "cost_model"]
+WHAT = ["fair_queue", "rows", "flood", "cost_model", "estimates"]
 RECIPE = Recipe.parse("block8 steps=4")
 SAMPLES = sorted((Path(__file__).parents[1] / "dream/samples").glob("*.jpg"))
 REPORT = Report("block8", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 1, 0.0, 0.0, 1.0)
@@ -154,6 +159,88 @@ async def cost_model(folder: Path, dreams: int = 60) -> None:
     row("  90th percentile", percentile(errors[20:], 0.9), "of the time")
 
 
+def mixed(chance: random.Random, clip: bytes) -> tuple[Recipe, bytes]:
+    """What a member asks for: a still more often than not, else a clip or a zoom."""
+    layer = chance.choice(["block8", "block8+block11", "fire7"])
+    size = chance.choice([160, 240, 320])
+    kind = chance.choices(["still", "clip", "zoom"], [6, 2, 2])[0]
+    if kind == "clip":
+        return Recipe.parse(f"{layer} size={size} seed=1"), clip
+    picture = chance.choice(SAMPLES).read_bytes()
+    if kind == "zoom":
+        return Recipe.parse(f"{layer} zoom=1.03 seconds=1 size={size} seed=1"), picture
+    steps, octaves = chance.randint(4, 12), chance.randint(2, 4)
+    return Recipe.parse(f"{layer} size={size} steps={steps} octaves={octaves} seed=1"), picture
+
+
+def gif(frames: int = 12) -> bytes:
+    """A window that moves over a photograph."""
+    picture = Image.open(SAMPLES[0]).convert("RGB").resize((400, 300))
+    first, *others = (picture.crop((3 * i, 0, 3 * i + 320, 240)) for i in range(frames))
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, duration=50, loop=0)
+    return file.getvalue()
+
+
+async def estimates(folder: Path, learnt: int = 24, dreams: int = 40) -> None:
+    """How far the time that is shown for a dream is off, as a share of the wait that is left, at any moment.
+
+    The first dreams are learnt from and not counted; nor are the last five seconds, shown as "in a moment".
+    """
+    chance, clip = random.Random(2), gif()
+    database = Database(f"sqlite:///{folder}/estimates.db")
+    await database.open()
+    farm = Farm(workers=1)
+    await farm.start()
+    much = QueueLimits(member_seconds=10**9, server_seconds=10**9, total_seconds=10**9)
+    queue = Queue(database, farm, Clock(), Config(data=folder, queue=much))
+    await queue.open()
+    said: dict[str, list[tuple[float, float]]] = {}
+    ended: dict[str, float] = {}
+    videos: set[str] = set()
+
+    async def ask(member: int) -> str:
+        recipe, picture = mixed(chance, clip)
+        job = await queue.submit(DreamRequest(recipe=recipe, source=picture, guild_id=1, member_id=member))
+        if job.kind is Kind.ZOOM:
+            videos.add(job.id)
+        return job.id
+
+    async def watch(id: str) -> None:
+        finished = asyncio.create_task(queue.finished(id))
+        while not finished.done():
+            if ready := queue.ready_at(id):
+                left = (ready - queue.clock.now()).total_seconds()
+                said.setdefault(id, []).append((time.monotonic(), left))
+            await asyncio.wait({finished}, timeout=0.5)
+        ended[id] = time.monotonic()
+
+    try:
+        for _ in range(learnt):
+            await queue.finished(await ask(0))
+        async with asyncio.TaskGroup() as watching:
+            for number in range(dreams):
+                watching.create_task(watch(await ask(1 + number % 4)))
+                while len(queue.waiting.jobs) > 6:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+                await asyncio.sleep(chance.expovariate(1.0))
+    finally:
+        await queue.close()
+        await farm.close()
+        await database.close()
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    for id, moments in said.items():
+        for at, left in moments:
+            really = ended[id] - at
+            if really >= 5:
+                errors[id in videos].append(abs(left - really) / really)
+    every = errors[True] + errors[False]
+    row(f"countdowns of {dreams} dreams: median error at any moment", statistics.median(every), "of the wait")
+    row("  90th percentile", percentile(every, 0.9), "of the wait")
+    row(f"  of videos ({len(videos & said.keys())} of them)", statistics.median(errors[True]), "of the wait")
+    row("  of pictures", statistics.median(errors[False]), "of the wait")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -173,6 +260,8 @@ def main() -> None:
                     asyncio.run(flood(Path(folder)))
                 case "cost_model":
                     asyncio.run(cost_model(Path(folder)))
+                case "estimates":
+                    asyncio.run(estimates(Path(folder)))
 
 
 if __name__ == "__main__":

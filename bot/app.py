@@ -12,15 +12,19 @@ from bot.clock import Clock
 from bot.commands import COGS
 from bot.commands.events import DreamTree
 from bot.daily.service import DailyService
+from bot.delivery.best_posts import BestPosts
 from bot.delivery.daily_posts import DailyPosts
 from bot.delivery.daily_servers import DiscordServers
+from bot.delivery.hall_posts import HallPosts, Stars
 from bot.delivery.job_messages import JobMessages
 from bot.delivery.member_pictures import WithdrawnPictures
 from bot.delivery.operators import tell_operators
 from bot.delivery.rate_limit import RateLimit
 from bot.endpoint import Endpoint
+from bot.hall.service import HallService
 from bot.health import Connection, HealthMonitor
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.periodic import Periodic
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
@@ -30,9 +34,10 @@ from bot.store.lease import DURATION
 from bot.ui.buttons import BUTTONS
 from bot.ui.choices import DreamOne
 from bot.ui.daily_post import DAILY_BUTTONS
+from bot.ui.hall_post import HALL_BUTTONS
 from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
-from bot.ui.privacy import ForgetMe
+from bot.ui.privacy import Choice, ForgetMe
 from bot.ui.recipes import DreamRecipe
 from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
@@ -45,6 +50,8 @@ SAVE_COSTS_SECONDS = 60.0
 COMPONENTS = (
     *BUTTONS,
     *DAILY_BUTTONS,
+    *HALL_BUTTONS,
+    Choice,
     Control,
     Decision,
     DreamOf,
@@ -76,19 +83,28 @@ class App:
         self.queue.listener = self.job_messages
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
+        self.opt_outs = OptOuts(self.database, self.settings.pseudonym)
         self.daily_servers = DiscordServers(config.picture.max_bytes)
         self.daily = DailyService(
             self.database,
             self.queue,
             self.settings,
             self.moderation,
+            self.opt_outs,
             self.daily_servers,
             self.clock,
             config,
         )
         self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate, self.settings)
         self.daily.on_ready = self.daily_posts.post_due
-        stores = (self.queue, self.catch_up, self.daily, self.settings, self.moderation)
+        self.hall = HallService(
+            self.database, self.queue, self.settings, self.opt_outs, self.clock, config.daily
+        )
+        self.hall_posts = HallPosts(
+            self.hall, self.queue, self.daily_servers, self.rate, self.settings, self.clock
+        )
+        self.best_posts = BestPosts(self.hall, self.queue, self.daily_servers, self.rate, self.settings)
+        stores = (self.queue, self.catch_up, self.daily, self.hall, self.settings, self.moderation)
         self.privacy = Privacy(self.database, config, self.clock, self.queue, self.settings, stores)
         self.health = HealthMonitor(
             self.database,
@@ -105,9 +121,11 @@ class App:
         self.periodic = Periodic()
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
+        self.periodic.every_seconds(RECONCILE_SECONDS, self.hall_posts.sweep)
         self.periodic.every_seconds(SAVE_COSTS_SECONDS, self.queue.cost_model.save)
         self.periodic.every_seconds(UPDATE_SECONDS, self.update_alarms)
         self.periodic.every_minutes(1, self.daily_posts.post_due)
+        self.periodic.every_minutes(1, self.best_posts.post_due)
         self.periodic.every_minutes(1, self.daily.planner.run)
         self.periodic.every_minutes(60, self.privacy.purge)
         self.bot = DreamBot(
@@ -119,6 +137,8 @@ class App:
             queue=self.queue,
             settings=self.settings,
             daily=self.daily,
+            hall=self.hall,
+            opt_outs=self.opt_outs,
             moderation=self.moderation,
             privacy=self.privacy,
             catch_up=self.catch_up,
@@ -157,6 +177,7 @@ class App:
         self._opened.push_async_callback(self.catch_up.close)
         await self.queue.open()
         self._opened.push_async_callback(self.daily_posts.close)
+        self._opened.push_async_callback(self.hall_posts.close)
 
     async def close(self, grace: float = 0) -> None:
         """Close what was opened, newest first; running dreams get `grace` seconds to end and to be shown."""
@@ -188,3 +209,4 @@ class App:
         self.job_messages.attach(bot)
         self.daily_servers.attach(bot)
         await bot.add_cog(WithdrawnPictures(self.daily))
+        await bot.add_cog(Stars(self.hall, self.hall_posts))

@@ -24,8 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.pseudonyms import key_file
 from bot.store.copying import copy
-from bot.store.database import Database, StoreError
+from bot.store.database import Database
+from bot.store.errors import StoreError
 from bot.store.lease import is_in_use
+from bot.store.upkeep import truncate_wal
 from config.schema import Config
 
 DATABASE: Final = "dreambot.db"
@@ -129,7 +131,7 @@ async def _copy_to(database: Database, url: str) -> None:
     try:
         await target.open()
         await copy(database, target)
-        await target.truncate_wal()
+        await truncate_wal(target.engine)
     finally:
         await target.close()
 

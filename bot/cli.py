@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from config.schema import Config
+    from dream.backbone.catalog import Network
     from dream.dreamer import Progress, Report
     from dream.recipe import Recipe
 
@@ -88,6 +89,14 @@ Guide = Annotated[
         help="Dream of what this shows; with only=picture, where it is bright.",
     ),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", dir_okay=False, help="A Keras model (.keras), whose layers one names."),
+]
+Preprocessing = Annotated[
+    Literal["tf", "caffe", "torch", "unit", "none"],
+    typer.Option(help="How pixels enter that model: docs/operators.md explains each."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print how it was dreamt as one object.")]
 
 
@@ -106,6 +115,8 @@ def dream(
         ),
     ] = None,
     guide: Guide = None,
+    model: Model = None,
+    preprocessing: Preprocessing = "tf",
     report: Json = False,
     config: ConfigFile = None,
 ) -> None:
@@ -119,6 +130,8 @@ def dream(
 
     `dreambot dream clip.mp4 serpents -o dream.gif`
 
+    `dreambot dream photo.jpg conv3 --model mine.keras --preprocessing unit -o dream.png`
+
     `dreambot dream photo.jpg 'serpents > coral > ostrich' -o dream.mp4` moves from one to the next; a shell
     needs the quotes.
     """
@@ -130,7 +143,8 @@ def dream(
     }
     if out:
         check_out(out, *formats, ".mp4", ".gif")
-    with dreaming(photo, recipe, guide, config, quiet=report) as (picture, wanted, options):
+    own = (model, preprocessing) if model else None
+    with dreaming(photo, recipe, guide, config, own, quiet=report) as (picture, wanted, options):
         if wanted.is_video:
             stop("zoom, rotate and seconds make a video: write `dreambot zoom` instead.", 2)
         if wanted.is_morph and out and out.suffix.lower() in (".png", ".jpg", ".jpeg"):
@@ -213,19 +227,67 @@ def see(
         out.write_bytes(encode(sheet(pixels, found))[0])
 
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A network, such as squeezenet.")]
+
+
 @app.command()
-def layers() -> None:
-    """List every layer one can dream of, shallow to deep, with its number of channels."""
+def layers(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A network; without one, all.")] = "",
+    model: Model = None,
+    config: ConfigFile = None,
+) -> None:
+    """List the layers one can dream of, shallow to deep, with their numbers of channels."""
     from rich.console import Console
     from rich.table import Table
 
     from dream.backbone.catalog import NETWORKS
 
+    read_config(config)
+    name = add_model(model, "tf") if model else name
     table = Table("network", "layer", "channels", box=None, pad_edge=False)
-    for network in NETWORKS.values():
+    for network in [network_called(name)] if name else NETWORKS.values():
         for layer, channels in network.layers.items():
             table.add_row(network.title, layer, str(channels))
     Console().print(table)
+
+
+@app.command()
+def atlas(
+    name: Name,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="OUT", dir_okay=False, help="A .jpg; else for !layers."),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Draw what the layers of a network dream of, each by itself, and two channels of each.
+
+    `!layers NAME` then shows it to members.
+    """
+    settings = read_config(config)
+    network = network_called(name)
+    if not network.source.state.is_ready:
+        stop(f"{network.title}'s weights are missing: {network.source.state.detail}.")
+    if out:
+        check_out(out, ".jpg")
+    else:
+        with sentences():
+            out = settings.folder / "layers" / f"{network.name}.jpg"
+        out.parent.mkdir(exist_ok=True)
+    from dream import atlas
+
+    atlas.save(atlas.page(network.name, lambda layer: typer.echo(layer, err=True)), out)
+    typer.echo(out)
+
+
+def network_called(name: str) -> Network:
+    """The network of that name, or an exit that names the nearest."""
+    from config.problems import suggestion
+    from dream.backbone.catalog import NETWORKS
+
+    if name.lower() not in NETWORKS:
+        stop(f"I know no network called {name[:40]}; {suggestion(name, NETWORKS)}", 2)
+    return NETWORKS[name.lower()]
 
 
 weights = typer.Typer(invoke_without_command=True, help="Say which networks' weights are here.")
@@ -240,26 +302,41 @@ def list_weights(context: typer.Context, config: ConfigFile = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dream.backbone.catalog import NETWORKS
     from dream.backbone.loading import statuses
 
+    read_config(config)
     table = Table("network", "here", "weights", "", box=None, pad_edge=False)
-    for status in statuses(read_config(config).weights.inception_v3):
-        here = "[green]yes[/]" if status.ready else "[yellow]no[/]"
-        table.add_row(NETWORKS[status.network].title, here, status.weights, status.detail)
+    for network, state in statuses():
+        here = "[green]yes[/]" if state.is_ready else "[yellow]no[/]"
+        table.add_row(network.title, here, state.weights, state.detail)
     Console().print(table)
 
 
 @weights.command("fetch")
-def fetch_weights() -> None:
-    """Fetch InceptionV3's ImageNet weights (88 MB) into Keras' cache and check their hash."""
+def fetch_weights(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME ...]", help="Networks; else all."),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Fetch the ImageNet weights of InceptionV3 (88 MB), and of networks that the settings add from
+    keras.applications, into Keras' cache and check their hashes.
+    """
+    from dream.backbone.catalog import NETWORKS
     from dream.backbone.errors import WeightsError
-    from dream.backbone.inception_v3 import fetch
 
-    try:
-        typer.echo(f"InceptionV3's weights are here: {fetch()}")
-    except WeightsError as error:
-        stop(str(error))
+    read_config(config)
+    for network in map(network_called, names) if names else list(NETWORKS.values()):
+        published = network.source.published
+        if published is None or network.source.state.weights != "imagenet":
+            if names:
+                typer.echo(f"{network.title}'s weights are not fetched: {network.source.state.detail}")
+            continue
+        try:
+            typer.echo(f"{network.title}'s weights are here: {published.fetch()}")
+        except WeightsError as error:
+            stop(str(error))
 
 
 @app.command()
@@ -345,7 +422,7 @@ def worker(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a GPU.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of each; 0: an even share.")] = 0,
     memory_limit: Annotated[str, typer.Option(metavar="SIZE", help="Its memory, at most.")] = "auto",
-    fetch: Annotated[bool, typer.Option(help="Fetch InceptionV3's weights if they are not here.")] = True,
+    fetch: Annotated[bool, typer.Option(help="Fetch weights that are not here.")] = True,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Join another machine without TLS: whoever is near rules it.")
     ] = False,
@@ -358,6 +435,7 @@ def worker(
     """
     if not re.fullmatch(r"((tcp|tls|wss?)://)?[^/\s]+:\d+", address):
         stop(f"{address} is no scheduler's address; write it as tls://HOST:8786.", 2)
+    log_settings = read_config(config).log.settings
     from dream.cluster import run_workers
 
     raise typer.Exit(
@@ -368,7 +446,7 @@ def worker(
             memory_limit=memory_limit,
             fetch=fetch,
             insecure=insecure,
-            log_settings=read_config(config).log.settings,
+            log_settings=log_settings,
         )
     )
 
@@ -377,7 +455,7 @@ def worker(
 def sentences() -> Iterator[None]:
     """End the command with one sentence where the database, a file or a setting cannot be used."""
     from bot.backup import BackupError
-    from bot.store.database import StoreError
+    from bot.store.errors import StoreError
     from config.problems import ConfigError
 
     try:
@@ -553,9 +631,17 @@ def check_out(out: Path, *suffixes: str) -> None:
 
 @contextmanager
 def dreaming(
-    photo: str, words: list[str] | None, guide: Path | None, config: Path | None, *, quiet: bool
+    photo: str,
+    words: list[str] | None,
+    guide: Path | None,
+    config: Path | None,
+    model: tuple[Path, str] | None = None,
+    *,
+    quiet: bool,
 ) -> Iterator[tuple[bytes | None, Recipe, dict[str, Any]]]:
     """Read what to dream from the command line; yields picture, recipe and the engine's other arguments.
+
+    `model` is the file of a Keras model and how pixels enter it.
 
     Meanwhile a progress bar is shown, and whatever cannot be dreamt ends the command with one sentence.
     """
@@ -565,7 +651,9 @@ def dreaming(
     from dream.picture import Limits, PictureError
 
     try:
-        recipe = dream.Recipe.parse(" ".join(words or []), preset_recipes(), default=settings.dream.recipe)
+        network = add_model(*model) if model else ""
+        text = " ".join(words or [])
+        recipe = dream.Recipe.parse(text, preset_recipes(), settings.dream.recipe, network)
         limits = settings.picture
         with dream_bar(quiet) as on_progress:
             yield (
@@ -573,7 +661,6 @@ def dreaming(
                 recipe,
                 {
                     "guide": read_picture(guide) if guide else None,
-                    "inception_v3": settings.weights.inception_v3,
                     "limits": Limits(
                         limits.max_bytes, limits.max_pixels, limits.max_frames, length=limits.max_seconds
                     ),
@@ -584,6 +671,22 @@ def dreaming(
         stop(str(error), 2)
     except OSError as error:  # such as a disk that is full by now
         stop(f"{error.filename or 'The dream'} can't be written: {error.strerror or error}.")
+
+
+def add_model(file: Path, preprocessing: str) -> str:
+    """Make the model in `file` known to recipes; its name, or an exit that says why not."""
+    from dream.backbone.catalog import add
+    from dream.backbone.description import description_of
+    from dream.backbone.errors import WeightsError
+    from dream.backbone.preprocessing import PREPROCESSINGS
+    from dream.backbone.sources import ModelFile
+
+    try:
+        description = description_of(file, "--model")
+    except WeightsError as error:
+        stop(str(error), 2)
+    add(description.network("model", ModelFile(file, "--model"), PREPROCESSINGS[preprocessing]))
+    return "model"
 
 
 def tell(report: Report, out: Path, *, as_json: bool) -> None:

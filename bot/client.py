@@ -17,8 +17,11 @@ from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
 from bot.discord_errors import is_transient
+from bot.hall.service import HallService
 from bot.health import HealthMonitor
+from bot.media import refuse_redirects
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.privacy import Privacy
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
@@ -58,6 +61,8 @@ class DreamBot(commands.AutoShardedBot):
         queue: Queue,
         settings: Settings,
         daily: DailyService,
+        hall: HallService,
+        opt_outs: OptOuts,
         moderation: Moderation,
         privacy: Privacy,
         catch_up: CatchUp,
@@ -77,6 +82,7 @@ class DreamBot(commands.AutoShardedBot):
             activity=discord.CustomActivity("Dreaming · /help"),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
+            http_trace=refuse_redirects(),
         )
         self.config = config
         self.presets = presets
@@ -84,6 +90,8 @@ class DreamBot(commands.AutoShardedBot):
         self.queue = queue
         self.settings = settings
         self.daily = daily
+        self.hall = hall
+        self.opt_outs = opt_outs
         self.moderation = moderation
         self.privacy = privacy
         self.catch_up = catch_up

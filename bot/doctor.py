@@ -122,7 +122,9 @@ async def _key(config: Config) -> Findings:
 
 
 async def _database(config: Config) -> Findings:
-    from bot.store.database import Database, StoreError
+    from bot.store.database import Database
+    from bot.store.errors import StoreError
+    from bot.store.upkeep import integrity_error
 
     subject, restore = "database", "dreambot restore FILE --replace"
     try:
@@ -134,7 +136,7 @@ async def _database(config: Config) -> Findings:
         stored, newest = await database.revisions()
         if stored is None:
             yield Finding(FINE, subject, f"{database} is empty; the first start fills it")
-        elif damage := await database.integrity_error():
+        elif damage := await integrity_error(database.engine):
             yield Finding(FAILURE, subject, f"{database} is damaged: {damage}", restore)
         elif stored > newest:
             mend = f"start the newer version again, or {restore}"
@@ -240,14 +242,14 @@ async def _clock(config: Config) -> Findings:
 async def _weights(config: Config) -> Findings:
     from dream.backbone.loading import statuses
 
-    for status in statuses(config.weights.inception_v3):
-        if status.ready:
-            yield Finding(FINE, "weights", f"{status.network}: {status.detail}")
-        elif config.weights.inception_v3:
-            mend = "name another file, or empty weights.inception_v3"
-            yield Finding(FAILURE, "weights", f"{status.network}: {status.detail}", mend)
+    for network, state in statuses():
+        if state.is_ready:
+            yield Finding(FINE, "weights", f"{network.name}: {state.detail}")
+        elif state.is_fault:
+            mend = "name another file, or none"
+            yield Finding(FAILURE, "weights", f"{network.name}: {state.detail}", mend)
         else:
-            yield Finding(WARNING, "weights", f"{status.network}: {status.detail}", "dreambot weights fetch")
+            yield Finding(WARNING, "weights", f"{network.name}: {state.detail}", "dreambot weights fetch")
 
 
 async def _farm(config: Config) -> Findings:

@@ -18,6 +18,7 @@ from bot.moderation import Moderation
 from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import State
+from bot.store.upkeep import free_bytes, size_bytes
 from config.schema import Config
 from dream.farm import Farm
 
@@ -162,7 +163,7 @@ class HealthMonitor:
             unready["workers"] = self._farm.warning
         elif not self._farm.workers:
             unready["starting"] = "No worker is up."
-        free, least = self._database.free_bytes(), self._config.store.free_bytes
+        free, least = free_bytes(self._database.engine), self._config.store.free_bytes
         problems = dict[str, str]()
         if free is not None and free < 2 * least:
             left = f"The database's disk has {free / 1e6:.0f} MB left"
@@ -203,7 +204,7 @@ class HealthMonitor:
             async with asyncio.timeout(DATABASE_SECONDS):
                 oldest = await self._queue.jobs.oldest()
                 self._paused = await self._moderation.paused()
-                self._size = await self._database.size_bytes()
+                self._size = await size_bytes(self._database.engine)
         except TimeoutError:
             return f"not within {DATABASE_SECONDS:g} s."
         except Exception as error:  # whatever it is, the operator is to know

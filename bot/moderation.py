@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import and_, delete, literal, select
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
@@ -50,25 +49,35 @@ class Moderation:
         self._clock = clock
         self._pseudonym = pseudonym
 
-    async def refusal(self, guild_id: int | None, members: int, member_id: int) -> str | None:
+    async def refusal(self, guild_id: int | None, members: int, member_id: int | None = None) -> str | None:
         """A sentence on why this member may not ask for a dream now, or None if they may.
 
-        `members` is the server's member count. A single transaction, because every request waits for it.
+        `members` is the server's member count; without a member, it is why nobody there may. A single
+        statement, because every request waits for it.
         """
+        hashed = None if member_id is None else self._pseudonym(member_id)
+        query = (
+            select(NoticeRow.text, ServerRow.approval, BlockRow)
+            .select_from(select(literal(1)).subquery())
+            .outerjoin(NoticeRow, NoticeRow.name == PAUSE)
+            .outerjoin(ServerRow, ServerRow.guild_id == guild_id)
+            .outerjoin(BlockRow, and_(BlockRow.guild_id == guild_id, BlockRow.member_hash == hashed))
+        )
         async with self._database.session() as session:
-            sentence = await self._server_refusal(session, guild_id, members)
-            if sentence or guild_id is None:
-                return sentence
-            block = await self._block_of(session, guild_id, member_id)
-        if block is None:
+            notice, approval, block = (await session.execute(query)).one()
+        if notice:
+            return f"Dreambot takes a break: {notice}"
+        if guild_id is None:
+            return None
+        match self.resolve_approval(guild_id, members, Approval(approval) if approval else None):
+            case Approval.DENIED:
+                return "The bot's operator has not opened it to this server."
+            case Approval.PENDING:
+                return "The bot's operator is being asked whether it may dream on a server of this size."
+        if block is None or (block.until and block.until <= self._clock.now()):
             return None
         until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
         return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
-
-    async def server_refusal(self, guild_id: int | None, members: int) -> str | None:
-        """A sentence on why nobody may ask for a dream on a server now, or None."""
-        async with self._database.session() as session:
-            return await self._server_refusal(session, guild_id, members)
 
     def resolve_approval(self, guild_id: int, members: int, approval: Approval | None) -> Approval:
         """Whether a server may use the bot, by configuration, member count and its stored `approval`."""
@@ -83,7 +92,8 @@ class Moderation:
     async def approval(self, guild_id: int) -> Approval | None:
         """The stored approval of a server; None if operators were never asked."""
         async with self._database.session() as session:
-            return await self._approval(session, guild_id)
+            row = await session.get(ServerRow, guild_id)
+        return Approval(row.approval) if row and row.approval else None
 
     async def approvals(self) -> dict[int, Approval]:
         """The stored approvals by server id."""
@@ -103,7 +113,8 @@ class Moderation:
     async def paused(self) -> str | None:
         """The operator's notice if the bot is paused, else None."""
         async with self._database.session() as session:
-            return await self._paused(session)
+            row = await session.get(NoticeRow, PAUSE)
+        return row.text if row else None
 
     async def pause(self, notice: str, *, by: int) -> None:
         """Accept no new dreams; requests are answered with the notice."""
@@ -179,32 +190,6 @@ class Moderation:
         """Delete expired blocks."""
         async with self._database.session() as session, session.begin():
             await session.execute(delete(BlockRow).where(BlockRow.until <= self._clock.now()))
-
-    async def _server_refusal(self, session: AsyncSession, guild_id: int | None, members: int) -> str | None:
-        if notice := await self._paused(session):
-            return f"Dreambot takes a break: {notice}"
-        if guild_id is None:
-            return None
-        match self.resolve_approval(guild_id, members, await self._approval(session, guild_id)):
-            case Approval.DENIED:
-                return "The bot's operator has not opened it to this server."
-            case Approval.PENDING:
-                return "The bot's operator is being asked whether it may dream on a server of this size."
-        return None
-
-    async def _paused(self, session: AsyncSession) -> str | None:
-        row = await session.get(NoticeRow, PAUSE)
-        return row.text if row else None
-
-    async def _approval(self, session: AsyncSession, guild_id: int) -> Approval | None:
-        row = await session.get(ServerRow, guild_id)
-        return Approval(row.approval) if row and row.approval else None
-
-    async def _block_of(self, session: AsyncSession, guild_id: int, member_id: int) -> Block | None:
-        row = await session.get(BlockRow, (guild_id, self._pseudonym(member_id)))
-        if row is None or (row.until and row.until <= self._clock.now()):
-            return None
-        return Block(row.member_id, row.until, row.reason)
 
     def _entry(
         self, guild_id: int, by: int, action: str, subject: str, before: str | None, after: str | None

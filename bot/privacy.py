@@ -15,9 +15,11 @@ from sqlalchemy import delete, select, union, update
 from bot.clock import Clock
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
-from bot.store.database import Base, Database
+from bot.store.base import Base
+from bot.store.database import Database
 from bot.store.jobs import Job
 from bot.store.settings import AuditRow, ServerRow
+from bot.store.upkeep import truncate_wal
 from config.schema import Config
 
 log = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ class Privacy:
                     subject=somebody,
                 )
             )
-        await self._database.truncate_wal()
+        await truncate_wal(self._database.engine)
 
     async def mark_left(self, guild_id: int) -> None:
         """Start the grace period of a server that the bot is no longer on."""

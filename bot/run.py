@@ -22,11 +22,10 @@ from bot.backoff import attempts
 from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
-from bot.store.database import StoreError, StoreUnavailable
+from bot.store.errors import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from config.schema import Config
 from dream import tracing
-from dream.backbone.catalog import NETWORKS
 from dream.backbone.fetching import fetched_in_background
 from dream.backbone.loading import statuses
 from dream.environment import forget_secrets, hide_memory
@@ -107,7 +106,7 @@ async def _run(config: Config, farm: Farm | None) -> None:
                 return
             starting.result()
             connection = asyncio.create_task(app.bot.connect())
-            wanted = config.weights.fetch and not config.weights.inception_v3 and not config.farm.scheduler
+            wanted = config.weights.fetch and not config.farm.scheduler
             async with fetched_in_background() if wanted else nullcontext():
                 await asyncio.wait({connection, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if connection.done():
@@ -163,9 +162,9 @@ def what_is_on(app: App) -> dict[str, str]:
 
 def _warn_about_weights(config: Config) -> None:
     if not config.farm.scheduler:  # else they are on the workers' machines
-        for status in statuses(config.weights.inception_v3):
-            if not status.ready:
-                log.warning("%s's weights: %s", NETWORKS[status.network].title, status.detail)
+        for network, state in statuses():
+            if not state.is_ready:
+                log.warning("%s's weights: %s", network.title, state.detail)
 
 
 def read_token(config: Config) -> str:

@@ -33,6 +33,29 @@ def may_be_source(channel: object) -> TypeGuard[discord.TextChannel]:
     return permissions.read_messages and permissions.read_message_history
 
 
+def listed_channel(channel: object) -> Channel | None:
+    """The channel that decides who sees this one: a thread's own; nothing tells that of a private thread."""
+    if isinstance(channel, discord.Thread):
+        return None if channel.is_private() else channel.parent
+    return channel if isinstance(channel, Channel) else None
+
+
+def is_age_restricted(channel: object) -> bool:
+    """Whether a channel, or that of a thread, is for adults only."""
+    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and bool(
+        getattr(channel, "is_nsfw", bool)()
+    )
+
+
+def may_be_shown(source: object, target: Channel) -> bool:
+    """Whether what was posted in a channel or thread may be shown in another: to nobody who may not see it
+    there, and to adults only if it was for them."""
+    listed = listed_channel(source)
+    if listed is None or (is_age_restricted(source) and not is_age_restricted(target)):
+        return False
+    return is_no_less_public(listed, target)
+
+
 def is_no_less_public(source: Channel, target: Channel | None) -> bool:
     """Whether everybody who sees `target` sees `source`, too. No target stands for the whole server.
 

@@ -11,7 +11,7 @@ from typing import Any
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from config.schema import Config, Section, expected
+from config.schema import Config, OwnNetwork, Section, expected
 from config.toml import FOLDER
 
 HEADER = """\
@@ -32,6 +32,8 @@ def document() -> str:
             tables += ["", "", f"[{name}]", *_comment(inspect.getdoc(type(field.default)) or "")]
             for key, setting in type(field.default).model_fields.items():
                 tables += ["", *_setting(key, setting, getattr(field.default, key))]
+        elif name == "networks":
+            tables += ["", "", *_example()]
         else:
             lines += ["", *_setting(name, field, field.default)]
     return "\n".join([*lines, *tables]) + "\n"
@@ -42,6 +44,17 @@ def _setting(key: str, field: FieldInfo, default: Any) -> Iterator[str]:
     yield from _comment(field.description or "")
     yield from _comment(f"Type: {expected(field)}.")
     yield f"{key} = {tomlkit.item(value).as_string()}"
+
+
+def _example() -> Iterator[str]:
+    """The table of a network of one's own, all of it commented out."""
+    yield "# [networks.NAME]"
+    yield from _comment(inspect.getdoc(OwnNetwork) or "")
+    for key, field in OwnNetwork.model_fields.items():
+        yield "#"
+        *about, value = _setting(key, field, field.default)
+        yield from about
+        yield f"# {value}"
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -15,17 +15,22 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from config.networks import add_networks
 from config.presets import Preset, load_presets
 from config.problems import ConfigError, Problem, suggestion
-from config.schema import ENV_PREFIX, Config, Section, expected
+from config.schema import ENV_PREFIX, Config, OwnNetwork, Section, expected
 from config.toml import FOLDER, read_toml
+from dream.backbone.catalog import NETWORKS
 from dream.recipe import Recipe, RecipeError
 
 ENV_CONFIG = "DREAMBOT_CONFIG"
+_OWN_NETWORKS = f"{ENV_PREFIX}NETWORKS__"
 
 
 def load_config(path: Path | str | None = None) -> Config:
     """Read the configuration from ``path``, else from DREAMBOT_CONFIG, else from the shipped file.
+
+    The networks that it adds are known to the engine of this process from then on.
 
     Raises ConfigError, which names every wrong section and key with the nearest known one.
     """
@@ -41,6 +46,7 @@ def load_config(path: Path | str | None = None) -> Config:
     except SettingsError as error:
         problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
     else:
+        problems += add_networks(config, file)
         problems += _contradictions(config, load_presets(), file)
     if problems:
         raise ConfigError(*problems)
@@ -69,7 +75,7 @@ def _unknown_variables() -> Iterator[Problem]:
     }
     known.add(f"{ENV_PREFIX}DATA")
     for name in sorted(os.environ):
-        if name.startswith(ENV_PREFIX) and name not in known:
+        if name.startswith(ENV_PREFIX) and name not in known and not name.startswith(_OWN_NETWORKS):
             yield Problem(name, "", "", f"is no setting; {suggestion(name, sorted(known))}")
 
 
@@ -83,11 +89,18 @@ def _sections() -> dict[str, type[Section]]:
 
 def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Problem:
     """Describe an error of pydantic for operators, with the nearest known name."""
-    section, key, *_ = [*map(str, detail["loc"]), "", ""]
+    section, key, *_ = loc = [*map(str, detail["loc"]), "", "", ""]
     sections = _sections()
-    if not key:  # a table, or the one top-level key
+    if section == "networks" and key:
+        section, key = f"networks.{key}", loc[2]
+        sections[section] = OwnNetwork
+    elif not key:  # a table, or the one top-level key
         section, key = ("", section) if section not in sections else (section, "")
-    variable = f"{ENV_PREFIX}{section}__{key}".upper() if section else f"{ENV_PREFIX}{key}".upper()
+    variable = (
+        f"{ENV_PREFIX}{section.replace('.', '__')}__{key}".upper()
+        if section
+        else f"{ENV_PREFIX}{key}".upper()
+    )
     where = variable if variable in os.environ else str(file)
     match detail["type"]:
         case "extra_forbidden" if section:
@@ -111,12 +124,20 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
 
 def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
     """Report values that are valid alone but contradict each other."""
+    if unknown := [name for name in config.dream.networks if name not in NETWORKS]:
+        yield Problem(
+            str(file),
+            "dream",
+            "networks",
+            f"“{unknown[0][:40]}” is no network; {suggestion(unknown[0], NETWORKS)}",
+        )
+        return
     try:
         recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
     except RecipeError as error:
         yield Problem(str(file), "dream", "recipe", str(error))
     else:
-        if missing := [name for name in recipe.networks if name not in config.dream.networks]:
+        if missing := [name for name in recipe.networks if name not in config.may_dream]:
             yield Problem(str(file), "dream", "recipe", f"needs {' and '.join(missing)} in networks")
     if config.dream.size > config.dream.max_size:
         yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")

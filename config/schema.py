@@ -30,7 +30,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.problems import ConfigError, Problem
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import BUILT_IN, NETWORKS
 from dream.formats import DEFAULT_LIMITS
 from dream.log import Format, Level, LogSettings
 
@@ -81,6 +81,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 """A dream's longer side in pixels, where 0 leaves it to the picture."""
+Names = tuple[str, ...]
 Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
@@ -97,6 +98,10 @@ def expected(field: FieldInfo, most: int | None = None) -> str:
         return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
     if get_origin(field.annotation) is Literal:
         return "one of " + ", ".join(get_args(field.annotation))
+    if field.annotation == Names and field.title == "Networks":
+        return "a list of " + ", ".join(NETWORKS)
+    if field.annotation == Names:
+        return "a list of names"
     if "Literal" in annotation:
         return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
     if "tuple" in annotation:
@@ -171,8 +176,8 @@ class Dream(Section):
 
     recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = "block8+block11"
     """The recipe, or the name of a preset, of a dream asked for without one."""
-    networks: Annotated[tuple[NetworkName, ...], Field(title="Networks", min_length=1)] = get_args(
-        NetworkName
+    networks: Annotated[Names, Field(title="Networks", min_length=1)] = tuple(
+        network.name for network in BUILT_IN
     )
     """The networks that may dream."""
     size: Annotated[Size, Field(title="Usual size")] = 0
@@ -207,7 +212,35 @@ class Weights(Section):
     inception_v3: OptionalPath = None
     """A file with InceptionV3's weights (.h5, .weights.h5 or .keras); empty means Keras' own in its cache."""
     fetch: bool = True
-    """Whether missing InceptionV3 weights may be fetched, in the background, from where Keras keeps them."""
+    """Whether weights of InceptionV3, and of keras.applications that [networks] adds, may be fetched in the
+    background, where they are missing, from where Keras keeps them."""
+
+
+class OwnNetwork(Section):
+    """A network of your own, called NAME: one of keras.applications, or a Keras model in a file.
+
+    It may then dream like those of dream.networks. Its layers are written NAME/layer in recipes, or without
+    NAME/ where no other network has one of that name. `dreambot layers NAME` lists them, and `dreambot atlas
+    NAME` shows what each dreams of.
+    """
+
+    application: str = ""
+    """One of keras.applications, such as VGG16: its weights are fetched like those of InceptionV3."""
+    file: OptionalPath = None
+    """A whole model (.keras); or, with application, a file with its weights (.h5, .weights.h5 or .keras). On
+    a cluster it must lie at the same path on each machine. Keras' safe mode refuses code in it."""
+    hash: Annotated[str, Field(pattern=r"^([0-9a-f]{32}|[0-9a-f]{64})?$")] = ""
+    """The MD5 or SHA-256 that fetched weights must have; empty means the one that Keras publishes."""
+    preprocessing: Literal["", "tf", "caffe", "torch", "unit", "none"] = ""
+    """How pixels enter a model in a file: tf, RGB from -1 to 1; caffe, BGR minus ImageNet's mean; torch, RGB
+    in ImageNet's standard deviations; unit, RGB from 0 to 1; none, RGB from 0 to 255, for a model that scales
+    them itself. Empty means tf; one of keras.applications knows its own."""
+    layers: Names = ()
+    """The layers that may be dreamt of, as `dreambot layers NAME` names them; empty means all."""
+    title: str = ""
+    """What people call it; empty means its name."""
+    description: str = ""
+    """What `layers` says of it to members, in a sentence."""
 
 
 class Farm(Section):
@@ -361,6 +394,8 @@ class Config(BaseSettings):
     dream: Dream = Dream()
     picture: Picture = Picture()
     weights: Weights = Weights()
+    networks: dict[str, OwnNetwork] = Field(default_factory=dict)
+    """Networks of your own, by the names that recipes call them."""
     farm: Farm = Farm()
     store: Store = Store()
     queue: Queue = Queue()
@@ -392,6 +427,11 @@ class Config(BaseSettings):
             what = f"{folder} cannot be made: {error.strerror}; set it, or DREAMBOT_DATA, to another folder"
             raise ConfigError(Problem("data folder", "", "data", what)) from None
         return folder
+
+    @property
+    def may_dream(self) -> tuple[str, ...]:
+        """The networks that may dream: those allowed and those added."""
+        return tuple(dict.fromkeys((*self.dream.networks, *self.networks)))
 
     @property
     def token(self) -> SecretStr | None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dream.backbone.loading import add_network
     from dream.clip import dream_clip
     from dream.clouds import sky
     from dream.dreamer import Cancelled, Dream, Progress, Report, dream
@@ -28,6 +29,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Report",
+    "add_network",
     "classes",
     "decode",
     "dream",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "dream.backbone.loading": ("add_network",),
     "dream.clip": ("dream_clip",),
     "dream.clouds": ("sky",),
     "dream.dreamer": ("Cancelled", "Dream", "Progress", "Report", "dream"),

@@ -18,6 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dream.backbone import runtime
+from dream.backbone.catalog import BYTES_PER_PIXEL
 from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.loading import Backbone
 from dream.objective import Function
@@ -28,11 +29,7 @@ from dream.tiles import GRID, OVERLAP, Span, cut, paste, tiles
 log = logging.getLogger(__name__)
 
 LARGEST_TILE = 1088
-"""The side, in pixels, of the largest square tile on a CPU; on a GPU its memory decides."""
-
-BYTES_PER_PIXEL = 1000
-"""An upper bound of the GPU memory that a gradient takes; on a CPU 350 were measured in bfloat16, 500 in
-float32."""
+"""The side, in pixels, of a bundled network's largest square tile on a CPU; on a GPU its memory decides."""
 
 BLURS = {0.85: 1, 1.7: 1, 3.4: 2}
 """The Gaussian kernels whose weighted sum blurs a gradient: standard deviations in pixels, and weights."""
@@ -88,7 +85,6 @@ class Ascent:
         rescaled: float = 0.0,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
-        self.tile = largest_tile(runtime.free_gpu_memory())
         self._colors = tf.constant(colors)
         self._smooth = smooth
         self._wrap = wrap
@@ -96,6 +92,8 @@ class Ascent:
         self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
         self._parts = self._all_parts = [_Part(objective) for objective in objectives]
+        most = max(part.objective.backbone.network.bytes_per_pixel for part in self._parts)
+        self.tile = largest_tile(runtime.free_gpu_memory(), most)
 
     def mix(self, shares: Sequence[float], *, smooth: float, rescaled: float) -> None:
         """From now on dream of so much of each of a morph's recipes. The others are as for a new ascent."""
@@ -248,11 +246,12 @@ def _deviation(gradient: NDArray[np.float32]) -> float:
     return math.sqrt(np.vdot(gradient, gradient) / gradient.size) or 1.0
 
 
-def largest_tile(free: int | None) -> int:
+def largest_tile(free: int | None, bytes_per_pixel: int = BYTES_PER_PIXEL) -> int:
     """The side of the largest square tile for `free` bytes of a GPU's memory, or for a CPU."""
-    if free is None:
+    if free is None and bytes_per_pixel <= BYTES_PER_PIXEL:
         return LARGEST_TILE
-    side = math.isqrt(int(0.6 * free) // BYTES_PER_PIXEL)
+    most = LARGEST_TILE**2 * BYTES_PER_PIXEL if free is None else int(0.6 * free)
+    side = math.isqrt(most // bytes_per_pixel)
     return min(max(side // GRID * GRID, 4 * OVERLAP), 4096)
 
 
@@ -291,8 +290,8 @@ def compiled(
     The first evaluates the terms and returns values and magnitudes; the second returns these and the blurred
     gradient, of shape (colours, height, width), of the values' weighted sum.
     """
-    extract = FeatureExtractor(backbone.model, layers, runtime.fast_dtype())
-    channels = [backbone.model.output[layer].shape[-1] for layer in layers]
+    extract = FeatureExtractor(backbone.graph, layers, runtime.fast_dtype())
+    channels = [backbone.channels(layer) for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
     masks = tuple(tf.TensorSpec((c,)) for c in channels)

@@ -1,18 +1,19 @@
-"""Contact sheets of what each layer of a network produces, starting from a grey sky.
+"""Contact sheets of what the layers of a network produce, starting from a grey sky.
 
     python -m dream.atlas [NETWORK ...]
 
-writes one JPEG per network to dream/layers: every layer, and below it two of its channels.
+writes one JPEG per network to dream/layers: every layer, and below it two of its channels. `dreambot atlas`
+makes the page of an operator's network.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dream.backbone.catalog import NETWORKS, NetworkName
+from dream.backbone.catalog import NETWORKS, NetworkName, bare
 from dream.clouds import sky
 from dream.dreamer import dream
 from dream.picture import Pixels, to_bytes
@@ -26,15 +27,22 @@ _TILE = 192
 _SMALL = _TILE // 2
 
 
-def picture(network: NetworkName) -> Path | None:
-    """The atlas page of `network`, or None if there is none: its weights are not bundled."""
-    page = FOLDER / f"{network}.jpg"
-    return page if page.is_file() else None
+MOST = 24
+"""The layers on a page, at most; of more, so many are spread over the network."""
 
 
-def page(network: NetworkName) -> Image.Image:
-    """Dream of every layer of `network` by itself, and of two of its channels."""
-    layers = NETWORKS[network].layers
+def picture(network: NetworkName, folder: Path = FOLDER) -> Path | None:
+    """The atlas page of `network` in `folder`, or else the one that ships, or None if there is none."""
+    pages = (one / f"{network}.jpg" for one in (folder, FOLDER))
+    return next((page for page in pages if page.is_file()), None)
+
+
+def page(network: NetworkName, on_layer: Callable[[str], None] = lambda layer: None) -> Image.Image:
+    """Dream of the layers of `network`, each by itself, and of two of its channels.
+
+    `on_layer` is called before each.
+    """
+    layers = {layer: NETWORKS[network].layers[layer] for layer in NETWORKS[network].spread(MOST)}
     columns = 4
     height = _TILE + _SMALL + 22
     rows = -(-len(layers) // columns)
@@ -44,12 +52,20 @@ def page(network: NetworkName) -> Image.Image:
     for i, (layer, count) in enumerate(layers.items()):
         x, y = i % columns * (_TILE + 6), i // columns * (height + 6)
         chosen = CHANNELS.get(layer, (count // 3, 2 * count // 3))
-        draw.text((x + 2, y + 2), f"{layer}   :{chosen[0]}   :{chosen[1]}", fill="white", font=font)
+        on_layer(layer)
+        draw.text(
+            (x + 2, y + 2), f"{bare(layer)[-14:]}   :{chosen[0]}   :{chosen[1]}", fill="white", font=font
+        )
         image.paste(_dreamt(layer, _TILE), (x, y + 22))
         for j, channel in enumerate(chosen):
             tile = _dreamt(f"{layer}:{channel} objective=mean", _SMALL)
             image.paste(tile, (x + j * _SMALL, y + 22 + _TILE))
     return image
+
+
+def save(image: Image.Image, path: Path) -> None:
+    """Write a page as a JPEG."""
+    image.save(path, "JPEG", quality=80, optimize=True, progressive=True)
 
 
 def _dreamt(what: str, size: int) -> Image.Image:
@@ -68,9 +84,7 @@ def main() -> None:
     """Make the pages of the networks named, or of all bundled ones."""
     FOLDER.mkdir(exist_ok=True)
     for network in sys.argv[1:] or ("efficientnet_lite0", "squeezenet"):
-        page(cast(NetworkName, network)).save(
-            FOLDER / f"{network}.jpg", quality=80, optimize=True, progressive=True
-        )
+        save(page(network), FOLDER / f"{network}.jpg")
 
 
 if __name__ == "__main__":

@@ -413,8 +413,8 @@ def run_workers(
 ) -> int:
     """Keep this machine's workers at a cluster's scheduler until SIGTERM or SIGINT; returns the exit status.
 
-    Without TLS they join another machine's scheduler only if `insecure`. With `fetch`, missing weights of
-    InceptionV3 are downloaded in the background.
+    Without TLS they join another machine's scheduler only if `insecure`. With `fetch`, missing weights are
+    downloaded in the background.
     """
     there = _split(address)
     if is_unprotected(address) and not insecure:

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dream.backbone import runtime
-from dream.backbone.catalog import STAND_INS
+from dream.backbone.catalog import LAYERS
 from dream.clouds import sky
 from dream.objective import Objective
 from dream.octaves import final_size, octaves
@@ -72,9 +71,9 @@ class Report:
     """How a dream was computed.
 
     `recipe` is the full text, seed included. `model` is the network, or several joined by +. `layers` has
-    each term without its weight: a layer, or "class:ostrich". `weights` is "imagenet" (Keras' own), "bundled"
-    or the path of the operator's file. `fallback` is None, or the layers of InceptionV3 that were asked for
-    and substituted.
+    each term without its weight: a layer, or "class:ostrich". `weights` is "imagenet" (Keras' own),
+    "bundled", "memory" (a program's model) or the path of the operator's file. `fallback` is None, or the
+    layers that were asked for and substituted, as their networks' weights are not here.
     `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
     size. `frames` is the number of frames of a clip; `fitted` says what made its file small enough.
     """
@@ -98,10 +97,12 @@ class Report:
         """What people should know: that another network was used than the one asked for, or a clip fitted."""
         if self.fallback is None:
             return self.fitted
-        stood_in = "+".join(STAND_INS[layer] for layer in self.fallback.split("+"))
+        missing = {layer: LAYERS[layer] for layer in self.fallback.split("+") if layer in LAYERS}
+        whose = " and ".join(f"{title}'s" for title in dict.fromkeys(one.title for one in missing.values()))
+        stood_in = "+".join(network.stand_in(layer) for layer, network in missing.items())
         sentence = (
-            f"InceptionV3's weights aren't here yet, so {stood_in} of EfficientNet-Lite0 dreamt in place of "
-            f"{self.fallback}."
+            f"{whose or 'Its'} weights aren't here yet, so {stood_in or 'another layer'} of "
+            f"EfficientNet-Lite0 dreamt in place of {self.fallback}."
         )
         return f"{sentence} {self.fitted}" if self.fitted else sentence
 
@@ -119,7 +120,8 @@ def dream(
     recipe: Recipe | Objective | str,
     *,
     guide: Picture = None,
-    inception_v3: Path | str | None = None,
+    model: Any = None,
+    preprocess: Callable[[Any], Any] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -128,19 +130,23 @@ def dream(
 
     An objective is dreamt with the usual options; `Recipe(objective.terms, steps=20)` has others.
     `guide` is a second picture whose features are to appear, or whose bright parts say where to dream if the
-    recipe has `only=picture` or `except=picture`; a file's transparent parts say where, too. `inception_v3`
-    names a weights file for that network instead of Keras' own. `on_progress` is called after every step, and
+    recipe has `only=picture` or `except=picture`; a file's transparent parts say where, too. `model` is a
+    Keras model of one's own, whose layers the recipe's text names, and `preprocess` converts pixels for it:
+    it is added as the network "model", see `add_network`. `on_progress` is called after every step, and
     `cancelled` asked before every gradient. The same picture, recipe, seed and weights give the same pixels
     on the same machine.
 
-    Raises RecipeError, PictureError, Cancelled.
+    Raises RecipeError, PictureError, Cancelled, and WeightsError for a model that cannot be dreamt of.
     """
-    recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
+    network = ""
+    if model is not None:
+        from dream.backbone.loading import add_network
+
+        network = add_network("model", model, preprocess).name
+    recipe = Recipe.parse(recipe, network=network) if isinstance(recipe, str) else recipe
     if isinstance(recipe, Recipe) and recipe.is_morph:
         raise RecipeError(f"A morph becomes a film, see dream_clip; {NO_MORPH}")
-    dreamer = Dreamer(
-        picture, recipe, guide=guide, inception_v3=inception_v3, limits=limits, cancelled=cancelled
-    )
+    dreamer = Dreamer(picture, recipe, guide=guide, limits=limits, cancelled=cancelled)
     return dreamer.dream(on_progress)
 
 
@@ -158,7 +164,6 @@ class Dreamer:
         recipe: Recipe | Objective | str,
         *,
         guide: Picture = None,
-        inception_v3: Path | str | None = None,
         limits: Limits = DEFAULT_LIMITS,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -175,7 +180,7 @@ class Dreamer:
         recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         if recipe.seed is None:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-        self._loaded = load(recipe, Path(inception_v3) if inception_v3 else None)
+        self._loaded = load(recipe)
         self.recipe = self._loaded.recipe.settled()
         self.source, given, opacity = source_pixels(picture, self.recipe, limits)
         self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)

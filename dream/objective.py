@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from dream.backbone import classes as imagenet
-from dream.backbone.catalog import CLASS, CLASS_WEIGHTS, CLASSIFIERS, LAYERS, NETWORKS, Network, NetworkName
+from dream.backbone.catalog import (
+    CLASS,
+    CLASSIFIERS,
+    LAYERS,
+    NETWORKS,
+    Network,
+    NetworkName,
+    is_layer,
+    layers_called,
+)
 from dream.suggestions import did_you_mean, either, nearest
 
 MAX_TERMS = 8
@@ -49,7 +58,7 @@ class Term:
 
     def __post_init__(self) -> None:
         if self.layer not in LAYERS and self.layer != CLASS:
-            raise RecipeError(unknown(self.layer, LAYERS, "layer"))
+            object.__setattr__(self, "layer", layer_named(self.layer))
         count = imagenet.COUNT if self.is_classes else self.networks[0].layers[self.layer]
         weight = round(float(self.weight), 4)
         if not 0 < abs(weight) <= 100:
@@ -95,7 +104,8 @@ class Term:
     def on(self, network: NetworkName) -> "Term | None":
         """This term as that network computes it, or None where it is no term of that network."""
         if self.layer == CLASS and network in CLASSIFIERS:
-            return replace(self, layer=CLASSIFIERS[network], weight=self.weight * CLASS_WEIGHTS[network])
+            weight = self.weight * NETWORKS[network].class_weight
+            return replace(self, layer=CLASSIFIERS[network], weight=weight)
         return self if network in (one.name for one in self.networks) else None
 
     def __str__(self) -> str:
@@ -168,6 +178,19 @@ def class_numbers(phrase: str) -> tuple[int, ...]:
     raise RecipeError(f"“{shortened(phrase)}” can mean two things: write {either(names)}.")
 
 
+def layer_named(name: str, first: NetworkName = "") -> str:
+    """The layer that `name` means, as recipes write it; one of the network `first` goes before others.
+
+    Raises RecipeError if that is none, or may be several.
+    """
+    found = layers_called(name, first)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RecipeError(f"Several networks have a layer called {name}: write {either(found[:3])}.")
+    raise RecipeError(unknown(name, LAYERS, "layer"))
+
+
 def unknown(word: str, known: Iterable[str], kind: str) -> str:
     """One sentence about an unknown word, with the nearest known ones."""
     known = list(known)
@@ -204,33 +227,35 @@ def shortened(value: object) -> str:
 
 
 _TERM = re.compile(  # possessive quantifiers (++, *+) never backtrack: matching takes linear time
-    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+)"
+    r"(?P<sign>[+-]?)(?P<layer>[a-z][a-z0-9_]*+(?:/[a-z0-9_]++)?+)"
     r"(?::(?P<chosen>[a-z0-9_]++(?:,[a-z0-9_]++)*+))?+"
     r"(?:\*(?P<weight>-?(?:\d++\.?\d*+|\.\d++)))?+"
     r"(?=[+-]|$)"
 )
 
 
-def read_terms(word: str, presets: Iterable[str]) -> list[Term]:
+def read_terms(word: str, presets: Iterable[str], network: NetworkName = "") -> list[Term]:
     """Read `layer[:channels][*weight]` joined by + and -. Raises RecipeError.
 
-    `presets` are words that may be suggested besides layers.
+    `presets` are words that may be suggested besides layers. Layers of `network` go before others.
     """
     terms: list[Term] = []
     position = 0
     while position < len(word):
         match = _TERM.match(word, position)
         if match is None:
-            named = re.match(r"[+-]?([a-z0-9_]+)", word[position:])
-            if named and named[1] not in LAYERS and named[1] != CLASS:
+            named = re.match(r"[+-]?([a-z0-9_/]+)", word[position:])
+            if named and not is_layer(named[1]) and named[1] != CLASS:
                 raise RecipeError(unknown_thing(named[1], presets))
             raise RecipeError(
                 f"I can't read “{shortened(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
                 "block8+block11."
             )
         name, chosen = match["layer"], match["chosen"] or ""
-        if name not in LAYERS and name != CLASS:
-            raise RecipeError(unknown_thing(name, presets))
+        if name != CLASS:
+            if not layers_called(name, network):
+                raise RecipeError(unknown_thing(name, presets))
+            name = layer_named(name, network)
         sign = -1 if match["sign"] == "-" else 1
         channels, top = _channels(name, chosen)
         terms.append(Term(name, sign * float(match["weight"] or 1), channels, top))

@@ -16,13 +16,13 @@ every Recipe that exists is valid: whatever is wrong is refused when it is made.
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, NamedTuple, Self
 
 from dream.backbone import classes as imagenet
-from dream.backbone.catalog import CLASS, LAYERS, STAND_INS, NetworkName
+from dream.backbone.catalog import BETWEEN, CLASS, LAYERS, NetworkName, layers_called
 from dream.objective import (
     MAX_TERMS,
     SIMILAR,
@@ -215,34 +215,42 @@ class Recipe:
             )
 
     @classmethod
-    def parse(cls, text: str, presets: Mapping[str, str] | None = None, default: str = "") -> Self:
+    def parse(
+        cls,
+        text: str,
+        presets: Mapping[str, str] | None = None,
+        default: str = "",
+        network: NetworkName = "",
+    ) -> Self:
         """Read a recipe from what somebody typed.
 
         `presets` maps names to recipe texts, which may be named in `text` and overridden option by option.
-        `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset.
-        Raises RecipeError.
+        `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset. Layers of
+        `network` go before others of the same name. Raises RecipeError.
         """
         if len(text) > MAX_LENGTH:
             raise RecipeError(
                 f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
             )
         presets = presets or {}
-        parts = [_read(part, presets) for part in _ARROW.split(text.lower())]
+        parts = [_read(part, presets, network) for part in _ARROW.split(text.lower())]
         if len(parts) == 1:
-            return cls._completed(parts[0], presets, default)
+            return cls._completed(parts[0], presets, default, network)
         if not all(part.terms or part.preset for part in parts):
             raise RecipeError(
                 "A morph needs a recipe on both sides of each >: write serpents > coral, for instance."
             )
-        return cls._morph(parts, [cls._completed(part, presets, "") for part in parts])
+        return cls._morph(parts, [cls._completed(part, presets, "", network) for part in parts])
 
     @classmethod
-    def _completed(cls, words: "_Words", presets: Mapping[str, str], default: str) -> Self:
+    def _completed(
+        cls, words: "_Words", presets: Mapping[str, str], default: str, network: NetworkName
+    ) -> Self:
         """The recipe that words adjust: their preset's, or `default` where they name nothing to dream of."""
         base = presets[words.preset] if words.preset else "" if words.terms else default
         if not base:
             return cls(words.terms, **words.options)
-        start = cls.parse(base, {} if words.preset else presets)
+        start = cls.parse(base, {} if words.preset else presets, network=network)
         if words.terms:
             start = dataclasses.replace(start, terms=words.terms, then=())
         return start.adjusted(**words.options)
@@ -407,18 +415,19 @@ class Recipe:
         missing = {name: value for name, value in defaults.items() if given[name] is None}
         return dataclasses.replace(self, **missing, then=tuple(map(_settled_stage, self.stages[1:])))
 
-    def stand_in(self) -> Self:
-        """This recipe with the bundled layers that dream most like those of InceptionV3 in their place.
+    def stand_in(self, missing: Collection[NetworkName]) -> Self:
+        """This recipe with bundled layers in place of those of the networks that are `missing`.
 
         Channels are left out, because a channel's number means nothing in another network.
         """
-        return self.with_terms(
-            lambda term: (
-                Term(STAND_INS[term.layer], term.weight, top=min(term.top, 16))
-                if term.layer in STAND_INS
-                else term
-            )
-        )
+
+        def stood_in(term: Term) -> Term:
+            (network, *_) = term.networks
+            if network.name not in missing:
+                return term
+            return Term(network.stand_in(term.layer), term.weight, top=min(term.top, 16))
+
+        return self.with_terms(stood_in)
 
     def with_terms(self, change: Callable[[Term], Term]) -> Self:
         """The same with each term changed."""
@@ -440,14 +449,14 @@ class _Words(NamedTuple):
     preset: str | None
 
 
-def _read(text: str, presets: Mapping[str, str]) -> _Words:
+def _read(text: str, presets: Mapping[str, str], network: NetworkName) -> _Words:
     """Read one recipe of a morph, or all of another. Raises RecipeError."""
     terms: list[Term] = []
     options: dict[str, Any] = {}
     named: str | None = None
-    spaced = with_classes(" ".join(text.split()), presets)
+    spaced = with_classes(" ".join(text.split()), presets, network)
     joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
-    _check_words(joined.split(), presets)
+    _check_words([word for word in joined.split() if not _is_layer(word, network)], presets)
     for word in joined.split():
         name, equals, value = ("as=still" if word == "still" else word).partition("=")
         if equals:
@@ -466,7 +475,7 @@ def _read(text: str, presets: Mapping[str, str]) -> _Words:
                 )
             named = word
         else:
-            terms += read_terms(word, presets)
+            terms += read_terms(word, presets, network)
     return _Words(tuple(terms), options, named)
 
 
@@ -491,21 +500,28 @@ MORPH_SECONDS = 3.0
 _ARROW = re.compile(r"-?>|→")
 
 _PLACES = tuple(f"{option.name}=" for option in OPTIONS.values() if option.is_place)
+_LAYER_NAMES = re.compile(r"[a-z][a-z0-9_/]*+")
+_WORDS = re.compile(r"[a-z0-9_/'’]++|.")
 _ATOMS = re.compile(r"[a-z0-9'’]++|.")
 _ARTICLES = ("a", "an", "of", "some", "the")
 _JOINTS = (" ", "_", "-", ".")
 
 
-def with_classes(text: str, presets: Iterable[str]) -> str:
+def with_classes(text: str, presets: Iterable[str], network: NetworkName = "") -> str:
     """`text` with every name of classes in its canonical form: "an ostrich" as "class:ostrich".
 
     The longest name counts. Layers, presets, options and their values stay as they are, also where they name
     a class. Raises RecipeError for a name that may mean several classes.
     """
-    kept = {*LAYERS, *presets, *OPTIONS, CLASS, AUTO}
+    kept = {*presets, *OPTIONS, CLASS, AUTO}
     known = imagenet.meanings()
-    atoms = _ATOMS.findall(re.sub(r"(?<=[a-z])\. ", " ", text))
-    normal = [imagenet.normal(atom) for atom in atoms]
+    text = re.sub(r"(?<=[a-z])\. ", " ", text)
+    layers = {word for word in _LAYER_NAMES.findall(text) if _is_layer(word, network)}
+    kept |= layers
+    atoms = [
+        atom for word in _WORDS.findall(text) for atom in ([word] if word in layers else _ATOMS.findall(word))
+    ]
+    normal = [atom if atom in layers else imagenet.normal(atom) for atom in atoms]
     written: list[str] = []
     i = 0
     while i < len(atoms):
@@ -529,6 +545,14 @@ def with_classes(text: str, presets: Iterable[str]) -> str:
         i = found
     plain = [word for word in "".join(written).split() if word not in _ARTICLES or word in kept]
     return re.sub(r"(?<=\S) and (?=\S)", "+", " ".join(plain))
+
+
+def _is_layer(word: str, network: NetworkName) -> bool:
+    """Whether `word` is a layer: one of `network`, or one whose short name is not that of a class."""
+    called = layers_called(word, network)
+    if called in ([word], [f"{network}{BETWEEN}{word}"]):
+        return True
+    return bool(called) and imagenet.normal(word) not in imagenet.meanings()
 
 
 def _class_names(text: str) -> list[str]:

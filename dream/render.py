@@ -20,6 +20,7 @@ from PIL import Image
 
 from dream import dreamer
 from dream.backbone import runtime
+from dream.backbone.catalog import Network, add
 from dream.dreamer import Report
 from dream.formats import FILMS, ClipFormat, format_of
 from dream.picture import (
@@ -53,10 +54,10 @@ class Work:
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
     from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
     dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
-    beside it ("sides"), or as a loop ("wipe"). `inception_v3` is the operator's weights file. Previews have a
-    longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A dream that its
-    worker has not done after `deadline` seconds is stopped. A clip with a `key` goes on where an earlier
-    process that died had come with this key.
+    beside it ("sides"), or as a loop ("wipe"). `networks` are those that dream, as the operator has them.
+    Previews have a longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A
+    dream that its worker has not done after `deadline` seconds is stopped. A clip with a `key` goes on where
+    an earlier process that died had come with this key.
     """
 
     source: bytes | Path | None
@@ -65,7 +66,7 @@ class Work:
     sheet: tuple[tuple[str, Recipe], ...] = ()
     compare: str = ""
     limits: Limits = DEFAULT_LIMITS
-    inception_v3: str | None = None
+    networks: tuple[Network, ...] = ()
     preview_size: int = 320
     max_bytes: int = 10_000_000
     deadline: float = 86_400.0
@@ -150,6 +151,7 @@ def render(
     if work.compare:
         data, filename = _compared(work)
         return Rendered(data, filename, None, time.monotonic() - began)
+    add(*work.networks)
     film = _film_format(work)
     latest: deque[Pixels] = deque(maxlen=PREVIEW_FRAMES)
     compiled = (work.recipe.layers, work.recipe.settled().objective, work.guide is None)
@@ -174,7 +176,6 @@ def render(
 
     options: dict[str, Any] = {
         "guide": work.guide,
-        "inception_v3": work.inception_v3,
         "limits": work.limits,
         "on_progress": report,
         "cancelled": cancelled,

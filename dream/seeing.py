@@ -79,7 +79,7 @@ def class_map(
     chosen = list(classes)
     for network, layer in CLASSIFIERS.items():
         backbone = backbones[network]
-        extract = FeatureExtractor(backbone.model, (layer,))
+        extract = FeatureExtractor(backbone.graph, (layer,))
         for longer in _MAP_SIZES:
             scale = longer / max(height, width)
             small = resize(picture, max(96, round(width * scale)), max(96, round(height * scale)))

@@ -126,7 +126,7 @@ def _on_network(
     statistics: list[str | Function] = []
     masks, guides = [], []
     for i, term in enumerate(terms):
-        channels = backbone.model.output[term.layer].shape[-1]
+        channels = backbone.channels(term.layer)
         mask = np.zeros(channels, np.float32)
         if term.top:
             mask[np.argsort(-np.square(features[i]).mean(axis=0), kind="stable")[: term.top]] = 1
@@ -184,5 +184,5 @@ def activations(
     height, width = picture.shape[:2]
     scale = longer / max(height, width)
     small = resize(picture, max(96, round(width * scale)), max(96, round(height * scale)))
-    found = FeatureExtractor(backbone.model, layers)(backbone.preprocess(tf.constant(small[None])))
+    found = FeatureExtractor(backbone.graph, layers)(backbone.preprocess(tf.constant(small[None])))
     return [activation.numpy().reshape(-1, activation.shape[-1]) for activation in found]

@@ -5,11 +5,16 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 
+from dream.backbone.preprocessing import Preprocessing
+from dream.backbone.sources import Application, Bundled, ModelFile
 from dream.picture import Limits, PictureError, Probe
 from dream.recipe import Recipe, RecipeError
 from dream.render import Progress, Rendered, Sights, Work
 
-SENT: tuple[type, ...] = (Work, Limits, Recipe, Progress, Rendered, Sights, Probe, PictureError, RecipeError)
+SENT: tuple[type, ...] = (
+    *(Work, Limits, Recipe, Progress, Rendered, Sights, Probe, PictureError, RecipeError),
+    *(Application, Bundled, ModelFile, Preprocessing),
+)
 """The classes whose objects are pickled."""
 
 

@@ -130,7 +130,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(number=NUMBERS, of_the_bot=st.booleans())
     def delete_a_message(self, number: int, of_the_bot: bool) -> None:
         async def delete(id: str) -> None:
-            job = await self._call(self.process.queue.get(id))
+            job = await self._call(self.process.queue.jobs.get(id))
             if not isinstance(job, Job):
                 return
             message_id = job.status_message_id if of_the_bot else job.request_message_id

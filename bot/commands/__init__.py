@@ -3,6 +3,7 @@
 COGS = (
     "bot.commands.events",
     "bot.commands.connection",
+    "bot.commands.welcome",
     "bot.commands.dreaming",
     "bot.commands.comparing",
     "bot.commands.seeing",

@@ -12,23 +12,16 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.ui.choices import menus
+from bot.ui.choices import MOST, menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
+from bot.user_installs import anywhere
 from dream import atlas
-from dream.backbone.catalog import LAYERS, NETWORKS, STAND_INS, Network, NetworkName
-from dream.recipe import OPTIONS, Recipe
+from dream.backbone.catalog import LAYERS, NETWORKS, Network, layers_called
+from dream.recipe import OPTIONS
 from dream.suggestions import did_you_mean
 
 COLOUR = discord.Colour.from_str("#8a6bff")
-
-CHARACTERS: dict[NetworkName, str] = {
-    "efficientnet_lite0": "The house network. Low blocks draw grain and weave, the middle coils and eyes, "
-    "the last ones furred faces and whole beasts.",
-    "squeezenet": "Quick and cheerful: dogs, birds and eyes wherever it looks.",
-    "inception_v3": "The classic of 2015: spirals and arches at first, then eyes, then animals growing into "
-    "each other.",
-}
 
 RECIPES = (
     "`serpents` a preset",
@@ -38,11 +31,18 @@ RECIPES = (
     "`ostrich+block8*0.3` things and layers of all networks mix",
     "`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip",
     "`auto` the three things that the networks see most in the picture itself",
+    "`surprise me` a preset that chance picks",
     "`block8-block3` away from what a layer sees",
     "`block8:12,40` only some channels of a layer",
     "`block8:top5` the channels that this very picture excites most",
     "`block8 size=1024 seed=7` with options, in any order",
 )
+
+MOST_OFFERED = 5 * MOST
+"""The layers in the menus of one message, at most."""
+
+MOST_NETWORKS = 20
+"""The networks that one message tells about, at most."""
 
 FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
 FIRST_OPTIONS = ("quality", "size", "strength", "keep")
@@ -64,6 +64,7 @@ class About(commands.Cog, name="Help"):
         self.bot = bot
 
     @commands.hybrid_command(usage="[command]")
+    @anywhere
     @app_commands.describe(command="A command to read more about, or “recipes” or “options”")
     async def help(self, context: commands.Context[DreamBot], *, command: str = "") -> None:
         """How to dream, in one page."""
@@ -71,6 +72,7 @@ class About(commands.Cog, name="Help"):
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(usage="[network or layer]")
+    @anywhere
     @app_commands.describe(network="A network, or one of its layers; without it, all")
     async def layers(self, context: commands.Context[DreamBot], network: str = "") -> None:
         """Every layer one can dream of, and how to mix them."""
@@ -87,35 +89,38 @@ class About(commands.Cog, name="Help"):
         examples: list[str] = []
         for found in shown:
             names = list(found.layers)
-            layer, other = wanted if wanted in names else names[len(names) // 2], names[-3]
+            layer = next(iter(layers_called(wanted)), "")
+            layer, other = layer if layer in names else names[len(names) // 2], names[-min(3, len(names))]
             note = ""
             if found.name not in effective.networks:
                 note = "\n*May not be dreamt of here.*"
-            elif not self.bot.settings.has_weights(Recipe.parse(layer)):
-                note = f"\n*Its weights are not here yet: until then {STAND_INS[layer]} dreams for {layer}.*"
+            elif not self.bot.settings.has_network(found.name):
+                stands_in = found.stand_in(layer)
+                note = f"\n*Its weights are not here yet: until then {stands_in} dreams for {layer}.*"
             elif effective.allows_layer(layer):
                 examples.append(layer)
                 if layer != other and effective.allows_layer(other):
                     examples.append(f"{layer}+{other}*0.5")
             title = f"{found.title} · `{names[0]}` … `{names[-1]}`"
-            embed.add_field(name=title, value=CHARACTERS[found.name] + note, inline=False)
+            embed.add_field(name=title[:256], value=found.description[:800] + note, inline=False)
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         embed.add_field(name="Presets", value=fitting([f"`{name}`" for name in presets], between=" "))
         if examples:
             tries = " or ".join(f"{prefix}dream {example}" for example in examples[:2])
             embed.set_footer(text=f"Try {tries}")
-        page = atlas.picture(shown[0].name)
+        page = atlas.picture(shown[0].name, self.bot.config.folder / "layers")
         if page:
             embed.set_image(url=f"attachment://{page.name}")
         file = discord.File(page, description="What each layer dreams of by itself.") if page else None
-        offered = {
-            layer: f"{one.title}, layer {number} of {len(one.layers)}"
+        allowed = [
+            (layer, f"{one.title}, layer {one.depth(layer) + 1} of {len(one.layers)}")
             for one in shown
-            for number, layer in enumerate(one.layers, 1)
-            if effective.allows_layer(layer) and self.bot.settings.has_weights(Recipe.parse(layer))
-        }
-        view = menus(offered)
+            if self.bot.settings.has_network(one.name)
+            for layer in one.spread(MOST_OFFERED // len(shown))
+            if effective.allows_layer(layer)
+        ]
+        view = menus(dict(allowed))
         await context.reply(embed=embed, file=file, view=view, mention_author=False, ephemeral=True)
 
     @layers.autocomplete("network")
@@ -127,9 +132,10 @@ class About(commands.Cog, name="Help"):
             app_commands.Choice(name=found.title, value=name)
             for name, found in NETWORKS.items()
             if typed.lower() in f"{name} {found.title.lower()}"
-        ]
+        ][:25]
 
     @commands.hybrid_command(aliases=["info"])
+    @anywhere
     async def about(self, context: commands.Context[DreamBot]) -> None:
         """Who I am and how I am doing."""
         waiting = await self.bot.queue.jobs.count_unfinished()
@@ -262,16 +268,16 @@ def _command(prefix: str, words: str) -> str:
 
 
 def _networks(name: str) -> list[Network]:
-    """The network of that name or with that layer; all without a name. Raises Refused."""
+    """The networks of that name or with that layer; all without a name. Raises Refused."""
     if not name:
-        return list(NETWORKS.values())
+        return list(NETWORKS.values())[:MOST_NETWORKS]
     by_name = {name: each for each in NETWORKS.values() for name in (each.name, each.title.lower())}
-    found = by_name.get(name) or LAYERS.get(name)
-    if found is None:
+    found = [by_name[name]] if name in by_name else [LAYERS[layer] for layer in layers_called(name)]
+    if not found:
         known = [*NETWORKS, *LAYERS]
         hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."
         raise Refused(f"I know no network or layer called {code(name)}; {hint}")
-    return [found]
+    return found
 
 
 async def setup(bot: DreamBot) -> None:

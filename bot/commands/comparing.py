@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import ask_for_sheet, read_recipe
+from bot.asking import Found, ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
 from bot.client import DreamBot
-from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices, wanted_pictures
+from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
+from bot.user_installs import anywhere, is_away
 from dream.octaves import MOST_VARIANTS
-from dream.recipe import Recipe
 
 ON_A_GRID = 9
 """The presets on a grid for which none were named."""
@@ -28,9 +29,10 @@ class Comparing(commands.Cog, name="Compare"):
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
         """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
         if context.interaction:
-            await context.defer(ephemeral=True)
+            await context.defer(ephemeral=not is_away(context.interaction))
 
     @commands.hybrid_command(usage="first | second", aliases=["versus", "vs"])
+    @anywhere
     @app_commands.describe(
         recipes="Two recipes or more, with | between them: serpents | cubs",
         picture="The picture to dream on; without one, the newest picture in this channel",
@@ -43,13 +45,15 @@ class Comparing(commands.Cog, name="Compare"):
         recipes: str,
     ) -> None:
         """Dream two recipes, or more, on one picture, side by side."""
-        wanted = [one.strip() for one in recipes.split("|") if one.strip()]
-        if len(wanted) < 2:
+        wanted = await wanted_pictures(context, recipes, picture)
+        compared = [one.strip() for one in wanted.words.split("|") if one.strip()]
+        if len(compared) < 2:
             prefix = self.bot.prefix_in(context)
             raise Refused(f"Write two recipes with | between them: `{prefix}compare serpents | cubs`.")
-        await self._ask(context, wanted, picture)
+        await self._ask(context, compared, wanted.pictures)
 
     @commands.hybrid_command(usage="[presets or layers]")
+    @anywhere
     @app_commands.describe(
         what="Presets or layers, with spaces or | between them; without any, some of the presets",
         picture="The picture to dream on; without one, the newest picture in this channel",
@@ -62,9 +66,11 @@ class Comparing(commands.Cog, name="Compare"):
         what: str = "",
     ) -> None:
         """Dream several presets or layers on one picture; a press dreams the one you like in full."""
-        parts = what.split("|") if "|" in what else what.replace(",", " ").split()
+        wanted = await wanted_pictures(context, what, picture)
+        words = wanted.words
+        parts = words.split("|") if "|" in words else words.replace(",", " ").split()
         named = dict.fromkeys(one.strip() for one in parts if one.strip())
-        await self._ask(context, list(named) or await self._some_presets(context), picture)
+        await self._ask(context, list(named) or await self._some_presets(context), wanted.pictures)
 
     @compare.autocomplete("recipes")
     async def recipe_of_several(
@@ -80,27 +86,22 @@ class Comparing(commands.Cog, name="Compare"):
         """Names of presets that may be dreamt here, the server's own first."""
         reading = await read_recipe(self.bot, context.author, context.channel, "", context.interaction)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        own = [name for name in presets if name not in self.bot.presets]
-        found = []
-        for name in [*own, *(name for name in presets if name not in own)]:
-            recipe = Recipe.parse(presets[name])
-            here = self.bot.settings.has_weights(recipe) and reading.effective.allows(recipe)
-            if here and not recipe.moves:
-                found.append(name)
+        found = presets_allowed(self.bot, reading.effective, presets)
         if len(found) < 2:
             raise Refused("No presets may be dreamt here; name some layers, such as block3 block8.")
         return found[:ON_A_GRID]
 
     async def _ask(
-        self, context: commands.Context[DreamBot], wanted: list[str], picture: discord.Attachment | None
+        self, context: commands.Context[DreamBot], recipes: list[str], pictures: Sequence[Found]
     ) -> None:
-        if len(wanted) > MOST_VARIANTS:
+        if len(recipes) > MOST_VARIANTS:
             raise Refused(f"A sheet has room for {MOST_VARIANTS} dreams; please name fewer.")
-        found, _ = await wanted_pictures(context, picture)
-        if found is None:
+        if not pictures:
             raise Refused(no_picture(context))
-        origin = found.origin(self.bot.config.picture.max_bytes)
-        asking = ask_for_sheet(self.bot, context.author, context.channel, wanted, origin, **asked_by(context))
+        origin = pictures[0].origin(self.bot.config.picture.max_bytes)
+        asking = ask_for_sheet(
+            self.bot, context.author, context.channel, recipes, origin, **asked_by(context)
+        )
         await answer(context, asking)
 
 

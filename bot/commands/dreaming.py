@@ -10,7 +10,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SKY, Found, ask, find_pictures, newest_picture, picture_in, read_recipe, upload
+from bot.asking import (
+    MOST_PICTURES,
+    SKY,
+    SURPRISE,
+    Found,
+    Wanted,
+    ask,
+    avatar,
+    picture_in,
+    read_recipe,
+    seeded,
+    upload,
+    wanted_pictures,
+)
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.queue.request import Upload
@@ -20,9 +33,11 @@ from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
 from bot.ui.status import described, ordinal, when
-from bot.visibility import can_see, is_no_less_public
-from dream.backbone.catalog import CLASSIFIERS, LAYERS
+from bot.user_installs import CONTEXTS, INSTALLS, anywhere, is_away
+from bot.visibility import can_see, is_no_less_public, listed_channel
+from dream.backbone.catalog import LAYERS, NETWORKS
 from dream.backbone.classes import normal, singulars
+from dream.formats import PictureError
 from dream.recipe import OPTIONS, Recipe, RecipeError
 
 MOST_CHOICES = 25
@@ -35,18 +50,32 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
-        self.dream_this = app_commands.ContextMenu(name="Dream this picture", callback=self.dream_message)
+        self.menus = [
+            app_commands.ContextMenu(
+                name=name, callback=callback, allowed_installs=INSTALLS, allowed_contexts=CONTEXTS
+            )
+            for name, callback in (
+                ("Dream this picture", self.dream_message),
+                ("Dream this avatar", self.dream_avatar),
+            )
+        ]
 
     async def cog_load(self) -> None:
-        """Add the entry to messages' Apps menu, which a decorator cannot."""
-        self.bot.tree.add_command(self.dream_this)
+        """Add the entries to the Apps menus of messages and members, which a decorator cannot."""
+        for menu in self.menus:
+            self.bot.tree.add_command(menu)
 
     async def cog_before_invoke(self, context: commands.Context[Any]) -> None:
-        """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone."""
+        """Acknowledge a slash command within Discord's three seconds; its answer is for the asker alone.
+
+        Where the bot is no member, the dream itself is that answer, and for everybody.
+        """
         if context.interaction:
-            await context.defer(ephemeral=True)
+            posts = context.command in (self.dream, self.sky)
+            await context.defer(ephemeral=not (posts and is_away(context.interaction)))
 
     @commands.hybrid_command(usage="[recipe]", aliases=["deepdream"])
+    @anywhere
     @app_commands.describe(
         picture="The picture to dream on; without one, the newest picture in this channel",
         guide="A second picture, whose features are to appear",
@@ -61,13 +90,17 @@ class Dreaming(commands.Cog, name="Dreams"):
         recipe: str = "",
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
-        found, guiding = await wanted_pictures(context, picture, guide)
-        if found is None:
-            await read_recipe(self.bot, context.author, context.channel, recipe, context.interaction)
+        wanted = await wanted_pictures(context, recipe, picture, guide)
+        if len(wanted.pictures) > 1:
+            await self._ask_for_each(context, wanted)
+            return
+        if not wanted.pictures:
+            await read_recipe(self.bot, context.author, context.channel, wanted.words, context.interaction)
             raise Refused(no_picture(context))
-        await self._ask(context, recipe, found, guiding)
+        await self._ask(context, wanted.words, wanted.pictures[0], wanted.guide)
 
     @commands.hybrid_command(usage="[recipe]")
+    @anywhere
     @app_commands.describe(
         recipe="A thing, a preset, or layers and options: tabby, serpents, block8+block11 steps=20"
     )
@@ -77,11 +110,16 @@ class Dreaming(commands.Cog, name="Dreams"):
 
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
-        await interaction.response.defer(ephemeral=True)
+        await interaction.response.defer(ephemeral=not is_away(interaction), thinking=True)
         found = await picture_in(message, self.bot)
         if found is None:
             raise Refused("There is no picture in that message; please choose one that has.")
         await self._ask(await commands.Context.from_interaction(interaction), "", found)
+
+    async def dream_avatar(self, interaction: discord.Interaction[Any], member: discord.User) -> None:
+        """Dream on somebody's avatar, from their Apps menu."""
+        await interaction.response.defer(ephemeral=not is_away(interaction), thinking=True)
+        await self._ask(await commands.Context.from_interaction(interaction), "", avatar(member))
 
     @dream.autocomplete("recipe")
     @sky.autocomplete("recipe")
@@ -92,21 +130,24 @@ class Dreaming(commands.Cog, name="Dreams"):
         return await recipe_choices(self.bot, interaction.guild_id, typed)
 
     @commands.hybrid_command(aliases=["q", "line"])
+    @anywhere
     async def queue(self, context: commands.Context[DreamBot]) -> None:
         """See which dreams wait here, and when yours is ready."""
         waiting = await self.bot.queue.of_guild(context.guild and context.guild.id)
         await context.reply(self._listing(context, waiting), mention_author=False, ephemeral=True)
 
     @commands.hybrid_command()
+    @anywhere
     @app_commands.describe(picture="A dream that you saved; without one, the newest picture in this channel")
     async def recipe(
         self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
     ) -> None:
         """Say how a dream was made: in reply to it, or on a file of it that you saved."""
-        found, _ = await wanted_pictures(context, picture)
-        if found is None:
+        wanted = await wanted_pictures(context, given=picture)
+        if not wanted.pictures:
             raise Refused("I see no dream here; please reply to one, or attach a file of one.")
-        job = await self.bot.queue.get(found.parent) if found.parent else None
+        found = wanted.pictures[0]
+        job = await self.bot.queue.jobs.get(found.parent) if found.parent else None
         recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
         try:
             shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
@@ -118,6 +159,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         return upload(found.picture, self.bot.config.picture.max_bytes)
 
     @commands.hybrid_command()
+    @anywhere
     async def mine(self, context: commands.Context[DreamBot]) -> None:
         """Look through your dreams of the last days; nobody else sees them."""
         if context.interaction:
@@ -128,6 +170,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             await context.reply(text, view=opener(), mention_author=False)
 
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
+    @anywhere
     @app_commands.describe(which="“all” for all of yours; otherwise your newest")
     async def cancel(self, context: commands.Context[DreamBot], which: str = "") -> None:
         """Cancel your newest dream that isn't finished, or all of them."""
@@ -157,6 +200,36 @@ class Dreaming(commands.Cog, name="Dreams"):
             context, ask(self.bot, context.author, context.channel, recipe, origin, **asked_by(context))
         )
 
+    async def _ask_for_each(self, context: commands.Context[DreamBot], wanted: Wanted) -> None:
+        """Ask for the same dream of each picture of a message; say what a limit leaves out."""
+        reading = await read_recipe(
+            self.bot, context.author, context.channel, wanted.words, context.interaction
+        )
+        recipe, left_out = seeded(reading.recipe), len(wanted.pictures) - MOST_PICTURES
+        why = f"I dream on {MOST_PICTURES} pictures at a time."
+        for number, found in enumerate(wanted.pictures[:MOST_PICTURES]):
+            try:
+                origin = found.origin(self.bot.config.picture.max_bytes, wanted.guide)
+                asking = ask(
+                    self.bot,
+                    context.author,
+                    context.channel,
+                    recipe,
+                    origin,
+                    preset=reading.preset,
+                    number=number,
+                    **asked_by(context),
+                )
+                await answer(context, asking)
+            except (Refused, PictureError) as error:
+                if number == 0:
+                    raise
+                why, left_out = str(error), len(wanted.pictures) - number
+                break
+        if left_out > 0:
+            what = "One picture was" if left_out == 1 else f"{left_out} pictures were"
+            await context.send(f"-# {what} left out: {why}", silent=True)
+
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Read the forms that buttons opened, also before a restart."""
@@ -174,19 +247,6 @@ class Dreaming(commands.Cog, name="Dreams"):
         if len(waiting) > MOST_LINES:
             lines.append(f"…and {len(waiting) - MOST_LINES} more")
         return "\n".join(lines)
-
-
-async def wanted_pictures(
-    context: commands.Context[DreamBot],
-    given: discord.Attachment | None = None,
-    guide: discord.Attachment | None = None,
-) -> tuple[Found | None, Found | None]:
-    """The picture that a command means and the one that guides its dream, if any does."""
-    if not context.interaction:
-        return await find_pictures(context)
-    found = Found(given, context.author.id) if given else None
-    found = found or await newest_picture(context.bot, context.channel, context.permissions)
-    return found, Found(guide, context.author.id) if guide else None
 
 
 def no_picture(context: commands.Context[DreamBot]) -> str:
@@ -232,20 +292,13 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     here = context.channel
     if job.channel_id != here.id and (job.member_id != context.author.id or not context.interaction):
         guild = context.guild
-        channel = guild and _listed(guild.get_channel_or_thread(job.channel_id or 0))
+        channel = guild and listed_channel(guild.get_channel_or_thread(job.channel_id or 0))
         if channel is None or not can_see(context.author, channel):
             return "a dream elsewhere"
-        if not context.interaction and not is_no_less_public(channel, _listed(here)):
+        if not context.interaction and not is_no_less_public(channel, listed_channel(here)):
             return "a dream elsewhere"
     who = f" for <@{job.member_id}>" if job.member_id else ""
     return f"{described(job, 60)}{who}"
-
-
-def _listed(channel: object) -> discord.abc.GuildChannel | None:
-    """The channel that decides who sees this one: a thread's own; nothing tells that of a private thread."""
-    if isinstance(channel, discord.Thread):
-        return None if channel.is_private() else channel.parent
-    return channel if isinstance(channel, discord.abc.GuildChannel) else None
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
@@ -269,7 +322,8 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
-        offers |= {layer: _offer(bot, layer, layer) for layer in LAYERS if layer not in CLASSIFIERS.values()}
+        offers |= {} if plus else {SURPRISE: f"{SURPRISE} · a preset that chance picks"}
+        offers |= _layer_offers(bot, word)
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
     found.sort(key=lambda entry: not entry[0].startswith(start + word))
@@ -314,13 +368,25 @@ def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def _offer(bot: DreamBot, name: str, recipe: str) -> str:
-    """How a preset or layer is offered; of a network whose weights are absent, with a note that says so."""
-    if name in LAYERS:
-        text = LAYERS[name].title
-    else:
-        text = bot.presets[name].title if name in bot.presets else recipe
-    here = bot.settings.has_weights(Recipe.parse(recipe))
-    return f"{name} · {text}{'' if here else ' (not here yet: another network stands in)'}"
+    """How a preset is offered."""
+    text = bot.presets[name].title if name in bot.presets else recipe
+    return f"{name} · {text}{_note(bot, *Recipe.parse(recipe).networks)}"
+
+
+def _layer_offers(bot: DreamBot, word: str) -> dict[str, str]:
+    """How the layers are offered whose names contain `word`."""
+    notes = {name: f" · {network.title}{_note(bot, name)}" for name, network in NETWORKS.items()}
+    return {
+        layer: layer + notes[network.name]
+        for layer, network in LAYERS.items()
+        if word in layer and layer != network.classifier
+    }
+
+
+def _note(bot: DreamBot, *networks: str) -> str:
+    """What is said where one of these networks' weights are absent."""
+    here = all(map(bot.settings.has_network, networks))
+    return "" if here else " (not here yet: another network stands in)"
 
 
 async def setup(bot: DreamBot) -> None:

@@ -14,7 +14,7 @@ from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.store.outage import is_outage
 from bot.ui.errors import code, explain, send_ephemeral, unknown_command
-from dream.backbone.catalog import LAYERS
+from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Events(commands.Cog):
         if isinstance(error, commands.CommandNotFound):
             word = (context.invoked_with or "").lower()
             first = word.partition("+")[0]
-            if first in {*LAYERS, *self.bot.presets} or normal(first) in meanings():
+            if is_layer(first) or first in self.bot.presets or normal(first) in meanings():
                 sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
             else:
                 sentence = unknown_command(word, list(self.bot.all_commands), prefix)
@@ -95,12 +95,12 @@ class Events(commands.Cog):
                 unfinished = await self.bot.queue.jobs.unfinished()
         for job in unfinished[:CHECKED]:
             channel = self.bot.get_channel(job.channel_id or 0)
-            if job.request_message_id is None or not isinstance(channel, discord.abc.Messageable):
+            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
                 continue
             try:
-                await channel.fetch_message(job.request_message_id)
+                await channel.fetch_message(job.asked_message_id)
             except discord.NotFound:
-                await self.bot.queue.message_deleted(job.request_message_id)
+                await self.bot.queue.message_deleted(job.asked_message_id)
             except Exception as error:  # one odd message must not keep others from being looked for
                 log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 

@@ -6,7 +6,8 @@ import discord
 from discord.ext import commands
 
 from bot.client import DreamBot
-from bot.ui.privacy import question
+from bot.ui.privacy import opener, question
+from bot.user_installs import anywhere
 
 Context = commands.Context[DreamBot]
 
@@ -18,6 +19,7 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
         self.bot = bot
 
     @commands.hybrid_command()
+    @anywhere
     async def privacy(self, context: Context) -> None:
         """Say what is kept of you, and for how long."""
         kept = self.bot.config.privacy
@@ -28,20 +30,26 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
             "**What you asked for.** Who asked for which recipe, where and when, goes with them.",
             "**Other messages.** I keep nothing of them. If the admins let the daily dream use pictures that "
             "members post, it takes only those in channels they chose; `/daily forget` keeps yours out.",
+            "**Stars.** Of a dream that was starred I count the ⭐, and do not keep who gave them. While it "
+            "stands in a hall of fame, whose it is and its recipe are kept.",
+            "**Your choices.** The button below says whether others may dream on your pictures, and whether "
+            "your dreams may be in halls of fame and your pictures become daily dreams.",
             "**Settings and blocks.** Who changed, blocked or removed what is kept for "
             f"{_days(kept.audit_days)}, a block until it ends.",
             f"**Leaving.** What I have of a server is deleted {_days(kept.leave_days)} after I leave it.",
             "**To be forgotten.** `/forget-me` deletes your pictures and jobs, on every server, once you "
-            "confirm it. Only a block, a wish to be left out of the daily dream, and that you asked stay, "
+            "confirm it. Only a block, your choices, and that you asked stay, "
             "under a code that does not tell who you are. Dreams already posted belong to their channel: 🗑️ "
             "them first.",
         ]
         links = [("Terms of service", kept.terms_url), ("Privacy policy", kept.policy_url)]
         lines += [f"[{title}]({address})" for title, address in links if address]
         embed = discord.Embed(title="Your privacy", description="\n\n".join(lines))
-        await context.reply(embed=embed, mention_author=False, ephemeral=True)
+        view = opener()
+        await context.reply(embed=embed, view=view, mention_author=False, ephemeral=True)
 
     @commands.hybrid_command(name="forget-me", aliases=["forgetme"])
+    @anywhere
     async def forget_me(self, context: Context) -> None:
         """Delete everything that is kept of you, on every server, once you confirm it."""
         await context.reply(**question(context.author.id), mention_author=False, ephemeral=True)

@@ -8,11 +8,11 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.asking import read_recipe, upload
+from bot.asking import read_recipe, upload, wanted_pictures
 from bot.client import DreamBot
-from bot.commands.dreaming import wanted_pictures
 from bot.errors import Refused
 from bot.ui.seeing import DreamOf
+from bot.user_installs import anywhere
 from dream.recipe import AUTO
 from dream.render import Sights
 
@@ -27,16 +27,18 @@ class Seeing(commands.Cog, name="Seeing"):
         self.bot = bot
 
     @commands.hybrid_command()
+    @anywhere
     async def see(
         self, context: commands.Context[DreamBot], picture: discord.Attachment | None = None
     ) -> None:
         """Say what the networks see in a picture, and where; one press dreams of it."""
         if context.interaction:
             await context.defer(ephemeral=True)
-        found, _ = await wanted_pictures(context, picture)
+        wanted = await wanted_pictures(context, given=picture)
         await read_recipe(self.bot, context.author, context.channel, AUTO, context.interaction)
-        if found is None:
+        if not wanted.pictures:
             raise Refused("I see no picture here; please attach one, or reply to a message that has one.")
+        found = wanted.pictures[0]
         sights = await self.bot.queue.see(upload(found.picture, self.bot.config.picture.max_bytes), MOST)
         shown: dict[str, Any] = {}
         if found.message:
@@ -46,7 +48,7 @@ class Seeing(commands.Cog, name="Seeing"):
         file = discord.File(
             io.BytesIO(sights.sheet),
             "seen.jpg",
-            spoiler=found.picture.is_spoiler(),
+            spoiler=found.picture.is_spoiler,
             description="The picture, lit where each of these things is seen.",
         )
         await context.reply(_text(sights), file=file, mention_author=False, ephemeral=True, **shown)

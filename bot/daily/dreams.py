@@ -19,12 +19,14 @@ from bot.daily.selection import next_preset, pick
 from bot.daily.servers import Server, Servers
 from bot.daily.sources import SAMPLES, Source, folder_pictures, sky
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest
 from bot.settings.scopes import Effective
 from bot.settings.service import Settings
 from bot.settings.values import DailyDream
 from bot.store.jobs import Job, Kind
+from bot.store.opt_outs import Matter
 from config.schema import Daily as DailyConfig
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
@@ -69,6 +71,7 @@ class DreamSubmitter:
     queue: Queue
     settings: Settings
     moderation: Moderation
+    opt_outs: OptOuts
     clock: Clock
     config: DailyConfig
 
@@ -137,7 +140,7 @@ class DreamSubmitter:
     async def usual_seconds(self) -> float:
         """The estimated seconds of one worker for a dream with the operator's default recipe."""
         usual = (await self.settings.effective(None)).parse_recipe("", await self.settings.presets(None))
-        return self.queue.seconds(usual, 1024, 768)
+        return self.queue.cost_model.seconds(usual, 1024, 768)
 
     async def parse_recipe(self, guild_id: int, text: str) -> Recipe:
         """Parse a recipe or preset. Raises RecipeError if it cannot be used for a server's daily dream."""
@@ -150,9 +153,10 @@ class DreamSubmitter:
         since = self.clock.now() - timedelta(days=settings.daily_source_days)
         pictures = await self.servers.member_pictures(guild_id, settings, since)
         hashes = {one: self.settings.pseudonym(one) for one in {one.author_id for one in pictures} if one}
-        left_out = await self.exclusions.members(hashes.values())
-        left_out |= await self.moderation.blocked(guild_id, hashes.values())
-        return [one for one in pictures if one.author_id and hashes[one.author_id] not in left_out]
+        left_out = await self.opt_outs.among(Matter.DAILY, hashes)
+        blocked = await self.moderation.blocked(guild_id, hashes.values())
+        left_out |= {one for one, member_hash in hashes.items() if member_hash in blocked}
+        return [one for one in pictures if one.author_id and one.author_id not in left_out]
 
     async def _recipe(
         self, guild_id: int, settings: DailyDream, effective: Effective, rng: random.Random

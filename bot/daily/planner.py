@@ -100,7 +100,7 @@ class Planner:
     async def prepare(self, post: PostRow) -> None:
         """Submit the job of a planned post that has none, or whose job failed."""
         server = self.servers.get(post.guild_id)
-        if server is None or await self.moderation.server_refusal(server.id, server.members):
+        if server is None or await self.moderation.refusal(server.id, server.members):
             return
         async with self.posts.claim(post) as claimed:
             if claimed:
@@ -108,7 +108,7 @@ class Planner:
 
     async def _prepare(self, server: Server, post: PostRow) -> None:
         tries, reason = post.tries, post.reason
-        if post.job_id and (job := await self.queue.get(post.job_id)):
+        if post.job_id and (job := await self.queue.jobs.get(post.job_id)):
             tries, reason = tries + 1, job.reason
         if tries >= TRIES:
             await self.posts.release(post, state=PostState.FAILED, reason=reason or "The dreams failed.")

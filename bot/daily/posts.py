@@ -121,6 +121,11 @@ class PostRepository:
         async with self._database.session() as session:
             return await session.get(PostRow, post_id)
 
+    async def of_message(self, message_id: int) -> PostRow | None:
+        """The post that a message is."""
+        query = select(PostRow).where(PostRow.message_id == message_id)
+        return next(iter(await self._scalars(query)), None)
+
     async def taken(self, after: datetime) -> set[tuple[int, str]]:
         """The (server, slot) pairs of posts due after `after`."""
         query = select(PostRow.guild_id, PostRow.slot).where(PostRow.due_at > after)

@@ -18,6 +18,7 @@ from bot.daily.servers import Server, Servers
 from bot.daily.sources import Source
 from bot.errors import Refused
 from bot.moderation import Moderation
+from bot.opt_outs import OptOuts
 from bot.queue.queue import Queue
 from bot.schedule import MAX_TIMES
 from bot.settings.rows import Change
@@ -26,6 +27,7 @@ from bot.settings.values import DailyDream
 from bot.store.daily import UNSCHEDULED, PostRow
 from bot.store.database import Database
 from bot.store.jobs import Job
+from bot.store.opt_outs import Matter
 from config.schema import Config
 
 UNREACHABLE: Final = timedelta(days=1)
@@ -49,6 +51,7 @@ class DailyService:
         queue: Queue,
         settings: Settings,
         moderation: Moderation,
+        opt_outs: OptOuts,
         servers: Servers,
         clock: Clock,
         config: Config,
@@ -58,7 +61,7 @@ class DailyService:
         self.posts = PostRepository(database, queue.lease)
         self._exclusions = Exclusions(database)
         self._dreams = DreamSubmitter(
-            self.posts, self._exclusions, servers, queue, settings, moderation, clock, config.daily
+            self.posts, self._exclusions, servers, queue, settings, moderation, opt_outs, clock, config.daily
         )
         self.planner = Planner(
             self.posts,
@@ -72,7 +75,7 @@ class DailyService:
             config.daily,
         )
         self._queue, self._settings, self._moderation, self._servers = queue, settings, moderation, servers
-        self._pseudonym, self._clock, self._config = settings.pseudonym, clock, config.daily
+        self._opt_outs, self._clock, self._config = opt_outs, clock, config.daily
         self._retention = timedelta(days=config.privacy.retention_days)
         self._unscheduled: set[int] = set()
         self.on_ready: Callable[[int], Awaitable[object]] = _wait_for_next_tick
@@ -102,7 +105,7 @@ class DailyService:
     async def obstacle(self, guild_id: int) -> str | None:
         """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
         server, settings = self._servers.get(guild_id), await self._settings.effective(guild_id)
-        closed = server and await self._moderation.server_refusal(server.id, server.members)
+        closed = server and await self._moderation.refusal(server.id, server.members)
         return self._servers.obstacle(guild_id, settings.daily_channel) or closed
 
     def check_channel(self, guild_id: int, channel_id: int) -> None:
@@ -174,7 +177,7 @@ class DailyService:
         Raises Refused and RecipeError.
         """
         server = self._server(guild_id)
-        if closed := await self._moderation.server_refusal(server.id, server.members):
+        if closed := await self._moderation.refusal(server.id, server.members):
             raise Refused(closed)
         settings = await self._settings.effective(guild_id)
         visible = tuple(id for id in settings.daily_source_channels if id in source_channels)
@@ -192,7 +195,7 @@ class DailyService:
 
     async def _finished(self, chosen: DreamInput, job: Job) -> Preview:
         ended = await self._queue.finished(job.id)
-        picture = await self._queue.result(job.id)
+        picture = await self._queue.jobs.picture(job.id, "result")
         if ended is None or picture is None:
             raise Refused((ended and ended.reason) or "The preview was stopped; please try again.")
         return Preview(PostRow(id=job.id, slot=UNSCHEDULED, **chosen.columns), ended, picture)
@@ -226,13 +229,13 @@ class DailyService:
 
     async def forget_member(self, member_id: int) -> None:
         """Exclude a member's pictures, and delete the stored ones."""
-        await self._exclusions.add_member(self._pseudonym(member_id))
+        await self._opt_outs.add(member_id, Matter.DAILY)
         await self.states.forget_admin(member_id)
         await self._erase(await self.posts.forget_author(member_id))
 
     async def allow_member(self, member_id: int) -> bool:
         """Undo the exclusion of a member's pictures; False if there was none."""
-        return await self._exclusions.remove_member(self._pseudonym(member_id))
+        return await self._opt_outs.remove(member_id, Matter.DAILY)
 
     async def member_blocked(self, guild_id: int, member_id: int) -> None:
         """Discard planned posts of a member's pictures after the member was blocked."""

@@ -113,7 +113,7 @@ class DailyPosts:
 
     async def _send(self, channel: discord.TextChannel, due: Due) -> discord.Message:
         """Send the message. Raises LookupError if the dream's result has been deleted."""
-        picture = await self._queue.result(due.job.id) if due.job else None
+        picture = await self._queue.jobs.picture(due.job.id, "result") if due.job else None
         if due.job is None or picture is None:
             raise LookupError("Its dream is not kept any more.")
         async with asyncio.timeout(SEND_TIMEOUT):

@@ -56,6 +56,17 @@ class DiscordServers:
         guild = self._client.get_guild(guild_id) if self._client else None
         return None if guild is None or guild.unavailable else guild
 
+    def guild_channel(self, guild_id: int, channel_id: int | None) -> discord.TextChannel | None:
+        """A text channel, if it is there and the server is available."""
+        guild = self.guild(guild_id)
+        channel = guild and guild.get_channel(channel_id or 0)
+        return channel if isinstance(channel, discord.TextChannel) else None
+
+    def partial_channel(self, guild_id: int, channel_id: int | None) -> discord.PartialMessageable:
+        """A channel to call Discord with, whether or not it is there."""
+        assert self._client is not None
+        return self._client.get_partial_messageable(channel_id or 0, guild_id=guild_id)
+
     def channel(self, guild_id: int, channel_id: int | None) -> discord.TextChannel:
         """The channel to post in. Raises Refused if it is gone or the bot lacks a permission there."""
         guild = self.guild(guild_id)
@@ -124,8 +135,7 @@ class DiscordServers:
         """Fetch a message. Raises discord.py's errors, and LookupError if its server is unavailable."""
         if self._client is None or self.guild(guild_id) is None:
             raise LookupError(f"server {guild_id} is out of reach")
-        channel = self._client.get_partial_messageable(channel_id or 0, guild_id=guild_id)
-        return await channel.fetch_message(message_id or 0)
+        return await self.partial_channel(guild_id, channel_id).fetch_message(message_id or 0)
 
     async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
         """Report a failure in the updates channel, by direct message, or in the system channel."""

@@ -34,7 +34,7 @@ from bot.queue.repository import MessageRef
 from bot.store.jobs import Job, State
 from bot.store.outage import is_outage
 from bot.tasks import Tasks
-from bot.ui.status import Status, status, when
+from bot.ui.status import Status, ping, status, when
 from dream.render import Progress
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,12 @@ EDITABLE: Final = timedelta(hours=1)
 """Discord limits edits of older messages more strictly, so progress is no longer shown in them."""
 POSITIONS_SHOWN: Final = 50
 """Jobs in the queue up to which each is shown its new position."""
+LONG_WAIT: Final = timedelta(minutes=1)
+"""How long a dream must still take for whoever asked to be offered a ping."""
 UNEXPECTED: Final = "The bot could not show this dream; its log says why."
-LASTS_15_MINUTES: Final = "-# I may not post in this channel, so this answer can only change for 15 minutes."
+LASTS_15_MINUTES: Final = (
+    "-# I can't post here myself, so this answer changes for 15 minutes only; later, `/mine` shows the dream."
+)
 
 
 Work = Callable[[], Awaitable[None]]
@@ -70,12 +74,12 @@ class JobMessages(Listener):
         self._refs: dict[str, MessageRef] = {}
         """The messages of unfinished jobs, as far as this process has sent them."""
         self._next_progress: dict[int, float] = {}
-        self._positions: dict[str, tuple[int, str]] = {}
+        self._positions: dict[str, tuple[int, dict[str, Any]]] = {}
         """Where waiting jobs were last shown to stand, and when they were said to be ready."""
 
     def attach(self, bot: discord.Client) -> None:
         """Hand over the bot; it must be logged in. Messages that waited for it are sent now."""
-        self._bot = bot
+        self._bot, self._context = bot, contextvars.copy_context()
         self._attached.set()
 
     async def drain(self, grace: float) -> None:
@@ -100,21 +104,21 @@ class JobMessages(Listener):
         """Send the message of a new job. Returns the job as it is once that was tried."""
         if active := self._active.get(job.id):  # the sweep was first
             await active.wait()
-            return await self._queue.get(job.id) or job
+            return await self._queue.jobs.get(job.id) or job
         tried: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
         self._request(job.id, partial(self._announce, job, tried))
         return await tried
 
-    def changed(self, id: str, result: bytes | None = None) -> None:
+    def changed(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
         """Show what a job now is."""
         if id in self._active:
             self._again[id] = result
         else:
-            self._request(id, partial(self._settle, id, result=result))
+            self._request(id, partial(self._settle, id, job, result))
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """Show how far a job is, unless its channel or Discord as a whole was written to just now."""
-        self._show_unrecorded(job, progress=progress, when=self._when(job.id))
+        self._show_unrecorded(job, progress=progress, **self._wait(job.id))
 
     def _show_unrecorded(self, job: Job, **details: Any) -> bool:
         """Edit a message without recording it: the state stays the same. Whether that is being tried."""
@@ -147,17 +151,19 @@ class JobMessages(Listener):
             return
         self._positions = {id: position for id, position in self._positions.items() if id in waiting}
         positions = {
-            id: (position, self._when(id)) for id in waiting if (position := self._queue.position(id))
+            id: (position, self._wait(id)) for id in waiting if (position := self._queue.position(id))
         }
         moved = [id for id, position in positions.items() if position != self._positions.get(id)]
         for job in await self._jobs.unfinished(Job.id.in_(moved)) if moved else ():
-            position, ready = positions[job.id]
+            position, wait = positions[job.id]
             is_waiting = job.state is State.QUEUED and job.has_message
-            if is_waiting and self._show_unrecorded(job, position=position, when=ready):
+            if is_waiting and self._show_unrecorded(job, position=position, **wait):
                 self._positions[job.id] = positions[job.id]
 
-    def _when(self, id: str) -> str:
-        return when(self._queue.ready_at(id), self._clock.now())
+    def _wait(self, id: str) -> dict[str, Any]:
+        """What `status` tells of the time that a job still takes."""
+        ready, now = self._queue.ready_at(id), self._clock.now()
+        return {"when": when(ready, now), "is_long": ready is not None and ready - now > LONG_WAIT}
 
     # Until row and message agree
 
@@ -259,19 +265,25 @@ class JobMessages(Listener):
 
     async def _post(self, job: Job, channel: discord.PartialMessageable, shown: Status) -> MessageRef:
         reference: dict[str, Any] = {}
-        if job.request_message_id:
+        if job.asked_message_id:
             reference["reference"] = discord.MessageReference(
-                message_id=job.request_message_id, channel_id=channel.id, fail_if_not_exists=False
+                message_id=job.asked_message_id, channel_id=channel.id, fail_if_not_exists=False
             )
+        asked = [discord.Object(job.author_id)] if job.state is State.HELD and job.author_id else []
         try:
             message = await channel.send(
-                **shown.sending(), nonce=job.id, **reference, mention_author=False, silent=True
+                **shown.sending(),
+                nonce=job.id,
+                **reference,
+                mention_author=False,
+                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=asked),
+                silent=not asked,
             )
         except discord.Forbidden:
-            if not job.interaction_token:
+            if not job.interaction_token or asked:  # nobody else would see the answer to a command
                 raise
             answer = await self._interaction(job.interaction_token)
-            sent = await answer.send(**_brief(shown).sending(), wait=True)
+            sent = await answer.send(**_brief(job, shown).sending(), wait=True)
             return MessageRef(sent.id, job.interaction_token)
         return MessageRef(message.id, None)
 
@@ -284,19 +296,44 @@ class JobMessages(Listener):
         shown = await self._status(job, result)
         await self._rate.final()
         await self._edit(job, ref, shown)
+        if job.pings and job.state is not State.CANCELLED:
+            await self._ping(job, ref)
         self._queue.statistics.delivered(job)
         return await self._jobs.state_shown(job.id, job.state)
 
+    async def _ping(self, job: Job, ref: MessageRef) -> None:
+        """Mention whoever asked, in a message of its own, for an edit tells nobody.
+
+        Its nonce makes Discord answer a second sending within minutes with the first.
+        """
+        mentions = discord.AllowedMentions(users=[discord.Object(job.member_id or 0)], replied_user=False)
+        try:
+            if ref.interaction_token:
+                answer = await self._interaction(ref.interaction_token)
+                await answer.send(ping(job), allowed_mentions=mentions)
+            else:
+                channel = await self._channel(job)
+                to = discord.MessageReference(
+                    message_id=ref.message_id, channel_id=channel.id, fail_if_not_exists=False
+                )
+                await channel.send(
+                    ping(job), reference=to, nonce=f"{job.id}ping"[-25:], allowed_mentions=mentions
+                )
+        except discord.HTTPException as error:
+            if is_transient(error):
+                raise
+            log.info("whoever asked cannot be pinged: %s", error)
+
     async def _status(self, job: Job, result: bytes | None) -> Status:
         if job.state is State.DONE:
-            result = result or await self._queue.result(job.id)
+            result = result or await self._queue.jobs.picture(job.id, "result")
             return status(job, result=result)
-        return status(job, position=self._queue.position(job.id), when=self._when(job.id))
+        return status(job, position=self._queue.position(job.id), **self._wait(job.id))
 
     async def _edit(self, job: Job, ref: MessageRef, shown: Status) -> None:
         if ref.interaction_token:
             answer = await self._interaction(ref.interaction_token)
-            await answer.edit_message(ref.message_id, **_brief(shown).editing())
+            await answer.edit_message(ref.message_id, **_brief(job, shown).editing())
         else:
             channel = await self._channel(job)
             await channel.get_partial_message(ref.message_id).edit(**shown.editing())
@@ -318,12 +355,14 @@ class JobMessages(Listener):
         if message.nonce == job.id:
             return True
         replies = message.reference is not None and message.reference.message_id == job.request_message_id
-        pressable = any(
-            job.id in (getattr(item, "custom_id", None) or "")
+        ids = [
+            getattr(item, "custom_id", None) or ""
             for row in message.components
             for item in getattr(row, "children", ())
-        )
-        return pressable or (replies and job.request_message_id is not None)
+        ]
+        if ids:  # several dreams may be asked for in one message
+            return any(job.id in id for id in ids)
+        return replies and job.request_message_id is not None
 
     async def _interaction(self, token: str) -> discord.Webhook:
         await self._attached.wait()
@@ -336,6 +375,6 @@ class JobMessages(Listener):
         return self._bot.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
 
 
-def _brief(shown: Status) -> Status:
-    """A message that can only be edited for as long as an interaction's token is valid."""
-    return shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")
+def _brief(job: Job, shown: Status) -> Status:
+    """A message that can only be edited for as long as an interaction's token is valid, until it is final."""
+    return shown if job.state.is_final else shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")

@@ -46,7 +46,7 @@ async def member_pictures(
 
 
 async def history(
-    channel: discord.TextChannel, after: datetime, limit: int | None = None
+    channel: discord.TextChannel | discord.Thread, after: datetime, limit: int | None = None
 ) -> AsyncIterator[discord.Message]:
     """The messages of a channel since a moment, the newest first, without those that discord.py cannot read.
 

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from bot.clock import Clock
 from bot.durations import countdown
 from bot.errors import Refused
@@ -16,8 +18,8 @@ from bot.queue.cost_model import CostModel
 from bot.queue.limits import Excess, LimitReached, Limits, Reservation
 from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.queue.work import picture_limits
-from bot.store.database import Database
 from bot.store.jobs import Job, Kind
+from bot.store.upkeep import free_bytes
 from config.schema import Config
 from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE, on_sheet
@@ -60,7 +62,7 @@ class Admission:
 
     def __init__(
         self,
-        database: Database,
+        engine: AsyncEngine,
         farm: Farm,
         clock: Clock,
         config: Config,
@@ -71,7 +73,7 @@ class Admission:
         self.limits = Limits(limits.member_seconds, limits.server_seconds, limits.total_seconds)
         self.byte_limits = Limits(limits.member_bytes, limits.server_bytes, limits.total_bytes)
         self.uploads = ByteSemaphore(UPLOADS_IN_MEMORY)
-        self._database, self._farm, self._clock, self._cost_model = database, farm, clock, cost_model
+        self._engine, self._farm, self._clock, self._cost_model = engine, farm, clock, cost_model
         self._ready_at = ready_at
         self._picture_limits = picture_limits(config)
         self._least_free = config.store.free_bytes
@@ -150,7 +152,7 @@ class Admission:
 
     def _check_disk(self, size: int) -> None:
         """Raises Refused where this many bytes more would leave too little of the disk."""
-        free = self._database.free_bytes() if self._least_free else None
+        free = free_bytes(self._engine) if self._least_free else None
         was_full, self._is_disk_full = self._is_disk_full, free is not None and free - size < self._least_free
         if self._is_disk_full and free is not None:
             if not was_full:

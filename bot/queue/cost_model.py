@@ -7,6 +7,7 @@ its network's fit, and a network from figures of two CPU cores; several networks
 more, which starts from the sum of them.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Self
@@ -19,12 +20,12 @@ from dream.backbone.catalog import NETWORKS
 from dream.octaves import clip_work, work
 from dream.recipe import Recipe
 
-PRIOR: Final = {"efficientnet_lite0": 0.8e-6, "squeezenet": 0.6e-6, "inception_v3": 3e-6}
-"""Seconds of two CPU cores for each pixel of a step."""
 FIXED: Final = 0.5
 """Seconds of a dream that do not depend on its work."""
 FORGETTING_FACTOR: Final = 0.93
 """How much of an observation's weight is left at the next one."""
+KEY_LENGTH: Final = 64
+"""Characters of a fit's key in the database."""
 NOISE: Final = 0.05
 """The variance of a dream's seconds, relative to their square."""
 
@@ -123,7 +124,7 @@ class CostModel:
         """The fit of dreams of these networks at once."""
         if known := self.fits.get(_joined(networks)):
             return known
-        each = [self.fits.get(name) or Fit(FIXED, PRIOR[name] * 1e6) for name in networks]
+        each = [self.fits.get(name) or Fit(FIXED, NETWORKS[name].pace * 1e6) for name in networks]
         return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
 
 
@@ -135,4 +136,6 @@ def _millions(recipe: Recipe, width: int, height: int, frames: int) -> float:
 
 
 def _joined(names: Iterable[str]) -> str:
-    return "+".join(sorted(names))
+    """The key of some layers or networks, no longer than the table takes."""
+    key = "+".join(sorted(names))
+    return key if len(key) <= KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()

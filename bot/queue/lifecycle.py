@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from bot.store.jobs import State
 
-QUEUED, DREAMING, DONE, FAILED, CANCELLED = State
+HELD, QUEUED, DREAMING, DONE, FAILED, CANCELLED = State
 
 
 class Actor(StrEnum):
@@ -33,20 +33,25 @@ class Transition(NamedTuple):
     when: str
 
 
+CONSENT: Final = Transition("consent", (HELD,), QUEUED, Actor.ANYBODY, "whoever posted its picture agrees")
 START: Final = Transition("start", (QUEUED,), DREAMING, Actor.OWNER, "its turn has come and a worker is free")
 REQUEUE: Final = Transition(
     "requeue", (DREAMING,), QUEUED, Actor.OWNER, "it gives way, the farm dropped it, or the bot stops"
 )
 COMPLETE: Final = Transition("complete", (DREAMING,), DONE, Actor.OWNER, "its result is stored")
 FAIL: Final = Transition(
-    "fail", (QUEUED, DREAMING), FAILED, Actor.OWNER, "it cannot be dreamt, or its message cannot be sent"
+    "fail",
+    (HELD, QUEUED, DREAMING),
+    FAILED,
+    Actor.OWNER,
+    "it cannot be dreamt, or its message cannot be sent",
 )
 CANCEL: Final = Transition(
     "cancel",
-    (QUEUED, DREAMING),
+    (HELD, QUEUED, DREAMING),
     CANCELLED,
     Actor.ANYBODY,
-    "a member or moderator stops it, deletes its message, or asks to be forgotten",
+    "a member or moderator stops it, deletes its message, or asks to be forgotten; or nobody agrees in time",
 )
 REFUSE: Final = Transition(
     "refuse", (DONE,), FAILED, Actor.OWNER, "Discord refuses its result, which was not shown yet"
@@ -56,10 +61,10 @@ ERASE: Final = Transition(
     (DONE, FAILED),
     CANCELLED,
     Actor.ANYBODY,
-    "it is deleted before its message shows how it ended",
+    "it is deleted before its message shows how it ended, or its picture is withdrawn",
 )
 TAKE_OVER: Final = Transition(
     "take over", (QUEUED, DREAMING), QUEUED, Actor.SUCCESSOR, "the owner's lease has run out"
 )
 
-TRANSITIONS: Final = (START, REQUEUE, COMPLETE, FAIL, CANCEL, REFUSE, ERASE, TAKE_OVER)
+TRANSITIONS: Final = (CONSENT, START, REQUEUE, COMPLETE, FAIL, CANCEL, REFUSE, ERASE, TAKE_OVER)

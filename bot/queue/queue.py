@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +24,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job, Kind, State
 from bot.store.lease import Lease
 from bot.store.outage import is_outage
+from bot.store.upkeep import shrink
 from bot.tasks import Tasks
 from config.schema import Config
 from dream.farm import Farm
@@ -34,6 +35,13 @@ from dream.render import Progress, Rendered, Sights
 log = logging.getLogger(__name__)
 
 STOPPING: Final = "I'm being restarted; please ask again in a minute."
+CANCELLED: Final = "This dream was cancelled."
+MESSAGE_DELETED: Final = "This dream was cancelled with its message."
+PICTURE_WITHDRAWN: Final = "Whoever posted the picture withdrew it, and all dreams of it."
+PICTURE_DELETED: Final = "This dream was cancelled: its picture is gone."
+NOT_ANSWERED: Final = "This dream was cancelled: whoever posted the picture did not answer within a day."
+CONSENT_WITHIN: Final = timedelta(days=1)
+"""How long whoever posted a picture is asked for their consent."""
 DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
 
 
@@ -44,8 +52,8 @@ class Listener:
         """A job was admitted: send its message. Returns the job as it is then; it may have failed."""
         return job
 
-    def changed(self, id: str, result: bytes | None = None) -> None:
-        """A job has ended or was erased; `result` saves reading the result of one that is done."""
+    def changed(self, id: str, job: Job | None = None, result: bytes | None = None) -> None:
+        """A job has ended or was erased; `job` and `result` save reading the row and a dream's file."""
 
     def progressed(self, job: Job, progress: Progress | None) -> None:
         """A job was started, or has come further."""
@@ -55,7 +63,8 @@ class Queue:
     """Every job of this process. The rows are the truth; what is in memory is rebuilt from them.
 
     Call `reconcile` every few seconds. `drain` stops admitting and starting jobs and lets running ones end,
-    `close` stops at once; nothing is lost either way. Members see jobs through the `listener`.
+    `close` stops at once; nothing is lost either way. Members see jobs through the `listener`. What is known
+    of a job is read from `jobs`, what it would cost from `cost_model`.
     """
 
     def __init__(self, database: Database, farm: Farm, clock: Clock, config: Config) -> None:
@@ -65,7 +74,7 @@ class Queue:
         self.cost_model = CostModel(database)
         self.waiting = FairQueue()
         self.dispatcher = Dispatcher(self, self.jobs, farm, self.waiting, clock, config)
-        self.admission = Admission(database, farm, clock, config, self.cost_model, self.ready_at)
+        self.admission = Admission(database.engine, farm, clock, config, self.cost_model, self.ready_at)
         self.statistics = JobStatistics()
         self.listener = Listener()
         self._database = database
@@ -131,7 +140,7 @@ class Queue:
         try:
             async with self.admission.admit(id, request) as admitted:
                 job, is_new = await self._store(id, admitted)
-            if is_new:
+            if is_new and job.state is State.QUEUED:
                 self.statistics.asked(job)
                 self._enqueue(job)
             else:
@@ -164,29 +173,56 @@ class Queue:
         async with self.admission.uploads.hold(upload.size):
             return await self.farm.read_recipe(await upload.fetch(), picture_limits(self.config))
 
-    async def cancel(self, id: str, reason: str = "Cancelled.") -> bool:
+    async def consent(self, id: str) -> bool:
+        """Let a job wait for its turn that waited for a consent; False if it does not, or not any more."""
+        if self._is_draining:
+            raise Refused(STOPPING)
+        if (job := await self.jobs.consent(id)) is None:
+            return False
+        self.statistics.asked(job)
+        self._enqueue(job)
+        return True
+
+    async def cancel(self, id: str, reason: str = CANCELLED) -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
-        if await self.jobs.cancel(id, reason) is None:
+        job = await self.jobs.cancel(id, reason)
+        if job is None:
             return False
         self.statistics.ended(id, State.CANCELLED)
         self._dismiss(id)
-        self.listener.changed(id)
+        self.listener.changed(id, job)
         return True
 
+    async def ping(self, id: str) -> bool:
+        """Tell whoever asked for a job when it ends; False if it has ended."""
+        job = await self.jobs.ping(id)
+        if job is not None and (run := self.dispatcher.runs.get(id)):
+            run.job = job
+        return job is not None
+
     async def message_deleted(self, message_id: int) -> None:
-        """Cancel the job that was asked for in this message or whose state it showed.
+        """Cancel the jobs that were asked for in this message, or whose state it showed.
+
+        One that waits for a consent is cancelled with its picture, too.
 
         While the database is away, this waits for it.
         """
         async for attempt in attempts(f"cancelling the job of message {message_id}", is_outage):
             with attempt:
-                job = await self.jobs.of_message(message_id)
-                if job is not None:
-                    await self.cancel(job.id, "The message was deleted.")
+                for job in await self.jobs.all_of_message(message_id):
+                    await self.cancel(job.id, MESSAGE_DELETED)
+                for held in await self.jobs.held(Job.origin_message_id == message_id):
+                    await self.cancel(held.id, PICTURE_DELETED)
 
     async def erase(self, id: str) -> None:
         """Stop and delete a job, with its source and result."""
         await self._erase(Job.id == id)
+
+    async def withdraw(self, job: Job) -> int:
+        """Stop and delete every dream that grew from a job's picture; how many there were."""
+        ids = await self.jobs.withdraw(job, PICTURE_WITHDRAWN)
+        self._erased(ids)
+        return len(ids)
 
     async def forget_member(self, member_id: int) -> None:
         """Stop and delete every job of a member, or of a picture of theirs."""
@@ -207,25 +243,15 @@ class Queue:
 
     async def purge(self) -> int:
         """Delete what is kept longer, or takes more room, than `privacy` in the configuration allows."""
+        for job in await self.jobs.held(Job.created_at < self.clock.now() - CONSENT_WITHIN):
+            await self.cancel(job.id, NOT_ANSWERED)
         privacy = self.config.privacy
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
         count = await self.jobs.purge(older_than, privacy.server_bytes, privacy.total_bytes)
-        await self._database.shrink()
+        await shrink(self._database.engine)
         return count
 
     # What is known
-
-    async def get(self, id: str) -> Job | None:
-        """A job as it stands, or None if it was never there or is not kept any more."""
-        return await self.jobs.get(id)
-
-    async def source(self, id: str) -> bytes | None:
-        """The picture that a job dreams on."""
-        return await self.jobs.picture(id, "source")
-
-    async def result(self, id: str) -> bytes | None:
-        """The dream, once it is rendered."""
-        return await self.jobs.picture(id, "result")
 
     async def kept_picture(self, job: Job, role: str) -> KeptPicture | None:
         """A job's source or result, to be dreamt on again; None if it is not kept any more."""
@@ -239,8 +265,10 @@ class Queue:
         return KeptPicture(job.id, role, size, width, height, report.frames if report else 1)
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
-        """A member's unfinished jobs on a server (None: in direct messages), oldest first."""
-        return await self.jobs.unfinished(Job.member_id == member_id, Job.guild_id == guild_id)
+        """A member's jobs on a server (None: in direct messages) that have not ended, oldest first."""
+        theirs = Job.member_id == member_id, Job.guild_id == guild_id
+        found = [*await self.jobs.held(*theirs), *await self.jobs.unfinished(*theirs)]
+        return sorted(found, key=lambda job: job.id)
 
     async def of_guild(self, guild_id: int | None) -> Sequence[Job]:
         """A server's unfinished jobs in the order in which they will be done."""
@@ -282,10 +310,6 @@ class Queue:
         """How many dreams the farm runs at once; 1 until it is known."""
         return max(self.farm.capacity, 1)
 
-    def seconds(self, recipe: Recipe, width: int, height: int) -> float:
-        """What a dream on a picture of this size is likely to take one worker."""
-        return self.cost_model.seconds(recipe, width, height)
-
     # Keeping memory and rows in agreement
 
     async def reconcile(self) -> None:
@@ -299,7 +323,7 @@ class Queue:
                     self.statistics.taken_over(job)
                     self._enqueue(job)
                 elif job.needs_showing:
-                    self.listener.changed(job.id)
+                    self.listener.changed(job.id, job)
         before, counted = self._in_memory(), {*self.statistics.unfinished}
         rows = await self.jobs.owned()  # what came into memory meanwhile may have no row in them
         in_memory = before | self._in_memory()
@@ -350,7 +374,10 @@ class Queue:
             ended.set()
 
     async def _erase(self, condition: ColumnElement[bool]) -> None:
-        for id in await self.jobs.erase(condition):
+        self._erased(await self.jobs.erase(condition))
+
+    def _erased(self, ids: Iterable[str]) -> None:
+        for id in ids:
             self.statistics.ended(id, State.CANCELLED)
             self._dismiss(id)
             self.listener.changed(id)
@@ -385,7 +412,7 @@ class Queue:
         if job:
             self.statistics.ended(id, job.state, job, cause)
         self._dismiss(id)
-        self.listener.changed(id, rendered.data if rendered and job else None)
+        self.listener.changed(id, job, rendered.data if rendered and job else None)
         learnable = job is not None and not job.variants and not job.kind.is_comparison
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds

@@ -19,6 +19,7 @@ from bot.errors import Refused
 from bot.queue.lifecycle import (
     CANCEL,
     COMPLETE,
+    CONSENT,
     ERASE,
     FAIL,
     REFUSE,
@@ -29,7 +30,9 @@ from bot.queue.lifecycle import (
     Transition,
 )
 from bot.queue.request import DreamRequest, KeptPicture, Upload
-from bot.store.database import DURABLE, Database, shielded
+from bot.store.database import Database, shielded
+from bot.store.engine import DURABLE
+from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
 from dream.render import Rendered
@@ -94,6 +97,23 @@ class JobRepository:
             wanted = or_(Job.request_message_id == message_id, Job.status_message_id == message_id)
             return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)).limit(1))
 
+    async def all_of_message(self, message_id: int) -> Sequence[Job]:
+        """Every job that was asked for in this message, or whose state it shows."""
+        columns = (Job.request_message_id, Job.album_message_id, Job.status_message_id)
+        wanted = or_(*(column == message_id for column in columns))
+        async with self._database.session() as session, session.begin():
+            return (await session.scalars(select(Job).where(wanted, Job.erased.is_(False)))).all()
+
+    async def _asked_before(self, request: DreamRequest) -> Job | None:
+        """The job that the same message asked for on the same of its pictures."""
+        if request.request_message_id is None:
+            return None
+        if not request.number:
+            return await self.of_message(request.request_message_id)
+        wanted = and_(Job.album_message_id == request.request_message_id, Job.album_number == request.number)
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(select(Job).where(wanted, Job.erased.is_(False)))
+
     async def finished_of(self, member_id: int, guild_id: int | None, number: int) -> tuple[Job | None, int]:
         """One of a member's dreams on a server (None: in direct messages), 0 the newest, and how many."""
         mine = and_(
@@ -113,6 +133,26 @@ class JobRepository:
         query = select(Job).where(Job.state.in_(UNFINISHED), *conditions).order_by(Job.created_at, Job.id)
         async with self._database.session() as session, session.begin():
             return (await session.scalars(query)).all()
+
+    async def held(self, *conditions: ColumnElement[bool]) -> Sequence[Job]:
+        """Jobs of all processes that wait for a consent, oldest first."""
+        query = select(Job).where(Job.state == State.HELD, *conditions).order_by(Job.created_at, Job.id)
+        async with self._database.session() as session, session.begin():
+            return (await session.scalars(query)).all()
+
+    async def consented_at(
+        self, member_id: int, parent: str | None, message_id: int | None
+    ) -> datetime | None:
+        """When a member was allowed to dream on a picture: the one that a job grew from, or of a message."""
+        same = [Job.origin_message_id == message_id] if message_id is not None else []
+        if parent is not None:
+            root = select(func.coalesce(Job.root, Job.id)).where(Job.id == parent).scalar_subquery()
+            same.append(Job.root == func.coalesce(root, parent))
+        if not same:
+            return None
+        query = select(func.max(Job.consented_at)).where(Job.member_id == member_id, or_(*same))
+        async with self._database.session() as session, session.begin():
+            return await session.scalar(query)
 
     async def count_unfinished(self) -> int:
         """How many jobs of all processes are unfinished."""
@@ -161,8 +201,8 @@ class JobRepository:
     ) -> tuple[Job, bool]:
         """Commit a new, queued job and its pictures, which are here or kept by another job, and say True.
 
-        A message asks once: if a job was asked for in it before, that one comes back, and False. Raises
-        Refused if the other job does not keep the picture any more.
+        A message asks once, of each of its pictures: if a job was asked for in it before, that one comes
+        back, and False. Raises Refused if the other job does not keep the picture any more.
         """
         source = request.source
         if isinstance(source, Upload):
@@ -170,12 +210,14 @@ class JobRepository:
         job = Job(
             id=id,
             kind=request.kind,
-            state=State.QUEUED,
+            state=State.HELD if request.is_held else State.QUEUED,
             guild_id=request.guild_id,
             channel_id=request.channel_id,
             member_id=request.member_id,
             author_id=request.author_id,
-            request_message_id=request.request_message_id,
+            request_message_id=None if request.number else request.request_message_id,
+            album_message_id=request.request_message_id if request.number else None,
+            album_number=request.number or None,
             interaction_token=request.interaction_token,
             parent=request.parent,
             action=request.action,
@@ -191,6 +233,9 @@ class JobRepository:
             cost=cost,
             previews=request.previews,
             spoiler=request.spoiler,
+            explicit=request.explicit,
+            consented_at=request.consented_at,
+            root=id,
             max_bytes=request.max_bytes,
             created_at=self._clock.now(),
             due_at=request.due_at,
@@ -202,6 +247,9 @@ class JobRepository:
         try:
             async with self._database.session() as session, session.begin():
                 await session.connection(execution_options=DURABLE)
+                if request.parent is not None:
+                    grown_from = select(func.coalesce(Job.root, Job.id)).where(Job.id == request.parent)
+                    job.root = await session.scalar(grown_from) or request.parent
                 session.add(job)
                 await session.flush()
                 await self._add_pictures(session, id, pictures)
@@ -209,12 +257,17 @@ class JobRepository:
                     if isinstance(kept, KeptPicture):
                         await self._share_picture(session, id, role, kept)
         except IntegrityError:
-            message_id = request.request_message_id
-            earlier = await self.of_message(message_id) if message_id else None
+            earlier = await self._asked_before(request)
             if earlier is None:
                 raise
             return earlier, False
         return job, True
+
+    async def consent(self, id: str) -> Job | None:
+        """Make `CONSENT`."""
+        async with self._database.session() as session, session.begin():
+            now = self._clock.now()
+            return await self._make(session, CONSENT, id, consented_at=now, owner=self._lease.owner)
 
     async def start(self, id: str) -> tuple[Job, dict[str, bytes]] | None:
         """Make `START`; with the pictures to dream from."""
@@ -243,9 +296,13 @@ class JobRepository:
             return await self._make(session, FAIL, id, reason=reason)
 
     async def cancel(self, id: str, reason: str) -> Job | None:
-        """Make `CANCEL`."""
+        """Make `CANCEL`; the picture of one that nobody agreed to is not kept."""
         async with self._database.session() as session, session.begin():
-            return await self._make(session, CANCEL, id, reason=reason)
+            was_held = await session.scalar(select(Job.id).where(Job.id == id, Job.state == State.HELD))
+            job = await self._make(session, CANCEL, id, reason=reason)
+            if job is not None and was_held:
+                await self._delete_pictures(session, [id])
+            return job
 
     async def refuse(self, id: str, reason: str) -> Job | None:
         """Make `REFUSE`."""
@@ -280,6 +337,11 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             return await self._set(session, Job.id == id, shown_state=shown, **values)
 
+    async def ping(self, id: str) -> Job | None:
+        """Remember to tell whoever asked for a job when it ends; None where it has ended."""
+        async with self._database.session() as session, session.begin():
+            return await self._set(session, Job.id == id, Job.state.in_(UNFINISHED), pings=True)
+
     async def state_shown(self, id: str, shown: State) -> Job | None:
         """Remember the state that a job's message shows; an erased job's row is deleted with that."""
         async with self._database.session() as session, session.begin():
@@ -299,20 +361,41 @@ class JobRepository:
 
     # Deleting
 
-    async def erase(self, *conditions: ColumnElement[bool]) -> Sequence[str]:
+    async def erase(self, *conditions: ColumnElement[bool], withdrawn: str | None = None) -> Sequence[str]:
         """Cancel and delete every job that meets the conditions, with its pictures; returns their ids.
 
-        A row whose message does not show its end stays until it does, with nothing in it of the member.
+        A row whose message does not show its end stays until it does, with nothing in it of the member. With
+        `withdrawn`, a sentence that their messages are to show instead, rows that were shown stay, too.
         """
         async with self._database.session() as session, session.begin():
             query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
             ids = (await session.scalars(query)).all()
             await self._delete_pictures(session, ids)
             await self._make_all(session, CANCEL, ids)
-            await session.execute(delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN))
+            shown = delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN)
+            if withdrawn is None:
+                await session.execute(shown)
             await self._make_all(session, ERASE, ids)
-            await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED))
+            await session.execute(update(StarredRow).where(StarredRow.job_id.in_(ids)).values(WITHDRAWN))
+            await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED | {"reason": withdrawn}))
+            if withdrawn is not None:
+                await session.execute(shown)
             return ids
+
+    async def withdraw(self, job: Job, reason: str) -> Sequence[str]:
+        """Erase every dream that grew from the picture of a job; their messages show `reason`.
+
+        They are those of its line, and the lines that began with the same message's picture.
+        """
+        root = job.root or job.id
+        of_line = func.coalesce(Job.root, Job.id)
+        message = select(Job.origin_message_id).where(Job.id == root).scalar_subquery()
+        roots = select(Job.id).where(
+            Job.author_id == job.author_id, Job.origin_message_id == message, Job.parent.is_(None)
+        )
+        async with self._database.session() as session:
+            same = [root, *await session.scalars(roots)]
+        return await self.erase(Job.author_id == job.author_id, of_line.in_(same), withdrawn=reason)
 
     async def purge(self, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
         """Delete jobs that ended and were due before `older_than`, then the oldest pictures where too many

@@ -57,8 +57,10 @@ class DreamRequest:
     `source` is the picture's file, or where it is to be had, None for a dream from nothing, and `author_id`
     posted it; `guide` is a second picture that says what to look for, or where to dream, or is compared with
     the first. A sheet shows `variants`; `action` says how it grew from `parent`, and the message of `origin`,
-    a channel's and its own id, holds the picture. `max_bytes` is the largest file that may be posted where
-    the dream goes. `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    a channel's and its own id, holds the picture. `number` is the picture's in the message that asks for
+    several, 0 the first. A job that `is_held` waits until whoever posted the picture consents; they have if
+    `consented_at` is given. `max_bytes` is the largest file that may be posted where the dream goes.
+    `member_seconds` and `server_seconds` are the server's own limits, where it has any.
     """
 
     recipe: Recipe
@@ -72,6 +74,7 @@ class DreamRequest:
     member_id: int | None = None
     author_id: int | None = None
     request_message_id: int | None = None
+    number: int = 0
     interaction_token: str | None = None
     parent: str | None = None
     action: str | None = None
@@ -80,6 +83,9 @@ class DreamRequest:
     previews: bool = True
     spoiler: bool = False
     max_bytes: int = 10_000_000
+    explicit: bool = False
+    consented_at: datetime | None = None
+    is_held: bool = False
     member_seconds: float | None = None
     server_seconds: float | None = None
 

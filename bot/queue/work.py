@@ -6,6 +6,7 @@ from typing import Final
 from bot.queue.request import Variant
 from bot.store.jobs import Job, Kind
 from config.schema import Config
+from dream.backbone.catalog import NETWORKS
 from dream.octaves import DEFAULT_SIZE
 from dream.octaves import share_done as share_of_picture
 from dream.picture import Limits
@@ -26,16 +27,17 @@ def picture_limits(config: Config) -> Limits:
 
 def work_for(job: Job, pictures: dict[str, bytes], config: Config) -> Work:
     """What the farm is to do for a job. Raises RecipeError where another version wrote its recipe."""
-    weights = config.weights.inception_v3
     recipe = Recipe.parse(job.recipe)
+    variants = [Variant.stored(one) for one in job.variants or ()]
+    networks = {name for one in (recipe, *(each.recipe for each in variants)) for name in one.networks}
     return Work(
         source=pictures.get("source"),
         recipe=recipe if job.kind is not Kind.DAILY else dataclasses.replace(recipe, as_="still"),
         guide=pictures.get("guide"),
-        sheet=tuple((one.label, one.recipe) for one in map(Variant.stored, job.variants or ())),
+        sheet=tuple((one.label, one.recipe) for one in variants),
         compare=str(job.kind) if job.kind.is_comparison else "",
         limits=picture_limits(config),
-        inception_v3=str(weights) if weights else None,
+        networks=tuple(NETWORKS[name] for name in sorted(networks)),
         preview_size=PREVIEW_SIZE if job.previews and job.has_message else 0,
         max_bytes=job.max_bytes,
         key=job.id,

@@ -133,10 +133,10 @@ class Actions:
         return await self._interact(place, place.actor.context_menu(place.channel, action["name"], target))
 
     async def _react(self, place: Place, action: Json, files: Files) -> Json:
-        message = place.message(action["message"])
-        await self._sandbox.send(
-            place.actor.set_reaction(message, action["emoji"], reacted=bool(action["on"]))
-        )
+        message, emoji, on = place.message(action["message"]), action["emoji"], bool(action["on"])
+        await self._sandbox.send(place.actor.set_reaction(message, emoji, reacted=on))
+        reaction = place.person.user.id, message.id, emoji
+        (self._sandbox.reactions.add if on else self._sandbox.reactions.discard)(reaction)
         return {}
 
     async def _delete(self, place: Place, action: Json, files: Files) -> Json:

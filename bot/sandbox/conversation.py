@@ -88,7 +88,12 @@ class Conversation:
             "thinking": message.flags.loading,
             "pinned": message.pinned,
             "reactions": [
-                {"emoji": str(reaction.emoji), "count": reaction.count} for reaction in message.reactions
+                {
+                    "emoji": str(one.emoji),
+                    "count": one.count,
+                    "mine": (self.person.user.id, message.id, str(one.emoji)) in self.sandbox.reactions,
+                }
+                for one in message.reactions
             ],
             "mine": message.author.id == self.person.user.id,
         }

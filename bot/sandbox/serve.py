@@ -19,7 +19,7 @@ from bot.run import wait_for_stop_signal
 from bot.sandbox.farm import LiveFarm
 from bot.sandbox.page import LOOPBACK, Page
 from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
-from bot.store.database import StoreError
+from bot.store.errors import StoreError
 from bot.store.jobs import Job, State
 from bot.ui.status import status
 from config.schema import Config
@@ -103,7 +103,11 @@ async def _open_conversation(sandbox: Sandbox) -> None:
     await sandbox.send(sandbox.admin.send(sandbox.dreams, WELCOME))
     picture = (FIRST_PICTURE, (SAMPLES / FIRST_PICTURE).read_bytes())
     await sandbox.send(sandbox.bob.send(sandbox.dreams, CAPTIONS[FIRST_PICTURE], attachments=[picture]))
-    if not (await sandbox.app.settings.effective(sandbox.guild.id)).daily_enabled:
+    settings = await sandbox.app.settings.effective(sandbox.guild.id)
+    if not settings.hall_channel:
+        hall = {"hall_channel": sandbox.hall.id, "hall_stars": 1, "best_channel": sandbox.hall.id}
+        await sandbox.app.settings.choose_many(sandbox.guild.id, hall, by=sandbox.admin.id)
+    if not settings.daily_enabled:
         zone = get_localzone_name() or "UTC"
         turn_on = f"!daily on {sandbox.daily.mention} 09:00 {zone}"
         await sandbox.send(sandbox.admin.send(sandbox.admins, turn_on))
@@ -115,7 +119,7 @@ async def _show_earlier(sandbox: Sandbox) -> None:
     channel = sandbox.env.bot.get_channel(sandbox.dreams.id)
     assert isinstance(channel, discord.TextChannel)
     for job in reversed(jobs):
-        if result := await sandbox.app.queue.result(job.id):
+        if result := await sandbox.app.queue.jobs.picture(job.id, "result"):
             await channel.send(**status(job, result=result).sending(), silent=True)
 
 

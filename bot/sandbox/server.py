@@ -77,6 +77,8 @@ class Sandbox:
         self._turn = asyncio.Lock()
         self.changes = 0
         """Rises with whatever is done here; what the bot does is in `env.http_requests`."""
+        self.reactions: set[tuple[int, int, str]] = set()
+        """Who reacted to which message with what: SimCord's messages tell only how many did."""
         self.is_ready = False
         """Whether a worker can look at pictures."""
         self._attach_farm()
@@ -93,6 +95,10 @@ class Sandbox:
         self.guild = self._create_guild("Dreamers", "ada", names)
         self.dreams = self.guild.create_text_channel("dreams", topic="Post a picture and write !dream")
         self.daily = self.guild.create_text_channel("daily-dream", topic="A dream a day, at 09:00")
+        self.hall = self.guild.create_text_channel(
+            "hall-of-fame",
+            topic="Dreams that somebody else gave a ⭐; the best of the week on Sundays at 18:00",
+        )
         self.general = self.guild.create_text_channel("general", topic="Pictures to dream on")
         hidden: dict[Any, discord.PermissionOverwrite] = {
             self.guild.default_role: discord.PermissionOverwrite(view_channel=False),
@@ -198,6 +204,7 @@ class Sandbox:
             self.changes += 1
         await self.app.daily.planner.run()
         await self.app.daily_posts.post_due()
+        await self.app.best_posts.post_due()
         self.changes += 1
 
     async def keep_time(self) -> None:

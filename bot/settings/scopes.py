@@ -95,7 +95,8 @@ def operator_values(config: Config) -> Values:
     """The operator's values; those in `CEILINGS` are also upper limits."""
     sections = ((Dream, config.dream), (Limits, config.queue), (Commands, config.discord))
     return Values(
-        **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields},
+        **{name: getattr(chosen, name) for section, chosen in sections for name in section.model_fields}
+        | {"networks": config.may_dream},
         daily_sources=("samples", "sky", *(("folder",) if config.daily.folder else ())),
     )
 

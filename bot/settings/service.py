@@ -23,8 +23,7 @@ from bot.store.settings import WHOLE_SERVER, AuditRow, SettingRow
 from config.presets import Preset
 from config.problems import suggestion
 from config.schema import Config
-from dream.backbone.catalog import CLASS, LAYERS
-from dream.backbone.inception_v3 import imagenet_file
+from dream.backbone.catalog import CLASS, LAYERS, NETWORKS
 from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
 
 MAX_PRESETS: Final = 50
@@ -51,7 +50,7 @@ class Settings:
         self._database = database
         self._clock = clock
         self._keep_audit = timedelta(days=config.privacy.audit_days)
-        self._weights, self._on_cluster = config.weights.inception_v3, bool(config.farm.scheduler)
+        self._on_cluster = bool(config.farm.scheduler)
         self._servers: dict[int, ServerSettings] = {}
         self._listeners: list[Listener] = []
 
@@ -82,18 +81,20 @@ class Settings:
 
     def has_weights(self, recipe: Recipe) -> bool:
         """Whether a recipe's weights are on this machine; those of a cluster are assumed to be there."""
-        if "inception_v3" not in recipe.networks or self._on_cluster:
-            return True
-        return bool(self._weights.is_file() if self._weights else imagenet_file())
+        return all(map(self.has_network, recipe.networks))
+
+    def has_network(self, name: str) -> bool:
+        """The same of one network."""
+        return self._on_cluster or NETWORKS[name].source.state.is_ready
 
     def check_weights(self, recipe: Recipe, effective: Effective) -> None:
         """Raise RecipeError if a recipe's weights are missing and its fallback layers are not allowed."""
-        if self.has_weights(recipe):
-            return
-        for layer in recipe.stand_in().layers:
+        missing = [name for name in recipe.networks if not self.has_network(name)]
+        for layer in recipe.stand_in(missing).layers if missing else ():
             if layer != CLASS and not effective.allows_layer(layer):
+                titles = " and ".join(f"{NETWORKS[name].title}'s" for name in missing)
                 raise RecipeError(
-                    f"InceptionV3's weights are not here yet, and {layer}, which stands in for them until "
+                    f"{titles} weights are not here yet, and {layer}, which stands in for them until "
                     "then, may not be dreamt of here; please try later, or ask an admin to allow it."
                 )
 

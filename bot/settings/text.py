@@ -13,7 +13,8 @@ from bot.schedule import DAYS, ScheduleError, format_days, parse_days, parse_tim
 from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
 from config.problems import suggestion
 from config.schema import expected as range_of
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import NETWORKS
+from dream.suggestions import either
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
 """Kinds whose values are tuples."""
@@ -49,6 +50,8 @@ def parse_value(name: str, value: object) -> Any:
         if kind(name) in (Kind.LAYERS, Kind.ZONE) and detail["type"] == "value_error":
             raise SettingError(f"{name}: {detail['ctx']['error']}") from None
         raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.") from None
+    if kind(name) is Kind.NETWORKS and any(network not in NETWORKS for network in accepted):
+        raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.")
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
 
 
@@ -76,7 +79,7 @@ def expected(name: str, operator: Values | None = None) -> str:
         case Kind.SWITCH:
             return "on or off"
         case Kind.NETWORKS:
-            return "one or more of " + ", ".join(operator.networks if operator else get_args(NetworkName))
+            return "one or more of " + ", ".join(operator.networks if operator else NETWORKS)
         case Kind.LAYERS:
             return "layers such as block8 fire7, or none"
         case Kind.PREFIX:
@@ -91,12 +94,19 @@ def expected(name: str, operator: Values | None = None) -> str:
             return "days of the week such as mon-fri or sat,sun, or daily"
         case Kind.SOURCES:
             return "some of " + ", ".join(operator.daily_sources if operator else SOURCES) + ", or none"
+        case Kind.CHOICE:
+            return either(choices(name))
         case Kind.RECIPE:
             return "a recipe such as block8+block11, or a preset's name"
         case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS as several:
             return f"up to 25 {several} of this server, or none"
         case one:
             return f"a {one} of this server, or none"
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The values that a setting of the kind CHOICE can have."""
+    return get_args(SETTINGS[name].annotation)
 
 
 def format_value(name: str, value: Any) -> str:
@@ -138,8 +148,10 @@ def _prepare(name: str, value: object) -> object:
         text = " ".join(value) if _is_words(value) else value
         parse = parse_times if kind(name) is Kind.TIMES else parse_days
         return parse(text) if isinstance(text, str) else value
+    if kind(name) is Kind.CHOICE and isinstance(value, list) and len(value) == 1:
+        (value,) = value  # as a select menu has it
     if isinstance(value, str):
-        text = value.strip()
+        text = value.strip().lower() if kind(name) is Kind.CHOICE else value.strip()
         return "" if name == "daily_recipe" and text.lower() == "walk" else text
     return value
 

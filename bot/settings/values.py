@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from bot.schedule import EVERY_DAY, MAX_TIMES, Schedule, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
-from dream.backbone.catalog import CLASS, LAYERS
+from dream.backbone.catalog import CLASS, LAYERS, layers_called
 
 
 class SettingError(ValueError):
@@ -41,6 +41,7 @@ class Kind(StrEnum):
     ZONE = "time zone"
     DAYS = "days of the week"
     SOURCES = "sources"
+    CHOICE = "choice"
 
 
 FORGOTTEN: Final = 1
@@ -52,9 +53,9 @@ Removing the id instead could empty the list, which would allow everybody.
 
 def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in LAYERS and name != CLASS:
+        if name != CLASS and not layers_called(name):
             raise ValueError(f"“{name[:40]}” is no layer; {suggestion(name, [*LAYERS, CLASS])}")
-    return names
+    return tuple(layer for name in names for layer in layers_called(name) or [CLASS])
 
 
 def _times(times: tuple[time, ...]) -> tuple[time, ...]:
@@ -106,7 +107,32 @@ class DailyDream(Section):
         return Schedule(self.daily_times, self.daily_zone, self.daily_days)
 
 
-class Values(Dream, Limits, Commands, DailyDream):
+class HallOfFame(Section):
+    """Where the dreams that members starred are shown, and the best of each week."""
+
+    hall_channel: Annotated[int, Kind.CHANNEL, Field(title="Hall of fame", ge=0, lt=2**63)] = 0
+    """The channel where dreams are shown that got enough ⭐ from others; none means no hall of fame."""
+    hall_stars: Annotated[int, Field(title="Stars for the hall of fame", ge=1, le=1000)] = 3
+    """How many ⭐ from others bring a dream into the hall of fame."""
+    best_channel: Annotated[int, Kind.CHANNEL, Field(title="Best of the week", ge=0, lt=2**63)] = 0
+    """The channel where the dreams of the last seven days with the most ⭐ are posted; none means no such
+    post."""
+    best_times: Annotated[
+        tuple[Annotated[time, Field(strict=True)], ...],
+        Kind.TIMES,
+        AfterValidator(_times),
+        Field(title="Best of the week at", min_length=1, max_length=MAX_TIMES),
+    ] = (time(18),)
+    """The time of day at which they are posted, in the daily dream's time zone."""
+    best_days: Annotated[
+        frozenset[Annotated[int, Field(ge=0, le=6, strict=True)]],
+        Kind.DAYS,
+        Field(title="Best of the week on", min_length=1),
+    ] = frozenset({6})
+    """The day of the week on which they are posted."""
+
+
+class Values(Dream, Limits, Commands, DailyDream, HallOfFame):
     """A value for every setting; the defaults are what holds when nobody chose anything.
 
     The operator decides those of the base classes, too (`config.schema`).
@@ -129,6 +155,11 @@ class Values(Dream, Limits, Commands, DailyDream):
     """Members who may ask for dreams whatever their roles; if there are no roles, only they may."""
     admin_role: Annotated[int, Kind.ROLE, Field(title="Role for settings", ge=0, lt=2**63)] = 0
     """A role that may change these settings, besides everyone with Manage Server."""
+    others_pictures: Annotated[
+        Literal["everybody", "consent", "own"], Kind.CHOICE, Field(title="Others' pictures")
+    ] = "everybody"
+    """Who may dream on a picture that somebody else posted: everybody; with the consent of whoever posted it,
+    who is asked each time; or nobody, so that members dream on their own pictures only."""
     report_channel: Annotated[int, Kind.CHANNEL, Field(title="Channel for reports", ge=0, lt=2**63)] = 0
     """The channel where reported dreams are shown to moderators."""
 
@@ -136,9 +167,10 @@ class Values(Dream, Limits, Commands, DailyDream):
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Dreams": ("recipe", "networks", "layers", "size", "previews", "spoiler"),
     "Limits": ("max_size", "max_steps", "member_seconds", "server_seconds"),
-    "Access": ("channels", "forbidden_channels", "roles", "blocked_roles", "members"),
+    "Access": ("channels", "forbidden_channels", "roles", "blocked_roles", "members", "others_pictures"),
     "Server": ("admin_role", "report_channel", "prefix"),
     "Daily": tuple(DailyDream.model_fields),
+    "Hall": tuple(HallOfFame.model_fields),
 }
 """The settings by group, in the order in which they are shown."""
 SETTINGS: Final[Mapping[str, FieldInfo]] = {

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base, Database, shielded
+from bot.store.base import Base
+from bot.store.database import Database, shielded
 
 _DISCORD_EPOCH: Final = 1420070400000
 
@@ -35,9 +37,10 @@ class AnsweredRepository:
 
     async def add(self, message_id: int, channel_id: int, guild_id: int | None) -> None:
         """Remember that a message was answered."""
-        row = Answered(message_id=message_id, channel_id=channel_id, guild_id=guild_id)
+        insert = (sqlite if self._database.is_sqlite else postgresql).insert(Answered)
+        row = {"message_id": message_id, "channel_id": channel_id, "guild_id": guild_id}
         async with self._database.session() as session, session.begin():
-            await session.merge(row)
+            await session.execute(insert.on_conflict_do_nothing(), row)
 
     async def channels(self, since: datetime, limit: int) -> list[int]:
         """The channels where a message was answered since a moment, the last used first."""

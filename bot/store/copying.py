@@ -9,9 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import bot.store.answered
 import bot.store.daily
+import bot.store.hall
 import bot.store.jobs
+import bot.store.opt_outs
 import bot.store.settings  # noqa: F401 (each registers its tables)
-from bot.store.database import Base, Database, StoreError
+from bot.store.base import Base
+from bot.store.database import Database
+from bot.store.errors import StoreError
 from bot.store.lease import Process
 
 ROWS: Final = 500

@@ -1,4 +1,4 @@
-"""The daily dream's tables: servers, posts, and excluded pictures and members."""
+"""The daily dream's tables: servers, posts, and excluded pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 
 PAUSE_AFTER: Final = 3
 """Consecutive failures that a server's admins have to fix after which its daily dream pauses."""
@@ -103,11 +103,3 @@ class RemovedRow(Base):
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     mark: Mapped[str] = mapped_column(Text, primary_key=True)
-
-
-class ForgottenRow(Base):
-    """A member, by their keyed hash, whose pictures are never used."""
-
-    __tablename__ = "daily_forgotten"
-
-    member_hash: Mapped[str] = mapped_column(String(40), primary_key=True)

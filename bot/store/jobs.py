@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_,
 from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 from dream.dreamer import Report
 
 T = TypeVar("T")
@@ -18,6 +18,8 @@ T = TypeVar("T")
 class State(StrEnum):
     """Where a job stands. `bot.queue.lifecycle` says which changes there are and who may make them."""
 
+    HELD = "held"
+    """Whoever posted its picture is asked first whether it may be dreamt on."""
     QUEUED = "queued"
     DREAMING = "dreaming"
     DONE = "done"
@@ -27,7 +29,7 @@ class State(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the job has ended."""
-        return self not in UNFINISHED
+        return self not in (State.HELD, *UNFINISHED)
 
 
 UNFINISHED = (State.QUEUED, State.DREAMING)
@@ -62,14 +64,18 @@ def _text(choices: type[StrEnum]) -> Choice:
 class Job(Base):
     """One dream that was asked for.
 
-    `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was asked
-    in (none for slash commands and buttons), `status_message_id` the one message of ours that shows its
-    state. `width` and `height` are the source's, in pixels; `input_bytes` is the size of its source and
-    guide. `cost` is the seconds of one worker that it was expected to take. `owner` is the process that works
-    on it (see `bot.store.lease`). `preset` is the name of the preset that was asked for. `parent` is the job
-    that it grew from, and `action` how ("deeper"); the message of `origin_message_id` holds the picture that
-    it grew from. `variants` are what a sheet shows. `reason` is one sentence: why it failed or was cancelled.
-    `report` holds the fields of `dream.Report`.
+    `member_id` asked for it, `author_id` posted its source. `request_message_id` is the message it was
+    asked in (none for slash commands and buttons), `status_message_id` the one message of ours that shows
+    its state. Where a message has several pictures, those after the first have it as `album_message_id`,
+    and an `album_number` from 1. `width` and `height` are the source's, in pixels; `input_bytes` is the
+    size of its source and guide. `cost` is the seconds of one worker that it was expected to take.
+    `owner` is the process that works on it (see `bot.store.lease`). `preset` is the name of the preset
+    that was asked for. `parent` is the job that it grew from, and `action` how ("deeper"); the message of
+    `origin_message_id` holds the picture that it grew from. `root` is the job in which the first picture
+    of a line of dreams was dreamt on, and `consented_at` when `author_id` agreed to somebody else's
+    dreaming on it. `explicit` is whether Discord marked the picture as such. `variants` are what a sheet
+    shows. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
+    `dream.Report`. Who asked for a job that `pings` is told when it is done.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -86,12 +92,16 @@ class Job(Base):
     member_id: Mapped[int | None]
     author_id: Mapped[int | None]
     request_message_id: Mapped[int | None] = mapped_column(unique=True)
+    album_message_id: Mapped[int | None]
+    album_number: Mapped[int | None]
     status_message_id: Mapped[int | None] = mapped_column(index=True)
     interaction_token: Mapped[str | None] = mapped_column(Text)
     parent: Mapped[str | None] = mapped_column(String(25))
     action: Mapped[str | None] = mapped_column(String(10))
     origin_channel_id: Mapped[int | None]
     origin_message_id: Mapped[int | None]
+    root: Mapped[str | None] = mapped_column(String(25))
+    consented_at: Mapped[datetime | None]
     recipe: Mapped[str] = mapped_column(Text)
     preset: Mapped[str | None] = mapped_column(String(31))
     variants: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
@@ -102,6 +112,7 @@ class Job(Base):
     cost: Mapped[float]
     previews: Mapped[bool]
     spoiler: Mapped[bool]
+    explicit: Mapped[bool] = mapped_column(default=False)
     max_bytes: Mapped[int]
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
@@ -114,6 +125,12 @@ class Job(Base):
     shown_state: Mapped[State | None] = mapped_column(_text(State))
     undeliverable: Mapped[str | None] = mapped_column(Text)
     erased: Mapped[bool] = mapped_column(default=False)
+    pings: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def asked_message_id(self) -> int | None:
+        """The message that asked for it, alone or with others."""
+        return self.request_message_id or self.album_message_id
 
     @property
     def has_message(self) -> bool:
@@ -135,8 +152,10 @@ class Job(Base):
     __table_args__ = (
         Index("jobs_by_state", "state", "owner"),
         Index("jobs_by_member", "member_id", "state"),
+        Index("jobs_by_author", "author_id"),
         Index("jobs_by_guild", "guild_id", "state"),
         Index("jobs_by_finish", "finished_at"),
+        Index("jobs_by_album", "album_message_id", "album_number", unique=True),
     )
 
 

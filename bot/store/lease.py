@@ -14,7 +14,8 @@ from sqlalchemy import String, delete, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.store.database import Base, Database, shielded
+from bot.store.base import Base
+from bot.store.database import Database, shielded
 
 DURATION: Final = timedelta(seconds=15)
 """How long a lease lasts after it was renewed."""

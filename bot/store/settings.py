@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.database import Base
+from bot.store.base import Base
 
 WHOLE_SERVER = 0
 """The `channel_id` of a setting of the whole server."""

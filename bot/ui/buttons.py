@@ -10,19 +10,22 @@ from typing import Any, ClassVar, Final, Self
 
 import discord
 
-from bot.asking import Origin, ask, ask_for_sheet, effective_in
+from bot.asking import Origin, ask, ask_for_sheet, effective_in, upload
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.media import of_attachment
+from bot.queue.queue import CONSENT_WITHIN, NOT_ANSWERED, PICTURE_DELETED
 from bot.queue.request import Variant
-from bot.store.jobs import Job, Kind
+from bot.store.jobs import Job, Kind, State
 from bot.ui.changes import enlarged, strengthened, variations
 from bot.ui.components import Interaction, RowButton
 from bot.ui.errors import code, explain, send_ephemeral
 from bot.ui.links import message_url
-from bot.ui.remix import read_form, remix_form, remixed
+from bot.ui.remix import guide_in_form, read_form, remix_form, remixed
 from dream.recipe import Recipe
 
+ALREADY_DECIDED: Final = "That is decided already."
 LEAST_GROWTH: Final = 1.1
 """How much larger a bigger dream is at least."""
 LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
@@ -43,7 +46,7 @@ class JobButton(RowButton[Job]):
 
     async def load(self, bot: DreamBot) -> Job | None:
         """The job."""
-        return await bot.queue.get(self.row_id)
+        return await bot.queue.jobs.get(self.row_id)
 
 
 class Remix(JobButton):
@@ -101,7 +104,8 @@ class More(JobButton):
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Show the other buttons to whoever pressed, and nobody else."""
         takes_reports = await interaction.client.settings.takes_reports(interaction.guild_id)
-        await interaction.response.send_message(LEGEND, view=_more(row, takes_reports), ephemeral=True)
+        view = _more(row, takes_reports, is_author=interaction.user.id == row.author_id)
+        await interaction.response.send_message(LEGEND, view=view, ephemeral=True)
 
 
 class Gentler(JobButton):
@@ -236,6 +240,95 @@ class Cancel(JobButton):
             raise Refused("Too late to cancel: this dream is already finished.")
 
 
+class Consent(JobButton):
+    """Let somebody dream on one's picture."""
+
+    key, label, emoji = "consent", "Yes, they may", "✅"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Let the dream wait for its turn. Raises Refused for anybody but whose picture it is."""
+        await _check_asked(interaction, row)
+        queue = interaction.client.queue
+        if queue.clock.now() - row.created_at > CONSENT_WITHIN:
+            await queue.cancel(row.id, NOT_ANSWERED)
+            raise Refused("That question has ended; they can ask again.")
+        if not await _is_still_there(interaction, row):
+            await queue.cancel(row.id, PICTURE_DELETED)
+            raise Refused("That picture is gone, so nobody dreams on it.")
+        await interaction.response.defer()
+        if not await queue.consent(row.id):
+            raise Refused(ALREADY_DECIDED)
+        await send_ephemeral(
+            interaction, f"✅ <@{row.member_id}> may dream on your picture. ⋯ under a dream withdraws it."
+        )
+
+
+class Decline(JobButton):
+    """Let somebody not dream on one's picture."""
+
+    key, label, emoji = "decline", "No", "✖️"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Cancel the dream. Raises Refused for anybody but whose picture it is."""
+        await _check_asked(interaction, row)
+        await interaction.response.defer()
+        if not await interaction.client.queue.cancel(row.id, "Whoever posted the picture would rather not."):
+            raise Refused(ALREADY_DECIDED)
+
+
+async def _check_asked(interaction: Interaction, row: Job) -> None:
+    """Raise Refused for a question that is not the presser's, or is none any more."""
+    if interaction.user.id != row.author_id:
+        raise Refused("Only whoever posted the picture can decide that.")
+    if row.state is not State.HELD:
+        raise Refused(ALREADY_DECIDED)
+
+
+async def _is_still_there(interaction: Interaction, row: Job) -> bool:
+    """Whether the message with the picture is, or cannot be looked for."""
+    if row.origin_channel_id is None or row.origin_message_id is None:
+        return True
+    channel = interaction.client.get_partial_messageable(row.origin_channel_id, guild_id=row.guild_id)
+    try:
+        await channel.fetch_message(row.origin_message_id)
+    except discord.NotFound:
+        return False
+    except discord.HTTPException:
+        return True
+    return True
+
+
+class Withdraw(JobButton):
+    """Take all dreams of one's picture away."""
+
+    key, label, emoji, line = "withdraw", "Withdraw my picture", "🚫", 2
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Erase every dream that grew from it. Raises Refused for anybody but whose picture it is."""
+        if interaction.user.id != row.author_id:
+            raise Refused("Only whoever posted the picture can withdraw it.")
+        await interaction.response.defer()
+        count = await interaction.client.queue.withdraw(row)
+        dreams = "the dream of it is" if count == 1 else f"all {count} dreams of it are"
+        done = f"🚫 Your picture is withdrawn: {dreams} taken back. Its own message is yours to delete."
+        await interaction.edit_original_response(content=done, view=None)
+
+
+class PingMe(JobButton):
+    """Tell whoever asked for a dream, by a mention, once it is ready."""
+
+    key, label, emoji = "ping", "Ping me", "🔔"
+
+    async def act(self, interaction: Interaction, row: Job) -> None:
+        """Remember it. Raises Refused."""
+        if interaction.user.id != row.member_id:
+            raise Refused("Only whoever asked for this dream can be pinged when it is ready.")
+        if not await interaction.client.queue.ping(row.id):
+            raise Refused("That dream is finished already.")
+        await interaction.response.edit_message(view=discord.ui.View(timeout=None).add_item(Cancel(row.id)))
+        await send_ephemeral(interaction, "🔔 I'll ping you here once, when your dream is ready.")
+
+
 class Delete(JobButton):
     """Take a dream away, with the picture that it was dreamt from."""
 
@@ -253,7 +346,7 @@ class Delete(JobButton):
             await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
-            with contextlib.suppress(discord.NotFound):
+            with contextlib.suppress(discord.NotFound, discord.Forbidden):
                 await channel.get_partial_message(row.status_message_id).delete()
         if interaction.message and interaction.message.flags.ephemeral:
             await interaction.edit_original_response(content="🗑️ That dream is deleted.", view=None)
@@ -325,13 +418,14 @@ async def submit_remix(interaction: Interaction) -> None:
         return
     id, chosen = found
     try:
-        job = await interaction.client.queue.get(id)
+        job = await interaction.client.queue.jobs.get(id)
         if job is None or job.guild_id != interaction.guild_id:
             raise Refused(JobButton.gone)
         presets = await interaction.client.settings.presets(interaction.guild_id)
         effective = await effective_in(interaction.client, interaction.channel)
         recipe, preset = remixed(job, chosen, presets, effective.recipe)
-        await grow(interaction, job, recipe, action=Remix.key, preset=preset)
+        guide = guide_in_form(interaction)
+        await grow(interaction, job, recipe, action=Remix.key, preset=preset, guide=guide)
     except Exception as error:
         typed = chosen.get("recipe")
         await send_ephemeral(
@@ -347,13 +441,18 @@ async def grow(
     *,
     action: str | None = None,
     preset: str | None = None,
+    guide: discord.Attachment | None = None,
 ) -> None:
     """Ask for another dream from a job's picture of this role, in the same channel. Raises Refused.
 
     `action` and `preset` are what a press did and which preset it chose; else the button and the job say it.
+    Another `guide` takes the place of the job's.
     """
     await interaction.response.defer()
     origin = await origin_of(interaction, job, action or button_key(interaction), role)
+    if guide:
+        max_bytes = interaction.client.config.picture.max_bytes
+        origin = replace(origin, guide=upload(of_attachment(guide), max_bytes))
     preset = preset if action else job.preset
     await ask(
         interaction.client,
@@ -396,6 +495,7 @@ async def origin_of(interaction: Interaction, job: Job, action: str, role: str =
         parent=job.id,
         action=action,
         spoiler=job.spoiler,
+        explicit=job.explicit,
     )
 
 
@@ -409,7 +509,7 @@ def dream_buttons(job: Job) -> list[discord.ui.Item[Any]]:
     return [Remix(job.id), Again(job.id), *of_pictures, More(job.id)]
 
 
-def _more(job: Job, takes_reports: bool) -> discord.ui.View:
+def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     """The buttons of `More`, as far as they can do something for this job."""
     view = discord.ui.View(timeout=None)
     if job.kind is Kind.DREAM:
@@ -420,6 +520,8 @@ def _more(job: Job, takes_reports: bool) -> discord.ui.View:
     if not job.variants and not job.kind.is_comparison:
         view.add_item(ShowRecipe(job.id))
     view.add_item(Delete(job.id))
+    if is_author:
+        view.add_item(Withdraw(job.id))
     if takes_reports:
         view.add_item(Flag(job.id))
     return view
@@ -439,6 +541,10 @@ BUTTONS = (
     Choose,
     ShowRecipe,
     Cancel,
+    Consent,
+    Decline,
+    PingMe,
     Delete,
+    Withdraw,
     Flag,
 )

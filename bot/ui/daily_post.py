@@ -110,7 +110,7 @@ class ShowBefore(PostButton):
             visible = channel is not None and can_see(interaction.user, channel)
         else:
             visible = True
-        source = await interaction.client.queue.source(row.job_id or "") if visible else None
+        source = await interaction.client.queue.jobs.picture(row.job_id or "", "source") if visible else None
         if source is None:
             raise Refused("The picture from before is not kept any more.")
         name, description = _file_name(row, source), f"Before: {source_of(row)}."

@@ -66,7 +66,7 @@ async def page(bot: DreamBot, member_id: int, guild_id: int | None, number: int)
         f"**{title(found)}** · {when} · [where it stands](<{link}>)",
         f"-# {number + 1} of {count} · {code(found.recipe, 300)}",
     ]
-    files = with_result(found, await bot.queue.result(found.id))
+    files = with_result(found, await bot.queue.jobs.picture(found.id, "result"))
     return Status("\n".join(lines if files else [*lines, GONE]), view, files)
 
 

@@ -1,4 +1,4 @@
-"""The form behind *Remix*: another preset or recipe, size, quality or strength on the same picture.
+"""The form behind *Remix*: another preset or recipe, size, quality, strength or guide for the same picture.
 
 What it was opened for is in its custom id, and a listener reads what comes back, so that a form that was open
 while the bot was restarted works as well.
@@ -16,7 +16,7 @@ from bot.asking import effective_in, preset_in
 from bot.store.jobs import Job
 from bot.ui.components import Interaction
 from config.presets import preset_title
-from dream.recipe import MAX_LENGTH, QUALITIES, Recipe
+from dream.recipe import MAX_LENGTH, QUALITIES, Recipe, RecipeError
 
 PREFIX: Final = "remix-form:"
 MOST_OPTIONS: Final = 25
@@ -41,8 +41,14 @@ async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
     form.add_item(discord.ui.Label(text="Recipe", description=about, component=text))
     sizes = [size for size in SIZES if size < effective.max_size] + [effective.max_size]
     _add_menu(form, "size", "Size", {str(size): f"{size} pixels" for size in sizes})
-    _add_menu(form, "quality", "Quality", {one: one for one in QUALITIES})
-    _add_menu(form, "strength", "Strength", {str(value): name for name, value in STRENGTHS.items()})
+    how = {f"quality={one}": f"{one} quality" for one in QUALITIES}
+    how |= {f"strength={value}": f"{name} strength" for name, value in STRENGTHS.items()}
+    _add_menu(form, "how", "Quality and strength", how, most=2)  # a form has room for five fields
+    about = "A second picture: what it shows is brought out in yours."
+    guide: discord.ui.FileUpload[Any] = discord.ui.FileUpload(
+        custom_id="guide", required=False, min_values=0, max_values=1
+    )
+    form.add_item(discord.ui.Label(text="Guide picture", description=about, component=guide))
     return form
 
 
@@ -62,7 +68,12 @@ def remixed(
         recipe = replace(recipe, size=recipe.size or before.size)
     else:
         recipe = before
-    options = {name: chosen[name] for name in ("size", "quality", "strength") if name in chosen}
+    options = {"size": chosen["size"]} if "size" in chosen else {}
+    for choice in chosen.get("how", "").split():
+        name, _, value = choice.partition("=")
+        if name in options:
+            raise RecipeError(f"You chose two kinds of {name}; please choose one.")
+        options[name] = value
     recipe = recipe.adjusted(**options)
     if recipe != before and recipe.seed is None:
         recipe = replace(recipe, seed=Recipe.parse(job.recipe).seed)
@@ -70,7 +81,10 @@ def remixed(
 
 
 def read_form(interaction: Interaction) -> tuple[str, dict[str, str]] | None:
-    """The job's id and what was chosen, if this is the form; what was left as it is is left out."""
+    """The job's id and what was chosen, if this is the form; what was left as it is is left out.
+
+    Several choices of one menu have spaces between them.
+    """
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id"))
     if not custom_id.startswith(PREFIX):
@@ -78,10 +92,17 @@ def read_form(interaction: Interaction) -> tuple[str, dict[str, str]] | None:
     return custom_id.removeprefix(PREFIX), dict(_values(data.get("components", ())))
 
 
+def guide_in_form(interaction: Interaction) -> discord.Attachment | None:
+    """The guide picture that was uploaded with the form, if one was."""
+    data: Mapping[str, Any] = interaction.data or {}
+    uploaded = data.get("resolved", {}).get("attachments", {}).values()
+    return next((discord.Attachment(data=file, state=interaction._state) for file in uploaded), None)
+
+
 def _values(components: Any) -> Iterator[tuple[str, str]]:
     for one in components:
         field = one.get("component", one)
-        if value := field.get("value") or next(iter(field.get("values", ())), ""):
+        if value := field.get("value") or " ".join(field.get("values", ())):
             yield field["custom_id"], value
 
 
@@ -89,10 +110,12 @@ def _unseeded(job: Job) -> Recipe:
     return replace(Recipe.parse(job.recipe), seed=None)
 
 
-def _add_menu(form: discord.ui.Modal, name: str, title: str, choices: Mapping[str, str]) -> None:
+def _add_menu(
+    form: discord.ui.Modal, name: str, title: str, choices: Mapping[str, str], most: int = 1
+) -> None:
     """Add a select of values and labels that may be left as it is."""
     options = [discord.SelectOption(label=label, value=value) for value, label in choices.items()]
     select: discord.ui.Select[Any] = discord.ui.Select(
-        custom_id=name, placeholder="As it is", options=options, min_values=0, required=False
+        custom_id=name, placeholder="As it is", options=options, min_values=0, max_values=most, required=False
     )
     form.add_item(discord.ui.Label(text=title, component=select))

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import discord
 
 from bot.durations import countdown, format_duration
+from bot.queue.queue import CANCELLED, CONSENT_WITHIN
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import Cancel, dream_buttons
+from bot.ui.buttons import Cancel, Consent, Decline, PingMe, dream_buttons
 from bot.ui.errors import code
 from bot.ui.links import message_url
 from config.presets import preset_title
@@ -60,33 +61,57 @@ def status(
     when: str = "",
     progress: Progress | None = None,
     result: bytes | None = None,
+    is_long: bool = False,
 ) -> Status:
     """How `job` looks to members now.
 
     `position` is its position in the queue, 1 being the next; `when` says when it is likely to be ready;
-    `progress` how far it is; `result` the finished dream's file.
+    `progress` how far it is; `result` the finished dream's file. Whoever asked is offered to be pinged where
+    the wait `is_long`.
     """
     match job.state:
+        case State.HELD:
+            return _asking(job)
         case State.QUEUED:
-            return _waiting(job, position, when)
+            return _waiting(job, position, when, is_long)
         case State.DREAMING:
-            return _dreaming(job, when, progress)
+            return _dreaming(job, when, progress, is_long)
         case State.FAILED:
             return _message(f"🌧️ {job.reason or 'This dream could not be dreamt; please try again.'}")
         case State.CANCELLED:
-            return _message("🌙 This dream was cancelled.")
+            return _message(f"🌙 {job.reason or CANCELLED}")
         case State.DONE:
             return _done(job, result)
 
 
-def _waiting(job: Job, position: int | None, when: str) -> Status:
+def _asking(job: Job) -> Status:
+    """The question to whoever posted a picture, whether somebody else may dream on it."""
+    picture = "your picture"
+    if job.origin_message_id:
+        picture = f"[{picture}](<{message_url(job.guild_id, job.origin_channel_id, job.origin_message_id)}>)"
+    until = discord.utils.format_dt(job.created_at + CONSENT_WITHIN, "R")
+    return _message(
+        f"🙋 <@{job.author_id}>, <@{job.member_id}> would like to dream on {picture}. May they?",
+        f"-# {described(job)} · the question ends {until} · /privacy answers it for all",
+        buttons=[Consent(job.id), Decline(job.id), Cancel(job.id)],
+    )
+
+
+def _waiting(job: Job, position: int | None, when: str, is_long: bool) -> Status:
     where = "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
-    return _message(f"💤 **Waiting** · {where}{_after(when)}", _small(job), buttons=[Cancel(job.id)])
+    return _message(
+        f"💤 **Waiting** · {where}{_after(when)}", _small(job), buttons=_waiting_buttons(job, is_long)
+    )
 
 
-def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
+def _waiting_buttons(job: Job, is_long: bool) -> list[discord.ui.Item[Any]]:
+    return [Cancel(job.id), *([PingMe(job.id)] if is_long and not job.pings else [])]
+
+
+def _dreaming(job: Job, when: str, progress: Progress | None, is_long: bool) -> Status:
+    buttons = _waiting_buttons(job, is_long)
     if progress is None:
-        return _message(f"🌀 **Dreaming**{_after(when)}", bar(0), _small(job), buttons=[Cancel(job.id)])
+        return _message(f"🌀 **Dreaming**{_after(when)}", bar(0), _small(job), buttons=buttons)
     files = []
     if progress.preview:
         alt = f"The dream so far, {progress.done:.0%} done."
@@ -97,7 +122,7 @@ def _dreaming(job: Job, when: str, progress: Progress | None) -> Status:
         f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
         f"{bar(progress.done)} {progress.done:.0%}",
         f"{_small(job)}{_after(part(job, progress))}",
-        buttons=[] if finishing else [Cancel(job.id)],
+        buttons=[] if finishing else buttons,
         files=files,
     )
 
@@ -114,6 +139,12 @@ def _done(job: Job, result: bytes | None) -> Status:
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
     return _message(*lines, buttons=dream_buttons(job), files=files)
+
+
+def ping(job: Job) -> str:
+    """What tells whoever asked for a job that it has ended."""
+    ready = "your dream is ready." if job.state is State.DONE else "your dream did not work out."
+    return f"🔔 <@{job.member_id}> {ready}"
 
 
 def with_result(job: Job, result: bytes | None) -> list[discord.File]:
@@ -252,7 +283,7 @@ def _small(job: Job) -> str:
 
 def _for(job: Job) -> str:
     """Name the asker where the message is no reply to the asking one."""
-    return "" if job.request_message_id else f" for <@{job.member_id}>"
+    return "" if job.asked_message_id else f" for <@{job.member_id}>"
 
 
 def _after(words: str) -> str:

@@ -6,7 +6,6 @@ input expressed as a forward convolution, which on a CPU is faster than TensorFl
 gradient.
 """
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+
+from dream.backbone.catalog import bare
+from dream.backbone.graph import Graph, Operation
 
 _ACTIVATIONS: dict[Any, tuple[Callable[..., Any] | None, Callable[..., Any] | None]] = {
     keras.activations.linear: (None, None),
@@ -23,57 +25,65 @@ _ACTIVATIONS: dict[Any, tuple[Callable[..., Any] | None, Callable[..., Any] | No
 
 
 class FeatureExtractor:
-    """The function from pictures to the activations of the layers `names` of `model`.
+    """The function from pictures to the activations of the layers `names` of a network.
 
     It takes float32 pictures of shape (n, height, width, 3), preprocessed as the model expects, and returns a
     list of float32 activations of shape (n, rows, columns, channels) in the order of `names`. Everything
     between is computed in `dtype`.
     """
 
-    def __init__(self, model: keras.Model, names: Iterable[str], dtype: tf.DType = tf.float32) -> None:
+    def __init__(
+        self, network: keras.Model | Graph, names: Iterable[str], dtype: tf.DType = tf.float32
+    ) -> None:
+        graph = network if isinstance(network, Graph) else Graph(network)
         self._dtype = dtype
-        outputs = [model.output[name] for name in names]
-        model = keras.Model(model.input, outputs)
-        self._input = id(model.inputs[0])
-        self._outputs = [id(output) for output in outputs]
-        self._steps: list[tuple[Callable[..., tf.Tensor], list[int], int]] = []
-        users: dict[int, list[keras.Layer]] = {}
-        for layer in model.layers:
-            for tensor in _inputs(layer):
-                users.setdefault(id(tensor), []).append(layer)
-        done = {self._input}
-        for layer in model.layers:
-            if id(layer.output) in done:
+        self._input = graph.input
+        self._outputs = [graph.outputs[bare(name)] for name in names]
+        self._steps: list[Callable[[dict[int, Any]], None]] = []
+        operations = graph.needed(self._outputs)
+        users: dict[int, list[Operation]] = {}
+        for operation in operations:
+            for key in operation.inputs:
+                users.setdefault(key, []).append(operation)
+        done: set[int] = set()
+        for operation in operations:
+            if operation.outputs[0] in done:
                 continue  # folded into the convolution before it
-            function = _keras_layer(layer, dtype)
-            output = layer.output
-            if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D) and _is_plain(layer):
-                followers = self._followers(layer, users)
-                output = followers[-1].output if followers else output
-                done |= {id(follower.output) for follower in followers}
-                function = _Convolution(layer, followers, dtype)
-            self._steps.append((function, [id(tensor) for tensor in _inputs(layer)], id(output)))
+            layer = operation.layer
+            if type(layer) in (layers.Conv2D, layers.DepthwiseConv2D) and _is_plain(layer):
+                followers = self._followers(operation, users)
+                done.update(follower.outputs[0] for follower in followers)
+                output = (followers or [operation])[-1].outputs[0]
+                function = _Convolution(layer, [follower.layer for follower in followers], dtype)
+                self._steps.append(_step(function, operation.inputs[0], output))
+            else:
+                self._steps.append(_keras_step(operation, dtype))
 
-    def _followers(self, layer: keras.Layer, users: dict[int, list[keras.Layer]]) -> list[keras.Layer]:
+    def _followers(self, operation: Operation, users: dict[int, list[Operation]]) -> list[Operation]:
         """The batch normalisation and activation after a convolution that can be folded into it.
 
-        Their inputs are used by no other layer and are none of the outputs.
+        Their inputs are used by no other operation and are none of the outputs.
         """
-        followers: list[keras.Layer] = []
+        followers: list[Operation] = []
         for kind in (layers.BatchNormalization, layers.Activation):
-            after = users.get(id(layer.output), [])
-            if getattr(layer, "activation", keras.activations.linear) is not keras.activations.linear:
+            output = operation.outputs[0]
+            after = users.get(output, [])
+            if (
+                getattr(operation.layer, "activation", keras.activations.linear)
+                is not keras.activations.linear
+            ):
                 break
-            if len(after) == 1 and isinstance(after[0], kind) and id(layer.output) not in self._outputs:
-                layer = after[0]
-                followers.append(layer)
+            if len(after) == 1 and type(after[0].layer) is kind and output not in self._outputs:
+                if kind is layers.Activation and after[0].layer.activation not in _ACTIVATIONS:
+                    break
+                operation = after[0]
+                followers.append(operation)
         return followers
 
     def __call__(self, x: tf.Tensor) -> list[tf.Tensor]:  # noqa: D102 (the class says it)
         values = {self._input: tf.cast(x, self._dtype)}
-        for function, inputs, output in self._steps:
-            arguments = [values[tensor] for tensor in inputs]
-            values[output] = function(arguments[0] if len(arguments) == 1 else arguments)
+        for step in self._steps:
+            step(values)
         return [tf.cast(values[output], tf.float32) for output in self._outputs]
 
 
@@ -149,28 +159,41 @@ class _Convolution:
         return tf.nn.conv2d(x, weights, self._stride, padding)
 
 
-def _keras_layer(layer: keras.Layer, dtype: tf.DType) -> Callable[..., tf.Tensor]:
-    """Any other layer as a function of tensors of `dtype`; Keras computes it in float32."""
-    if dtype != tf.float32 and isinstance(layer, layers.Add):
-        return tf.add_n  # type: ignore[no-any-return]
-    if dtype != tf.float32 and isinstance(layer, layers.Concatenate):
-        return functools.partial(tf.concat, axis=-1)
+def _step(
+    function: Callable[[tf.Tensor], tf.Tensor], given: int, output: int
+) -> Callable[[dict[int, Any]], None]:
+    def step(values: dict[int, Any]) -> None:
+        values[output] = function(values[given])
 
-    def function(x: Any) -> tf.Tensor:
-        exact = tf.nest.map_structure(lambda tensor: tf.cast(tensor, tf.float32), x)
-        return tf.cast(layer(exact, training=False), dtype)
-
-    return function
+    return step
 
 
-def _inputs(layer: keras.Layer) -> list[Any]:
-    return [] if isinstance(layer, layers.InputLayer) else tf.nest.flatten(layer.input)
+def _keras_step(operation: Operation, dtype: tf.DType) -> Callable[[dict[int, Any]], None]:
+    """Any other operation on values of `dtype`; Keras computes it in float32."""
+    if dtype == tf.float32:
+        return operation
+    if isinstance(operation.layer, layers.Add):
+        return lambda values: values.update(
+            {operation.outputs[0]: tf.add_n([values[key] for key in operation.inputs])}
+        )
+    if isinstance(operation.layer, layers.Concatenate):
+        return lambda values: values.update(
+            {operation.outputs[0]: tf.concat([values[key] for key in operation.inputs], operation.layer.axis)}
+        )
+
+    def step(values: dict[int, Any]) -> None:
+        exact = {key: tf.cast(values[key], tf.float32) for key in operation.inputs}
+        operation(exact)
+        values.update({key: tf.cast(exact[key], dtype) for key in operation.outputs})
+
+    return step
 
 
 def _is_plain(layer: keras.Layer) -> bool:
     """Whether `_Convolution` can compute a convolution: equal strides, not dilated, not grouped."""
     return (
         layer.activation in _ACTIVATIONS
+        and layer.data_format == "channels_last"
         and layer.strides[0] == layer.strides[1]
         and set(layer.dilation_rate) == {1}
         and getattr(layer, "groups", 1) == 1

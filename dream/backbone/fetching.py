@@ -1,51 +1,71 @@
-"""Fetching InceptionV3's weights in a background process."""
+"""Fetching networks' weights in a background process."""
 
 import asyncio
 import contextlib
+import json
 import logging
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
-from dream.backbone.inception_v3 import imagenet_file
+from dream.backbone.catalog import NETWORKS, Network
 
 log = logging.getLogger(__name__)
 
 _FETCH_SCRIPT = """
+import json, sys
 from dream.backbone.errors import WeightsError
-from dream.backbone.inception_v3 import fetch
-try:
-    fetch()
-except WeightsError as error:
-    raise SystemExit(str(error))
+from dream.backbone.weights_file import WeightsFile
+for title, file in json.loads(sys.argv[1]):
+    fault = ""
+    try:
+        WeightsFile(**file).fetch()
+    except WeightsError as error:
+        fault = " ".join(str(error).split())
+    print(json.dumps([title, fault]), flush=True)
 """
+
+
+def missing() -> list[Network]:
+    """The known networks whose weights are not here and can be fetched."""
+    return [
+        network
+        for network in NETWORKS.values()
+        if network.source.published
+        and not network.source.state.is_ready
+        and not network.source.state.is_fault
+    ]
 
 
 @contextlib.asynccontextmanager
 async def fetched_in_background() -> AsyncIterator[None]:
-    """Fetch the weights in a child process while the block runs, if they are missing.
+    """Fetch the weights that are missing, one after another, in a child process while the block runs.
 
-    Until they have arrived, recipes of InceptionV3 are dreamt with bundled layers. A failed fetch is logged
-    and tried again at the next start.
+    Until they have arrived, recipes of these networks are dreamt with bundled layers. A failed fetch is
+    logged and tried again at the next start.
     """
-    if imagenet_file() is not None:
+    wanted = [(network.title, asdict(file)) for network in missing() if (file := network.source.published)]
+    if not wanted:
         yield
         return
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _FETCH_SCRIPT, stdout=DEVNULL, stderr=PIPE
-    )
-    logging_result = asyncio.create_task(_log_result(process))
+    command = (sys.executable, "-c", _FETCH_SCRIPT, json.dumps(wanted))
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
+    logging_results = asyncio.create_task(_log_results(process))
     try:
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await logging_result
+        await logging_results
 
 
-async def _log_result(process: asyncio.subprocess.Process) -> None:
-    _, errors = await process.communicate()
-    if process.returncode == 0:
-        log.info("InceptionV3's weights have arrived")
-    elif process.returncode == 1:
-        log.warning("%s; mixed layers dream with bundled ones", errors.decode().strip().splitlines()[-1])
+async def _log_results(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout
+    async for line in process.stdout:
+        title, fault = json.loads(line)
+        if fault:
+            log.warning("%s; until they are here, bundled layers dream for those of %s", fault, title)
+        else:
+            log.info("%s's weights have arrived", title)
+    await process.wait()

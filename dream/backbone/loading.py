@@ -1,59 +1,59 @@
-"""Loading the network of a recipe, or its bundled substitute where the weights are missing."""
+"""Loading the networks of a recipe, or bundled substitutes where weights are missing."""
 
 import functools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from dream.backbone import inception_v3
-from dream.backbone.catalog import NETWORKS, STAND_INS, NetworkName
+from dream.backbone import runtime
+from dream.backbone.catalog import NETWORKS, Network, NetworkName, add
 from dream.backbone.errors import WeightsError
+from dream.backbone.sources import Application, InMemory, State
 from dream.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
-    """A loaded network: a Keras `model` whose outputs are the catalog's layers by name.
+    """A loaded network: a Keras `model`, and its `graph`, which knows the network's layers.
 
-    `weights` says where they came from: "imagenet" (Keras' own file), "bundled", or a path. A pixel of RGB in
-    [0, 1] enters it as `pixel[order] * scale + offset`.
+    `weights` says where they came from: "imagenet" (Keras' own file), "bundled", "memory", or a path. Raises
+    WeightsError where the model has not the network's layers.
     """
 
-    name: NetworkName
-    weights: str
-    model: Any
-    order: tuple[int, int, int] = (0, 1, 2)
-    scale: float = 2.0
-    offset: tuple[float, float, float] = (-1.0, -1.0, -1.0)
+    def __init__(self, network: Network, weights: str, model: Any) -> None:
+        from dream.backbone.graph import Graph
+
+        self.network = network
+        self.weights = weights
+        self.model = model
+        self.graph = Graph(model, renumbered=isinstance(network.source, Application))
+        for layer, channels in network.layers.items():
+            if self.graph.channels(layer) != channels:
+                raise WeightsError(
+                    f"{network.title} of {weights} has no layer {layer} of {channels} channels."
+                )
+
+    @property
+    def name(self) -> NetworkName:
+        """The network's name."""
+        return self.network.name
 
     def preprocess(self, pixels: Any) -> Any:
         """Convert a tensor of RGB pixels in [0, 1], shape (..., 3), to the network's input range."""
-        import tensorflow as tf
+        return self.network.preprocessing(pixels)
 
-        if self.order != (0, 1, 2):
-            pixels = tf.gather(pixels, self.order, axis=-1)
-        return pixels * self.scale + tf.constant(self.offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether a network's weights are available, where from, or why not."""
-
-    network: NetworkName
-    ready: bool
-    weights: str
-    detail: str
+    def channels(self, layer: str) -> int:
+        """How many channels a layer has."""
+        return self.graph.channels(layer)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What dreams a recipe: its networks by name, and the recipe that they can dream.
 
-    `fallback` is None, or the layers of InceptionV3 asked for that bundled ones stand in for, such as
-    "mixed3+mixed5".
+    `fallback` is None, or the layers asked for that bundled ones stand in for, such as "mixed3+mixed5".
     """
 
     backbones: dict[NetworkName, Backbone]
@@ -66,64 +66,68 @@ class Loaded:
         return "+".join(dict.fromkeys(backbone.weights for backbone in self.backbones.values()))
 
 
-def load(recipe: Recipe, file: Path | None = None) -> Loaded:
-    """The networks for `recipe`. `file` is the operator's weights for InceptionV3.
+def load(recipe: Recipe) -> Loaded:
+    """The networks for `recipe`.
 
-    Without it and without Keras' own file, the nearest bundled layers are used instead, never random weights.
+    Where one's weights are missing, the nearest bundled layers are used instead, never random weights.
     """
-    inception = _inception(file) if "inception_v3" in recipe.networks else None
+    found = {name: _found(NETWORKS[name]) for name in recipe.networks}
+    missing = [name for name, backbone in found.items() if backbone is None]
     fallback = None
-    if "inception_v3" in recipe.networks and inception is None:
-        fallback = "+".join(layer for layer in recipe.layers if layer in STAND_INS)
-        recipe = recipe.stand_in()
-    backbones = {
-        name: inception if name == "inception_v3" and inception else bundled(name) for name in recipe.networks
-    }
-    return Loaded(backbones, recipe, fallback)
+    if missing:
+        fallback = "+".join(dict.fromkeys(t.layer for name in missing for t in recipe.on(name)))
+        recipe = recipe.stand_in(missing)
+        found = {name: found.get(name) or _found(NETWORKS[name]) for name in recipe.networks}
+    return Loaded({name: one for name, one in found.items() if one is not None}, recipe, fallback)
 
 
-def _inception(file: Path | None) -> Backbone | None:
+def bundled(name: NetworkName) -> Backbone:
+    """A network whose weights ship with the project, loaded once a process."""
+    backbone = _found(NETWORKS[name])
+    assert backbone is not None
+    return backbone
+
+
+def statuses() -> list[tuple[Network, State]]:
+    """Every network and the state of its weights, without loading any."""
+    return [(network, network.source.state) for network in NETWORKS.values()]
+
+
+def add_network(name: str, model: Any, preprocess: Callable[[Any], Any] | None = None) -> Network:
+    """Make a Keras model known to recipes in this process as the network `name`, and say what it has.
+
+    Its layers are then written `name/layer`, and `layer` alone where no other network has one of that name.
+    `preprocess` takes a tensor of RGB pixels in [0, 255], as the functions `preprocess_input` of
+    keras.applications do; without it the model gets RGB in [-1, 1]. Add the model again after it has been
+    trained further. Raises WeightsError where it cannot be dreamt of.
+    """
+    runtime.start()
+    from dream.backbone.description import Description, check_name
+
+    check_name(name)
+    source = InMemory(model)
+    if preprocess is None:
+        network = Description.of(model).network(name, source)
+    else:
+        network = Description.of(model).network(name, source, lambda pixels: preprocess(pixels * 255.0))
+    add(network)
+    return network
+
+
+def _found(network: Network) -> Backbone | None:
+    """The network, loaded once; or None, which is logged if only the operator can mend it."""
+    state = network.source.state
+    if not state.is_ready:
+        if state.is_fault:
+            log.error("%s", state.detail)
+        return None
     try:
-        if file is not None:
-            return _operators(file, file.stat().st_mtime_ns if file.is_file() else 0)
-        found = inception_v3.imagenet_file()
-        return _imagenet(found) if found is not None else None
+        return _loaded(network, state)
     except WeightsError as error:
         log.error("%s", error)
         return None
 
 
-@functools.cache
-def bundled(network: NetworkName) -> Backbone:
-    """A network whose weights ship with the project, loaded once a process."""
-    if network == "squeezenet":
-        from dream.backbone import squeezenet
-
-        mean = (-104.006, -116.669, -122.679)
-        return Backbone(network, "bundled", squeezenet.build(), order=(2, 1, 0), scale=255.0, offset=mean)
-    from dream.backbone import efficientnet_lite0
-
-    return Backbone("efficientnet_lite0", "bundled", efficientnet_lite0.build())
-
-
-def statuses(file: Path | None = None) -> list[Status]:
-    """Every network and its weights, without loading any. `file` is the operator's for InceptionV3."""
-    found = [
-        Status(name, True, "bundled", "ships with Dreambot") for name in NETWORKS if name != "inception_v3"
-    ]
-    if file is not None:
-        fault = inception_v3.fault(file)
-        return [*found, Status("inception_v3", not fault, str(file), fault or "named by the operator")]
-    path = inception_v3.imagenet_file()
-    detail = str(path) if path else "not here yet: `dreambot weights fetch` brings them (88 MB)"
-    return [*found, Status("inception_v3", path is not None, "imagenet", detail)]
-
-
-@functools.lru_cache(maxsize=1)
-def _operators(file: Path, modified: int) -> Backbone:
-    return Backbone("inception_v3", str(file), inception_v3.build(file))
-
-
-@functools.lru_cache(maxsize=1)
-def _imagenet(file: Path) -> Backbone:
-    return Backbone("inception_v3", "imagenet", inception_v3.build(file))
+@functools.lru_cache(maxsize=6)
+def _loaded(network: Network, state: State) -> Backbone:
+    return Backbone(network, state.weights, network.source.build())

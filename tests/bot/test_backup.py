@@ -20,9 +20,11 @@ from bot.pseudonyms import key_file, pseudonyms
 from bot.queue.repository import JobRepository
 from bot.queue.request import DreamRequest
 from bot.store.copying import TABLES
-from bot.store.database import Database, StoreError
+from bot.store.database import Database
+from bot.store.errors import StoreError
 from bot.store.jobs import Job, Picture
 from bot.store.lease import Lease
+from bot.store.upkeep import integrity_error
 from config.schema import Config, Store
 from dream.recipe import Recipe
 
@@ -171,7 +173,7 @@ async def test_a_backup_while_jobs_are_committed_is_whole(tmp_path: Path, databa
         kept = {*await session.scalars(select(Job.id))}
         with_pictures = {*await session.scalars(select(Picture.job_id))}
     assert before <= kept == with_pictures <= {*committed, jobs.new_id()} | kept
-    assert await restored.integrity_error() is None
+    assert await integrity_error(restored.engine) is None
     await restored.close()
     await database.close()
 

@@ -14,6 +14,7 @@ import simcord
 from bench.support import pretended_dreams
 from bot.alarms import OVER_AFTER, RAISED_AFTER
 from bot.store.jobs import State
+from bot.store.upkeep import free_bytes
 from config.schema import Discord, Monitoring, Store
 from dream.farm import Farm
 from tests.support import farm_dreams
@@ -107,7 +108,7 @@ async def test_a_stranded_dream_is_an_alarm(world: OperatedWorld, farm: Farm) ->
 
 
 async def test_a_full_disk_is_an_alarm_before_dreams_are_refused(world: OperatedWorld) -> None:
-    free = world.app.database.free_bytes()
+    free = free_bytes(world.app.database.engine)
     assert free
     for least, is_ready in ((free * 2 // 3, True), (NEVER, False)):
         config = world.app.config.model_copy(update={"store": Store(free_bytes=least)})

@@ -53,7 +53,9 @@ async def test_a_button_of_another_servers_dream_does_nothing(world: World) -> N
         assert "don't have that dream" in told(
             await elsewhere.bob.click(forged, custom_id=f"{name}:{job.id}")
         )
-    assert await world.app.queue.source(job.id) is None and await world.app.queue.result(job.id)
+    assert await world.app.queue.jobs.picture(
+        job.id, "source"
+    ) is None and await world.app.queue.jobs.picture(job.id, "result")
 
 
 async def test_a_button_of_another_channels_dream_shows_nothing_of_it(world: World) -> None:
@@ -75,7 +77,7 @@ async def test_a_button_of_another_channels_dream_shows_nothing_of_it(world: Wor
         forged = await channel.send("forged", view=view)
         answer = told(await world.bob.click(forged, custom_id=button.item.custom_id))
         assert "don't have that dream" in answer or "Only whoever asked" in answer, kind
-    assert await world.app.queue.result(job.id)
+    assert await world.app.queue.jobs.picture(job.id, "result")
     assert not await world.jobs(world.bob)
 
 
@@ -92,9 +94,9 @@ async def test_a_reported_dream_is_removed_by_whoever_moderates_where_it_is(worl
     await world.alice.click(await channel.send("more", view=view), custom_id=f"report:{job.id}")
     (reported,) = world.art.history()
     answer = told(await world.bob.click(reported, custom_id=f"delete:{job.id}"))
-    assert "or a moderator" in answer and await world.app.queue.get(job.id)
+    assert "or a moderator" in answer and await world.app.queue.jobs.get(job.id)
     await world.admin.click(reported, custom_id=f"delete:{job.id}")
-    assert await world.app.queue.get(job.id) is None
+    assert await world.app.queue.jobs.get(job.id) is None
 
 
 async def test_who_may_not_write_in_a_channel_makes_the_bot_write_nothing(world: World) -> None:

@@ -91,7 +91,7 @@ async def test_a_moderator_removes_a_dream_and_its_source_at_one_press(world: Wo
     assert post.id in {m.id for m in world.dreams.history()}
     await world.mod.click(await world.more(world.mod, post, job), custom_id=f"delete:{job.id}")
     assert post.id not in {m.id for m in world.dreams.history()}
-    assert await world.app.queue.get(job.id) is None
+    assert await world.app.queue.jobs.get(job.id) is None
     assert [e.action for e in await world.app.settings.audit_log(world.guild.id, 5)] == ["remove"]
 
 

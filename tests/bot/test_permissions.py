@@ -24,13 +24,15 @@ from simcord.enums import OverwriteType
 from bot import checks
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
-from bot.ui.buttons import BUTTONS, Choose, Delete
+from bot.store.hall import StarredRow
+from bot.ui.buttons import BUTTONS, Choose, Consent, Decline, Delete, Withdraw
 from bot.ui.choices import DreamOne
 from bot.ui.components import Component
 from bot.ui.daily_post import DAILY_BUTTONS
+from bot.ui.hall_post import HALL_BUTTONS
 from bot.ui.mine import Turn
 from bot.ui.moderation import Decision
-from bot.ui.privacy import ForgetMe
+from bot.ui.privacy import Choice, ForgetMe
 from bot.ui.recipes import DreamRecipe
 from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
@@ -46,6 +48,8 @@ REFUSALS = (
     checks.NOT_AN_OPERATOR,
     "works on a server only",
     "Only whoever asked",
+    "Only whoever posted",
+    "Only whose dream",
     "picture from before is not kept",
     "don't have that dream",
 )
@@ -218,15 +222,51 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
         await world.app.moderation.pause("later", by=1)
         return Delete(job.id)
 
+    async def withdrawn() -> Any:
+        await world.app.moderation.resume(by=1)
+        before = {job.id for job in await world.jobs(world.alice)}
+        await world.alice.send(world.dreams, "!dream block3", attachments=[("cat.jpg", PHOTO.read_bytes())])
+        (newest,) = {job.id for job in await world.jobs(world.alice)} - before
+        await world.app.queue.finished(newest)
+        await world.app.moderation.pause("later", by=1)
+        return Withdraw(newest)
+
+    async def starred() -> StarredRow:
+        new = StarredRow(
+            job_id=os.urandom(8).hex(),
+            guild_id=world.guild.id,
+            channel_id=world.dreams.id,
+            message_id=int.from_bytes(os.urandom(7)),
+            member_id=world.alice.id,
+            recipe="block3",
+            spoiler=False,
+            dreamt_at=NOON,
+            post_channel_id=world.dreams.id,
+        )
+        async with world.app.database.session() as session, session.begin():
+            session.add(new)
+        return new
+
+    async def taken_out(kind: Any) -> Any:
+        return kind((await starred()).job_id)
+
     made: dict[type[Component], list[tuple[str, Callable[[], Awaitable[Any]]]]] = {
         kind: [(f"{kind.__name__} of a dream", partial(value, kind, dream.id))] for kind in BUTTONS
     }
     made[Choose] = [("Choose of a sheet", partial(value, Choose, sheet.id, 1))]
     made[Delete] = [("Delete of a dream", deleted)]
+    made[Withdraw] = [("Withdraw of a dream of the asker's picture", withdrawn)]
+    made[Consent] = [("Consent to a dream of the asker's picture", partial(value, Consent, dream.id))]
+    made[Decline] = [("Decline of a dream of the asker's picture", partial(value, Decline, dream.id))]
     made |= {
         kind: [(f"{kind.__name__} of a daily dream", partial(made_of, kind, post))] for kind in DAILY_BUTTONS
     }
     made |= {
+        kind: [(f"{kind.__name__} of a dream in the hall of fame", partial(taken_out, kind))]
+        for kind in HALL_BUTTONS
+    }
+    made |= {
+        Choice: [("*My choices*", own_choices)],
         DreamOne: [("a preset of a menu", one_of_a_menu)],
         DreamRecipe: [("a recipe that was read", partial(value, DreamRecipe))],
         Turn: [("*My dreams*", partial(value, Turn, 0, "x"))],
@@ -279,6 +319,10 @@ async def type_into(people: People, name: str, option: str) -> dict[str, str]:
 
 async def one_of_a_menu() -> DreamOne:
     return DreamOne(discord.ui.Select(options=[discord.SelectOption(label="block3")]))
+
+
+async def own_choices() -> Choice:
+    return Choice(discord.ui.Button(label="x"), "hall", "mine")
 
 
 async def value(kind: Any, *arguments: Any) -> Any:

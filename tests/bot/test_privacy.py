@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.pseudonyms import pseudonyms
 from bot.queue.request import DreamRequest
 from bot.settings.values import FORGOTTEN
-from bot.store.database import Base
+from bot.store.base import Base
 from bot.store.jobs import Kind
 from bot.store.settings import AuditRow, BlockRow
 from config.problems import ConfigError
@@ -67,7 +67,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         await world.say(alice, "!dream block8", chelsea_jpg=photo)
         (job,) = await world.jobs(alice)
         await app.queue.finished(job.id)
-        assert await app.queue.source(job.id) == photo
+        assert await app.queue.jobs.picture(job.id, "source") == photo
         coffee = PHOTO.with_name("coffee.jpg").read_bytes()
         daily = await app.queue.submit(
             DreamRequest(
@@ -82,7 +82,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
             alice, "look at this", rocket_jpg=(rocket := PHOTO.with_name("rocket.jpg").read_bytes())
         )
         theirs = await world.dream(world.alice, "!dream block9")  # the newest picture here
-        assert await app.queue.source(theirs.id) == rocket
+        assert await app.queue.jobs.picture(theirs.id, "source") == rocket
         await world.say(alice, "!sky steps=50 seed=7")  # still being dreamt
         assert "✅" in await world.say(world.admin, f"!block {alice.mention} bad manners")
         assert await rows_with(app, alice.id)
@@ -168,7 +168,7 @@ async def test_privacy_is_told_in_plain_words(tmp_path: Path, farm: Farm) -> Non
         job = await world.dream(world.alice)
         app.clock.advance(timedelta(days=3, minutes=1))  # type: ignore[attr-defined]
         await app.privacy.purge()
-        assert await rows_with(app, b"dreamt of a sky") == [] and await app.queue.get(job.id) is None
+        assert await rows_with(app, b"dreamt of a sky") == [] and await app.queue.jobs.get(job.id) is None
     await app.stop()
 
 

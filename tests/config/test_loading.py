@@ -15,6 +15,7 @@ from config.presets import load_presets
 from config.problems import ConfigError
 from config.schema import Commands, Config, Dream, Limits
 from config.toml import FOLDER
+from dream.backbone.catalog import NETWORKS
 from dream.octaves import DEFAULT_SIZE
 
 
@@ -44,13 +45,13 @@ def test_the_shipped_file_is_written_from_the_models() -> None:
 
 def test_the_shipped_file_sets_everything_to_its_default() -> None:
     shipped = tomllib.loads((FOLDER / "dreambot.toml").read_text("utf-8"))
-    defaults = Config.model_construct().model_dump(mode="json")
+    defaults = Config.model_construct().model_dump(mode="json", exclude={"networks"})
     assert shipped.keys() == defaults.keys()
     for section, values in shipped.items():
         if isinstance(values, dict):
             assert values.keys() == defaults[section].keys()
     loaded = load_config()
-    assert loaded.model_dump(mode="json", exclude={"data"}) == {
+    assert loaded.model_dump(mode="json", exclude={"data", "networks"}) == {
         name: value for name, value in defaults.items() if name != "data"
     }
 
@@ -229,3 +230,43 @@ def test_what_servers_decide_too_has_one_default_and_range_and_meaning() -> None
             theirs.description,
             theirs.title,
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[networks.mine]\n", ["[networks.mine]", 'application = "VGG16"']),
+        ('[networks.mine]\napplication = "VGG166"\n', ["did you mean VGG16"]),
+        ('[networks.mine]\napplication = "vgg16"\npreprocessing = "tf"\n', ["leave it out"]),
+        ('[networks.mine]\napplication = "VGG16"\nlayers = ["block9"]\n', ["no layer called “block9”"]),
+        ('[networks.mine]\napplication = "MobileNetV2"\n', ["no hash", "file"]),
+        ('[networks.mine]\nfile = "/nowhere/mine.keras"\n', ["networks.mine.file names no file"]),
+        ('[networks.squeezenet]\napplication = "VGG16"\n', ["choose another name"]),
+        ('[networks."A B"]\napplication = "VGG16"\n', ["small letters"]),
+        ('[networks.mine]\nfil = "x"\n', ["[networks.mine] fil", "did you mean file"]),
+        (
+            '[networks.mine]\npreprocessing = "imagenet"\n',
+            ["[networks.mine] preprocessing", "one of", "caffe"],
+        ),
+        ("[networks]\nmine = 3\n", ["[networks.mine]", "section"]),
+        ('[dream]\nnetworks = ["vgg16"]\n', ["[dream] networks", "“vgg16” is no network"]),
+        ('[networks.vgg16]\napplication = "VGG16"\n[dream]\nrecipe = "block5_conv9"\n', ["block5_conv"]),
+    ],
+)
+def test_a_network_that_cannot_be_added_is_one_sentence(tmp_path: Path, text: str, says: list[str]) -> None:
+    said = problem(tmp_path, text)
+    assert len(said.splitlines()) == 1
+    assert all(part in said for part in says), said
+
+
+def test_networks_that_are_added_may_dream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMBOT_NETWORKS__MOBILE__APPLICATION", "mobilenetv2")
+    monkeypatch.setenv("DREAMBOT_NETWORKS__MOBILE__HASH", "0" * 64)
+    file = tmp_path / "dreambot.toml"
+    file.write_text('[networks.vgg16]\napplication = "VGG16"\n[dream]\nrecipe = "block5_conv2"\n')
+    config = load_config(file)
+    assert set(config.may_dream) == {"efficientnet_lite0", "squeezenet", "inception_v3", "vgg16", "mobile"}
+    assert NETWORKS["mobile"].source.published.hash == "0" * 64
+    monkeypatch.undo()
+    load_config()
+    assert "vgg16" not in NETWORKS

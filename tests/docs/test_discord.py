@@ -38,6 +38,7 @@ TALKING = (
     discord.Attachment,
     discord.Thread,
     discord.TextChannel,
+    discord.Reaction,
     discord.app_commands.CommandTree,
     commands.Context,
 )
@@ -76,10 +77,11 @@ def test_every_request() -> None:
 def listeners(tree: ast.AST) -> Iterator[str]:
     """The events that some code listens for, in a cog or in the client itself."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef) and any(
-            "listener" in ast.unparse(mark) for mark in node.decorator_list
-        ):
-            yield node.name
+        if not isinstance(node, ast.AsyncFunctionDef):
+            continue
+        for mark in node.decorator_list:
+            if isinstance(mark, ast.Call) and "listener" in ast.unparse(mark.func):
+                yield ast.literal_eval(mark.args[0]) if mark.args else node.name
 
 
 def test_every_event() -> None:

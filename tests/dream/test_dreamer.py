@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dream import ascent
+from dream.backbone.catalog import BYTES_PER_PIXEL
 from dream.backbone.loading import bundled
 from dream.clouds import sky
 from dream.dreamer import Cancelled, Progress, dream, step_sizes
@@ -291,7 +292,7 @@ def test_a_gpus_tiles_are_as_large_as_its_memory_allows():
     sides = [ascent.largest_tile(free) for free in (0, 2**30, 8 * 2**30, 80 * 2**30)]
     assert sides == sorted(sides)
     assert all(
-        side**2 * ascent.BYTES_PER_PIXEL < free
+        side**2 * BYTES_PER_PIXEL < free
         for side, free in zip(sides[1:], (2**30, 8 * 2**30, 80 * 2**30), strict=True)
     )
     assert sides[0] > 2 * OVERLAP

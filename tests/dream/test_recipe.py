@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dream.backbone.catalog import NETWORKS, STAND_INS
+from dream.backbone.catalog import NETWORKS
 from dream.octaves import clip_work, frames, work
 from dream.recipe import Recipe, RecipeError
 from tests.support.recipes import morphs, recipes
@@ -151,8 +151,10 @@ def test_settled_recipes_lack_nothing_and_keep_what_was_asked(recipe):
 
 
 def test_every_layer_of_inception_has_a_stand_in_that_ships():
-    assert set(STAND_INS) == set(NETWORKS["inception_v3"].layers)
-    assert str(Recipe.parse("mixed3:5*2+mixed5:top3 steps=9").stand_in()) == "block7*2+block9:top3 steps=9"
+    inception = NETWORKS["inception_v3"]
+    assert set(inception.stand_ins) == set(inception.layers)
+    recipe = Recipe.parse("mixed3:5*2+mixed5:top3+fire7 steps=9")
+    assert str(recipe.stand_in(["inception_v3"])) == "block7*2+block9:top3+fire7 steps=9"
 
 
 def test_recipes_need_neither_numpy_nor_tensorflow():

@@ -2,26 +2,45 @@ import hashlib
 import http.server
 import os
 import threading
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dream.backbone import inception_v3
+from dream.backbone.catalog import NETWORKS, add
 from dream.backbone.errors import WeightsError
 from dream.backbone.feature_extractor import FeatureExtractor
+from dream.backbone.fetching import fetched_in_background, missing
 from dream.backbone.loading import load, statuses
+from dream.backbone.sources import Application
 from dream.clouds import sky
 from dream.dreamer import dream
 from dream.recipe import Recipe
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def keras_home(tmp_path, monkeypatch):
+def keras_home(tmp_path, monkeypatch, only_built_in):
     """An empty cache of Keras', so that no test sees or touches the machine's own."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return tmp_path / "keras"
+
+
+def change(**changed):
+    """InceptionV3, from now on with another file of weights, or another place that it is fetched from."""
+    network = NETWORKS["inception_v3"]
+    source = network.source
+    assert isinstance(source, Application)
+    published = {name: changed.pop(name) for name in ("origin", "hash") if name in changed}
+    source = replace(source, published=replace(source.published, **published), **changed)
+    add(replace(network, source=source))
+    return source
+
+
+def state():
+    return NETWORKS["inception_v3"].source.state
 
 
 @pytest.fixture(scope="session")
@@ -72,59 +91,91 @@ def served(tmp_path):
 def test_a_served_file_with_the_right_hash_is_fetched_once(served, keras_home):
     folder, address = served
     content = os.urandom(300_000)
-    md5 = hashlib.md5(content).hexdigest()
     (folder / "weights.h5").write_bytes(content)
-    assert inception_v3.imagenet_file(md5) is None
-    path = inception_v3.fetch(f"{address}/weights.h5", md5)
-    assert path == keras_home / "models" / inception_v3.FILE
-    assert path.read_bytes() == content
+    for hash in (hashlib.md5(content).hexdigest(), hashlib.sha256(content).hexdigest()):
+        published = change(origin=f"{address}/weights.h5", hash=hash).published
+        published.path.unlink(missing_ok=True)
+        assert not state().is_ready
+        assert published.fetch() == published.path == published.find()
+        assert published.path.read_bytes() == content
+        assert state().is_ready
     (folder / "weights.h5").unlink()
-    assert inception_v3.fetch(f"{address}/weights.h5", md5) == path
-    assert inception_v3.imagenet_file(md5) == path
-    assert list(path.parent.iterdir()) == [path]
+    assert published.fetch() == published.path
+    assert list((keras_home / "models").iterdir()) == [published.path]
 
 
 def test_a_served_file_with_a_wrong_hash_is_not_kept(served, keras_home):
     folder, address = served
     (folder / "weights.h5").write_bytes(b"something else")
+    published = change(origin=f"{address}/weights.h5").published
     with pytest.raises(WeightsError, match=address):
-        inception_v3.fetch(f"{address}/weights.h5")
-    assert inception_v3.imagenet_file() is None
+        published.fetch()
+    assert published.find() is None
     assert not list((keras_home / "models").iterdir())
 
 
 def test_no_network_is_one_sentence(keras_home):
     with pytest.raises(WeightsError, match=r"127\.0\.0\.1"):
-        inception_v3.fetch("http://127.0.0.1:1/weights.h5")
+        change(origin="http://127.0.0.1:1/weights.h5").published.fetch()
     assert not list((keras_home / "models").iterdir())
 
 
+def test_what_has_no_hash_is_never_fetched(served, keras_home):
+    folder, address = served
+    (folder / "weights.h5").write_bytes(b"anything")
+    published = change(origin=f"{address}/weights.h5", hash="").published
+    with pytest.raises(WeightsError, match="hash"):
+        published.fetch()
+    assert state().is_fault
+    assert NETWORKS["inception_v3"] not in missing()
+
+
+async def test_missing_weights_are_fetched_in_the_background(served, caplog):
+    folder, address = served
+    content = os.urandom(1000)
+    (folder / "weights.h5").write_bytes(content)
+    add(replace(NETWORKS["inception_v3"], name="gone", title="Gone", layers={"gone/x": 1}))
+    published = change(origin=f"{address}/weights.h5", hash=hashlib.md5(content).hexdigest()).published
+    gone = NETWORKS["gone"]
+    assert isinstance(gone.source, Application)
+    source = replace(gone.source, published=replace(gone.source.published, name="gone.h5", origin=address))
+    add(replace(gone, source=source))
+    with caplog.at_level("INFO"):
+        async with fetched_in_background():
+            await until(lambda: "for those of Gone" in caplog.text, 60)
+    assert published.path.read_bytes() == content
+    assert "InceptionV3's weights have arrived" in caplog.text
+
+
 def test_a_half_fetched_or_damaged_file_in_the_cache_counts_as_absent(keras_home):
-    (keras_home / "models").mkdir(parents=True)
-    (keras_home / "models" / inception_v3.FILE).write_bytes(b"half a file")
-    assert inception_v3.imagenet_file() is None
-    assert not statuses()[-1].ready
+    path = change().published.path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half a file")
+    assert path.parent == keras_home / "models"
+    assert not state().is_ready
 
 
 @pytest.mark.parametrize("name", ["some.weights.h5", "some.keras", "some.h5", "whole.weights.h5"])
 def test_an_operators_file_is_what_dreams(name, files, inception):
-    loaded = load(Recipe.parse("mixed3+mixed5"), files / name)
+    change(file=files / name)
+    loaded = load(Recipe.parse("mixed3+mixed5"))
     backbone = loaded.backbones["inception_v3"]
     assert (backbone.name, loaded.weights) == ("inception_v3", str(files / name))
     assert (str(loaded.recipe), loaded.fallback) == ("mixed3+mixed5", None)
     x = np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32)
     plain = keras.Model(inception.input, [inception.get_layer(n).output for n in ("mixed3", "mixed5")])
-    for ours, theirs in zip(FeatureExtractor(backbone.model, ["mixed3", "mixed5"])(x), plain(x), strict=True):
+    for ours, theirs in zip(FeatureExtractor(backbone.graph, ["mixed3", "mixed5"])(x), plain(x), strict=True):
         assert np.corrcoef(np.ravel(ours), np.ravel(theirs))[0, 1] > 0.99999
 
 
 def test_folding_batchnorm_changes_no_gradient(files, inception):
-    backbone = load(Recipe.parse("mixed5"), files / "some.weights.h5").backbones["inception_v3"]
+    change(file=files / "some.weights.h5")
+    backbone = load(Recipe.parse("mixed5")).backbones["inception_v3"]
     plain = keras.Model(inception.input, inception.get_layer("mixed5").output)
     x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32))
     gradients = []
     for see in (
-        lambda x: FeatureExtractor(backbone.model, ["mixed5"])(x)[0],
+        lambda x: FeatureExtractor(backbone.graph, ["mixed5"])(x)[0],
         lambda x: plain(x, training=False),
     ):
         with tf.GradientTape() as tape:
@@ -136,7 +187,8 @@ def test_folding_batchnorm_changes_no_gradient(files, inception):
 
 def test_a_dream_with_an_operators_file_says_so(files):
     path = files / "some.weights.h5"
-    report = dream(sky(96, 96), "mixed5 octaves=1 steps=1", inception_v3=path).report
+    change(file=path)
+    report = dream(sky(96, 96), "mixed5 octaves=1 steps=1").report
     assert (report.model, report.weights, report.layers) == ("inception_v3", str(path), ("mixed5",))
     assert (report.fallback, report.note) == (None, None)
 
@@ -148,8 +200,8 @@ def test_a_file_that_holds_no_weights_is_named_and_not_dreamt_with(content, name
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=name):
-        inception_v3.build(path)
-    loaded = load(Recipe.parse("mixed5+fire7"), path)
+        change(file=path).build()
+    loaded = load(Recipe.parse("mixed5+fire7"))
     assert list(loaded.backbones) == ["efficientnet_lite0", "squeezenet"]
     assert (str(loaded.recipe), loaded.fallback) == ("block9+fire7", "mixed5")
     assert "weights.inception_v3" in caplog.text
@@ -164,22 +216,22 @@ def test_without_weights_the_nearest_layer_dreams_and_says_so():
     assert "mixed3+mixed5" in report.note
 
 
-def test_the_cached_imagenet_file_is_what_dreams(files, keras_home, monkeypatch):
+def test_the_cached_imagenet_file_is_what_dreams(files):
     content = (files / "some.h5").read_bytes()
-    (keras_home / "models").mkdir(parents=True)
-    (keras_home / "models" / inception_v3.FILE).write_bytes(content)
-    monkeypatch.setattr(inception_v3.imagenet_file, "__defaults__", (hashlib.md5(content).hexdigest(),))
+    path = change(hash=hashlib.md5(content).hexdigest()).published.path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
     loaded = load(Recipe.parse("mixed5"))
     assert (list(loaded.backbones), loaded.weights, loaded.fallback) == (["inception_v3"], "imagenet", None)
-    assert [status.ready for status in statuses()] == [True, True, True]
+    assert all(state.is_ready for _, state in statuses())
 
 
-def test_statuses_say_what_is_missing(tmp_path):
-    bundled, _, missing = statuses()
-    assert (bundled.ready, bundled.weights) == (True, "bundled")
-    assert not missing.ready
-    assert "weights fetch" in missing.detail
-    assert not statuses(tmp_path / "nowhere.h5")[-1].ready
+def test_states_say_what_is_missing(tmp_path):
+    (_, bundled), _, (_, missing) = statuses()
+    assert (bundled.is_ready, bundled.weights) == (True, "bundled")
+    assert not missing.is_ready and "weights fetch" in missing.detail
+    change(file=tmp_path / "nowhere.h5")
+    assert not state().is_ready and state().is_fault
     (tmp_path / "notes.h5").write_text("milk, eggs")
-    status = statuses(tmp_path / "notes.h5")[-1]
-    assert not status.ready and "holds no weights" in status.detail
+    change(file=tmp_path / "notes.h5")
+    assert not state().is_ready and "holds no weights" in state().detail

@@ -12,7 +12,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from bot.store.database import MIGRATIONS, Database
+from bot.store.database import Database
+from bot.store.migrating import MIGRATIONS
 
 KEPT = Path(__file__).parents[1] / "bot" / "store" / "kept"
 

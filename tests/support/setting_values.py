@@ -37,6 +37,14 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "members": IDS,
     "admin_role": st.integers(0, 2**63 - 1),
     "report_channel": st.integers(0, 2**63 - 1),
+    "others_pictures": st.sampled_from(["everybody", "consent", "own"]),
+    "hall_channel": st.integers(0, 2**63 - 1),
+    "hall_stars": st.integers(1, 1000),
+    "best_channel": st.integers(0, 2**63 - 1),
+    "best_times": st.lists(
+        st.builds(time, st.integers(0, 23), st.integers(0, 59)), min_size=1, max_size=24, unique=True
+    ).map(lambda times: tuple(sorted(times))),
+    "best_days": st.sets(st.integers(0, 6), min_size=1).map(frozenset),
     "daily_enabled": st.booleans(),
     "daily_channel": st.integers(0, 2**63 - 1),
     "daily_times": st.lists(
@@ -69,6 +77,12 @@ BAD: dict[str, list[object]] = {
     "members": ["alice", [2**64]],
     "admin_role": [2**63, "<@&1> <@&2>", -1],
     "report_channel": ["here"],
+    "others_pictures": ["mine", "", 1, ["own", "consent"]],
+    "hall_channel": ["#general"],
+    "hall_stars": [0, "many", 1001, True],
+    "best_channel": ["here"],
+    "best_times": ["", "25:00", [], "noon"],
+    "best_days": ["someday", [], [7]],
     "daily_enabled": ["perhaps"],
     "daily_channel": ["#general"],
     "daily_times": ["", "25:00", [], "noon", 9, [time(9), "x"], ["09:00"] * 3 + ["late"]],

@@ -51,7 +51,7 @@ class Talk:
         """The message of a job, as soon as it shows how the job stands now."""
         async with asyncio.timeout(30):
             while True:
-                job = await self.queue.get(job_id)
+                job = await self.queue.jobs.get(job_id)
                 assert job
                 for message in self.answers:
                     if message.id == job.status_message_id and message.content == status(job).content:

@@ -94,7 +94,7 @@ class World:
         await self.app.queue.finished(asked[0])
         async with asyncio.timeout(20):
             while True:
-                done = await self.app.queue.get(asked[0])
+                done = await self.app.queue.jobs.get(asked[0])
                 if done and done.shown_state is done.state:
                     return done
                 await asyncio.sleep(0.02)

@@ -24,7 +24,6 @@ let read = new Map(); // by person and channel: the newest message that was seen
 let known = { slash: [], message: [], user: [], entities: { users: [], roles: [], channels: [] } };
 let pending = [], sending = Promise.resolve();
 let standing = { faults: [] };
-const reacted = new Set();
 
 const place = () => ({ as: person, channel: channel?.id });
 
@@ -76,9 +75,7 @@ const deeds = {
     element.focus();
   },
   react: (message, emoji) => {
-    const key = `${person} ${message.id} ${emoji}`;
-    const on = !reacted.has(key);
-    if (on) reacted.add(key); else reacted.delete(key);
+    const on = !message.reactions.some((one) => one.emoji === emoji && one.mine);
     use(message, { do: "react", emoji, on });
   },
   profile: (author, anchor) => {

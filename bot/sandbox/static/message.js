@@ -47,10 +47,12 @@ export function drawMessage(message, { entities, follows, deeds }) {
     message.layout ? null : h("div", { class: "attachments", "data-count": message.attachments.length }, message.attachments.map(attachment)),
     message.embeds.map(embed),
     message.components.map((part) => component(part, entities, (action) => deeds.use(message, action))),
-    message.reactions.length ? h("div", { class: "reactions" }, message.reactions.map(({ emoji, count }) =>
-      h("button", { type: "button", "aria-label": `${emoji}, ${count}`, onclick: () => deeds.react(message, emoji) }, `${emoji} ${count}`))) : null,
+    message.reactions.length ? h("div", { class: "reactions" }, message.reactions.map(({ emoji, count, mine }) =>
+      h("button", { type: "button", "aria-label": `${emoji}, ${count}`, "aria-pressed": String(mine), onclick: () => deeds.react(message, emoji) }, `${emoji} ${count}`))) : null,
     message.ephemeral ? h("p", { class: "only" }, "👁 Only you can see this") : null),
   message.pending ? null : h("div", { class: "tools" },
+    author.bot && message.attachments.length && !message.ephemeral
+      ? h("button", { type: "button", "aria-label": "Star this dream", title: "Star: enough of them bring it to #hall-of-fame", onclick: () => deeds.react(message, "⭐") }, "⭐") : null,
     message.ephemeral ? null : h("button", { type: "button", "aria-label": `Reply to ${author.name}`, title: "Reply", onclick: () => deeds.reply(message) }, "↩"),
     h("button", { type: "button", "aria-label": `More for ${author.name}’s message`, title: "Apps and more", "aria-haspopup": "menu", onclick: (event) => deeds.more(message, event.currentTarget) }, "⋯")));
   writeTimes(element);

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self
 
 import discord
 
@@ -17,7 +17,7 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.schedule import DAYS
 from bot.settings.rows import Change
-from bot.settings.text import SOURCES, expected, serialize
+from bot.settings.text import SOURCES, choices, expected, serialize
 from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Interaction
@@ -26,7 +26,7 @@ from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import existence_check
 from bot.ui.settings.text import LEGEND, LOG_LINES, format_settings, log_embed, report_changes
-from dream.backbone.catalog import NetworkName
+from dream.backbone.catalog import NETWORKS
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
@@ -229,7 +229,7 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             _add_button(view, "off", channel_id, name, "Off", row=3, disabled=not value)
             return
         case Kind.NETWORKS:
-            options = [discord.SelectOption(label=n, default=n in value) for n in get_args(NetworkName)]
+            options = [discord.SelectOption(label=n, default=n in value) for n in list(NETWORKS)[:25]]
             item: Any = discord.ui.Select(options=options, min_values=1, max_values=len(options), row=3)
         case Kind.SOURCES | Kind.DAYS:
             held = serialize(value)
@@ -237,6 +237,9 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             options = [discord.SelectOption(label=one, default=one in held) for one in offered]
             least = int(kind(name) is Kind.DAYS)
             item = discord.ui.Select(options=options, min_values=least, max_values=len(options), row=3)
+        case Kind.CHOICE:
+            options = [discord.SelectOption(label=one, default=one == value) for one in choices(name)]
+            item = discord.ui.Select(options=options, row=3)
         case Kind.CHANNELS:
             item = discord.ui.ChannelSelect(channel_types=CHANNELS, default_values=objects, **bounds)
         case Kind.CHANNEL:

@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 
+from dream.recipe import OPTIONS
 from tests.support.talk import Talk
 
 
@@ -21,6 +22,14 @@ async def test_help_teaches_on_one_page(talk: Talk) -> None:
     page = await said(talk, "!help")
     for word in ("!dream", "!sky", "!layers", "!cancel", "puppyslug", "quality="):
         assert word in page
+
+
+async def test_no_command_or_option_is_told_in_the_engines_words(talk: Talk) -> None:
+    told = [command.short_doc for command in talk.bot.walk_commands()]
+    told += [option.meaning for option in OPTIONS.values()]
+    assert len(told) > 50
+    for words in ("climb", "activation", "mean square", "no more dreams", "_seconds"):
+        assert not [text for text in told if words in text.lower()]
 
 
 async def test_help_shows_admins_what_members_do_not_see(talk: Talk) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from dream.recipe import Recipe
 from tests.support.talk import Talk, buttons, whispered
+from tests.support.waiting import until
 
 QUICK = "block3 steps=2 octaves=1"
 LONG = "block3 steps=100 octaves=3 size=1024"
@@ -37,7 +38,7 @@ async def test_deeper_dreams_of_the_dream(talk: Talk) -> None:
     await talk.presses(talk.bob, first, "deeper")
     await talk.dream()
     job = await talk.job()
-    assert await talk.queue.source(job.id) == await first.attachments[0].read()
+    assert await talk.queue.jobs.picture(job.id, "source") == await first.attachments[0].read()
 
 
 async def test_only_the_asker_or_a_moderator_cancels(talk: Talk) -> None:
@@ -179,10 +180,10 @@ async def test_remix_takes_a_preset_a_recipe_or_options_for_the_same_picture(tal
     second = await talk.dream()
     assert second.content.startswith(f"✨ **quickest** for {talk.bob.mention} · remixed from [this dream]")
     assert "`block4 steps=1 octaves=1 seed=1`" in second.content
-    assert await talk.queue.source((await talk.job()).id) == talk.photo[1]
+    assert await talk.queue.jobs.picture((await talk.job()).id, "source") == talk.photo[1]
 
     form = await talk.presses(talk.alice, second, "remix")
-    await talk.alice.submit_modal(form, {"recipe": "block5 steps=1", "strength": ["0.03"]})
+    await talk.alice.submit_modal(form, {"recipe": "block5 steps=1", "how": ["strength=0.03"]})
     third = await talk.dream()
     assert (
         third.content.startswith("✨ **Dreamt**") and "`block5 steps=1 strength=0.03 seed=1`" in third.content
@@ -192,6 +193,34 @@ async def test_remix_takes_a_preset_a_recipe_or_options_for_the_same_picture(tal
     refused = await talk.alice.submit_modal(form, {"recipe": "blok5"})
     assert "did you mean" in whispered(refused) and "You wrote `blok5`" in whispered(refused)
     await talk.says(talk.admin, "!preset delete quickest")
+
+
+async def test_remix_takes_a_guide_picture_and_one_choice_of_each_kind(talk: Talk) -> None:
+    first = await dreamt(talk)
+    form = await talk.presses(talk.bob, first, "remix")
+    guide = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(guide, "PNG")
+    how = ["quality=quick", "strength=0.03"]
+    await talk.bob.submit_modal(form, {"recipe": QUICK, "guide": ("sea.png", guide.getvalue()), "how": how})
+    second = await talk.dream()
+    job = await talk.job()
+    assert await talk.queue.jobs.picture(job.id, "guide") == guide.getvalue()
+    assert "quality=quick" in job.recipe and "strength=0.03" in job.recipe
+    form = await talk.presses(talk.alice, second, "remix")
+    refused = await talk.alice.submit_modal(form, {"how": ["quality=quick", "quality=rich"]})
+    assert "two kinds of quality" in whispered(refused)
+
+
+async def test_whoever_waits_long_asks_to_be_pinged(talk: Talk) -> None:
+    await talk.says(talk.alice, "!dream block12 steps=100 octaves=4 size=2048", talk.photo)
+    job = await talk.job()
+    await until(lambda: "ping" in keys(talk.answers[-1]))
+    assert "Only whoever asked" in whispered(await talk.presses(talk.bob, talk.answers[-1], "ping"))
+    assert "I'll ping you here once" in whispered(await talk.presses(talk.alice, talk.answers[-1], "ping"))
+    assert keys(talk.answers[-1]) == ["cancel"]
+    assert (await talk.queue.jobs.get(job.id)).pings
+    await talk.presses(talk.alice, talk.answers[-1], "cancel")
+    assert len(talk.answers) == 1  # whoever cancels need not be told
 
 
 async def test_a_form_that_was_open_over_a_restart_is_read(talk: Talk) -> None:
@@ -209,8 +238,8 @@ async def test_a_dream_and_its_pictures_are_deleted_by_asker_or_moderator(talk: 
         assert "Only whoever asked" in whispered(refused)
         await talk.presses(who, await more(talk, who, dream), "delete")
         assert talk.answers == []
-        assert await talk.queue.get(job.id) is None
-        assert await talk.queue.source(job.id) is None
+        assert await talk.queue.jobs.get(job.id) is None
+        assert await talk.queue.jobs.picture(job.id, "source") is None
 
 
 async def test_a_report_reaches_the_moderators_who_remove_it_there(talk: Talk) -> None:

@@ -45,7 +45,7 @@ async def test_a_dream_whose_message_was_deleted_while_the_bot_was_away_is_cance
     talk.bot.remove_listener(events.on_raw_message_delete)  # as if the bot were not connected
     await talk.alice.delete(asked)
     talk.bot.add_listener(events.on_raw_message_delete)
-    assert not (await talk.queue.get(job.id)).state.is_final
+    assert not (await talk.queue.jobs.get(job.id)).state.is_final
     await events.cancel_deleted()
     ended = await talk.queue.finished(job.id)
     assert ended.state == "cancelled"

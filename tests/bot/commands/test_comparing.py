@@ -23,7 +23,7 @@ async def test_two_recipes_are_compared_and_one_is_dreamt_in_full(talk: Talk) ->
     assert sheet.attachments[0].description == f"Numbered dreams of one picture: 1 {A}, 2 {B} seed=5"
     assert f"`{B} seed=5`" in (await chosen(talk, sheet, "2")).content
     job = await talk.job()
-    assert job.parent and await talk.queue.source(job.id) == talk.photo[1]
+    assert job.parent and await talk.queue.jobs.picture(job.id, "source") == talk.photo[1]
 
 
 async def test_a_grid_of_presets_on_the_newest_picture(talk: Talk) -> None:

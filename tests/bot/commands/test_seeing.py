@@ -58,7 +58,7 @@ async def test_every_class_is_offered_as_it_is_typed(talk: Talk) -> None:
 async def test_a_second_picture_guides_and_stays_for_dreaming_again(talk: Talk) -> None:
     other = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(other, "PNG")
-    await talk.says(talk.alice, f"!dream block3 {QUICK}", talk.photo, ("sea.png", other.getvalue()))
+    await talk.says(talk.alice, f"!dream guide block3 {QUICK}", talk.photo, ("sea.png", other.getvalue()))
     dream = await talk.dream()
     job = await talk.job()
     assert await talk.queue.jobs.picture(job.id, "guide") == other.getvalue()

@@ -38,7 +38,7 @@ async def test_a_morph_is_answered_with_a_film_of_the_picture(talk: Talk) -> Non
     job = await talk.job()
     assert (job.kind, job.dream_report.frames) == ("zoom", 24)
     assert "seconds=1 > block4" in dream.content
-    assert job.cost > talk.bot.queue.seconds(Recipe.parse("block3 steps=2 octaves=1"), 120, 80)
+    assert job.cost > talk.bot.queue.cost_model.seconds(Recipe.parse("block3 steps=2 octaves=1"), 120, 80)
 
     answer = await talk.says(talk.alice, "!compare block3 | block3 > block4", talk.photo)
     assert "A sheet shows pictures" in answer

@@ -83,7 +83,7 @@ async def test_a_moderator_removes_a_post_and_its_picture_for_good(world: World)
     assert not world.seen()
     [post] = await world.posts()
     assert post.state == PostState.REMOVED
-    assert await world.app.queue.result(post.job_id or "") is None
+    assert await world.app.queue.jobs.picture(post.job_id or "", "result") is None
     # All samples have been used when they come round again: but never the one that was taken away.
     for day in range(2, 12):
         await world.minute(f"2026-01-{day:02}T08:40")
@@ -179,7 +179,7 @@ async def test_a_picture_deleted_after_its_dream_was_posted_is_not_kept(world: W
     assert "not kept" in answered(await world.admin.click(message, label="Before")).content
     [post] = await world.posts()
     assert (post.state, post.author_id, post.source_message_id) == ("posted", None, None)
-    assert await world.app.queue.source(post.job_id or "") is None
+    assert await world.app.queue.jobs.picture(post.job_id or "", "source") is None
 
 
 @pytest.mark.parametrize("what", ["deleted", "taken out", "hidden"])
@@ -502,4 +502,4 @@ async def test_the_dream_of_a_post_that_is_withdrawn_while_it_is_prepared_is_not
     await world.minute("2026-01-01T08:40")
     assert not await world.posts()
     [job] = jobs
-    assert await world.app.queue.get(job.id) is None
+    assert await world.app.queue.jobs.get(job.id) is None

@@ -104,7 +104,7 @@ async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew
     await world.minute("2026-01-01T08:50")
     await world.minute("2026-01-01T09:00")
     assert [(post.kind, post.state) for post in await world.posts()] == [("sky", "posted")]
-    assert await world.app.queue.get(planned.job_id or "") is None
+    assert await world.app.queue.jobs.get(planned.job_id or "") is None
 
 
 async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: World) -> None:

@@ -101,7 +101,7 @@ class World:
         """The job once it has ended and its message shows it."""
         async with asyncio.timeout(60):
             await self.queue.finished(job.id)
-            while (ended := await self.queue.get(job.id)) and ended.needs_showing:  # noqa: ASYNC110
+            while (ended := await self.queue.jobs.get(job.id)) and ended.needs_showing:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert ended
         return ended
@@ -149,8 +149,8 @@ async def test_a_dream_becomes_its_one_status_message(world: World) -> None:
     assert (await world.ended(job)).state is State.DONE
     [status] = world.answers()
     assert [file.filename for file in status.attachments] == ["dream.png"]
-    assert await world.queue.result(job.id) == b"dreamt " + CAT
-    assert (await world.queue.get(job.id)).report["model"] == "efficientnet_lite0"
+    assert await world.queue.jobs.picture(job.id, "result") == b"dreamt " + CAT
+    assert (await world.queue.jobs.get(job.id)).report["model"] == "efficientnet_lite0"
 
 
 async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(world: World) -> None:
@@ -160,12 +160,12 @@ async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(w
     first = await world.ask()
     assert (await world.ended(first)).state is State.DONE
     await world.dreaming(early)
-    assert (await world.queue.get(early.id)).state is State.DREAMING
+    assert (await world.queue.jobs.get(early.id)).state is State.DREAMING
 
     world.clock.advance(timedelta(hours=2, minutes=50))
     second = await world.ask()
     assert (await world.ended(early)).state is State.DONE
-    assert (await world.ended(second)).started_at >= (await world.queue.get(early.id)).finished_at
+    assert (await world.ended(second)).started_at >= (await world.queue.jobs.get(early.id)).finished_at
 
 
 async def test_a_message_asks_only_once(world: World) -> None:
@@ -240,7 +240,7 @@ async def test_cancel_stops_a_dream_and_says_so(world: World) -> None:
     assert "cancelled" in world.answers()[0].content
     after = await world.ask()
     assert (await world.ended(after)).state is State.DONE
-    assert (await world.queue.get(job.id)).state is State.CANCELLED
+    assert (await world.queue.jobs.get(job.id)).state is State.CANCELLED
     assert not await world.queue.cancel(job.id)
 
 
@@ -250,7 +250,7 @@ async def test_cancel_of_one_that_waits(world: World) -> None:
     assert world.queue.position(waiting.id) == 1
     await world.queue.message_deleted(waiting.request_message_id)
     assert world.queue.position(waiting.id) is None
-    assert (await world.queue.get(waiting.id)).state is State.CANCELLED
+    assert (await world.queue.jobs.get(waiting.id)).state is State.CANCELLED
     await world.queue.cancel(running.id)
 
 
@@ -276,7 +276,7 @@ async def test_a_slash_command_is_told_in_a_message_of_its_own(world: World) -> 
     await world.alice.slash(world.channel, "dream")
     assert (await world.ended(world.asked)).state is State.DONE
     assert [len(status.attachments) for status in world.answers()] == [1, 1]
-    assert (await world.queue.get(world.asked.id)).interaction_token is None
+    assert (await world.queue.jobs.get(world.asked.id)).interaction_token is None
 
 
 async def test_where_the_bot_may_not_post_a_slash_commands_answer_shows_the_dream(world: World) -> None:
@@ -286,7 +286,7 @@ async def test_where_the_bot_may_not_post_a_slash_commands_answer_shows_the_drea
     assert (await world.ended(world.asked)).state is State.DONE
     shown = answer.response
     assert [file.filename for file in shown.attachments] == ["dream.png"]
-    assert "15 minutes" in shown.content
+    assert "✨" in shown.content and "15 minutes" not in shown.content  # it changes no more
     assert not channel.history()
 
 
@@ -333,9 +333,11 @@ async def test_a_flood_delays_another_members_first_dream_by_one_dream(world: Wo
     flood = [await world.ask("block8 steps=6") for _ in range(10)]
     first = await world.ask("block8 steps=4", member_id=world.alice.id + 1)
     assert world.queue.position(first.id) == 1
-    begun = sum(job.state is not State.QUEUED for job in [await world.queue.get(job.id) for job in flood])
+    begun = sum(
+        job.state is not State.QUEUED for job in [await world.queue.jobs.get(job.id) for job in flood]
+    )
     assert (await world.ended(first)).state is State.DONE
-    done = [job for job in [await world.queue.get(job.id) for job in flood] if job.state.is_final]
+    done = [job for job in [await world.queue.jobs.get(job.id) for job in flood] if job.state.is_final]
     assert len(done) <= begun + 1
     await world.queue.forget_member(world.alice.id)
 
@@ -344,14 +346,14 @@ async def test_a_scheduled_dream_has_no_message_and_keeps_its_result(world: Worl
     job = await world.ask(kind=Kind.DAILY, member_id=None, due_at=world.clock.now())
     assert (await world.ended(job)).state is State.DONE
     assert not world.answers()
-    assert await world.queue.result(job.id)
+    assert await world.queue.jobs.picture(job.id, "result")
 
 
 async def test_draining_takes_nothing_more_and_finishes_what_runs(world: World) -> None:
     job = await world.ask("block8 steps=5")
     await world.dreaming(job)
     await world.queue.drain(grace=20)
-    assert (await world.queue.get(job.id)).state is State.DONE
+    assert (await world.queue.jobs.get(job.id)).state is State.DONE
     with pytest.raises(Refused, match="ask again"):
         await world.ask()
 
@@ -360,8 +362,8 @@ async def test_forgetting_a_member_leaves_no_job_and_no_picture(world: World) ->
     done, running = await world.ended(await world.ask()), await world.ask(SLOW)
     await world.queue.forget_member(world.alice.id)
     for job in (done, running):
-        assert await world.queue.get(job.id) is None
-        assert await world.queue.source(job.id) is None
+        assert await world.queue.jobs.get(job.id) is None
+        assert await world.queue.jobs.picture(job.id, "source") is None
     assert (await world.ended(await world.ask())).state is State.DONE
 
 

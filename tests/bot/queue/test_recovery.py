@@ -81,6 +81,23 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await env.shutdown()
 
 
+async def test_whoever_asked_for_it_is_pinged_once_over_a_restart(world: World) -> None:
+    job = await world.ask()
+    await world.until(lambda: job.id in world.farm.dreams)
+    assert await world.process.queue.ping(job.id)
+    await world.process.stop()
+    world.process = world.new_process()
+    await world.process.start(world.env.bot)
+    await world.until(lambda: job.id in world.farm.dreams)
+    world.farm.finish(job.id)
+    await world.until(lambda: len(world.shown()) == 2)
+    await world.until(world.nothing_is_held)
+    ping = world.channel.history()[-1]
+    assert ping.content == f"🔔 <@{MEMBER}> your dream is ready." and not ping.flags.suppress_notifications
+    assert len(world.shown()) == 2
+    assert not await world.process.queue.ping(job.id)
+
+
 async def test_a_job_whose_start_failed_is_started_again(world: World) -> None:
     world.farm.capacity = 0
     job = await world.ask()
@@ -172,7 +189,7 @@ async def test_a_member_is_forgotten_at_once_while_discord_is_in_trouble(world: 
     await world.process.queue.forget_member(MEMBER)
     row = await world.row(job)
     assert row is None or (row.member_id, row.recipe) == (None, "")
-    assert await world.process.queue.source(job.id) is None
+    assert await world.process.queue.jobs.picture(job.id, "source") is None
     assert world.nothing_is_held()
     await world.until(lambda: "cancelled" in world.shown()[0])
     async with asyncio.timeout(10):

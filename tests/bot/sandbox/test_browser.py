@@ -81,6 +81,29 @@ async def test_a_reply_and_the_apps_menu_dream_on_a_message(opened: Opened, sand
         await page.locator(".message", has_text="for @Alice").locator(".attachments img").last.wait_for()
 
 
+async def test_a_star_of_somebody_else_brings_a_dream_to_the_hall_of_fame(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    async with opened() as page:
+        await page.fill("#text", "!sky block4")
+        await page.keyboard.press("Enter")
+        dreamt = page.locator(".message", has_text="✨").last
+        await dreamt.locator("code", has_text="block4").wait_for()
+        await page.get_by_role("radio", name="Bob").check(force=True)
+        await dreamt.locator("code", has_text="block4").wait_for()
+        await dreamt.hover()
+        await dreamt.get_by_role("button", name="Star this dream").click()
+        mine = dreamt.get_by_role("button", name="⭐, 1", pressed=True)
+        await mine.wait_for()
+        await page.get_by_role("button", name="# hall-of-fame").click()
+        shown = page.locator(".message", has_text="for @Alice")
+        await shown.locator(".attachments img").wait_for()
+        await page.get_by_role("button", name="# dreams").click()
+        await mine.click()
+        await until(lambda: not sandbox.hall.history())
+        assert not await dreamt.locator(".reactions").count()
+
+
 async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sandbox) -> None:
     async with opened() as page:
         await page.focus("#text")

@@ -72,8 +72,8 @@ async def test_each_sees_what_discord_would_show_them(
     seen = {name: Conversation(sandbox, person, {}) for name, person in sandbox.people.items()}
     first = {name: conversation.news() for name, conversation in seen.items()}
     names = {name: [channel["name"] for channel in news["channels"]] for name, news in first.items()}
-    assert names["Alice"] == ["dreams", "daily-dream", "general", "owls", "Dreambot"]
-    assert names["Admin"] == ["dreams", "daily-dream", "general", "admins", "Dreambot"]
+    assert names["Alice"] == ["dreams", "daily-dream", "hall-of-fame", "general", "owls", "Dreambot"]
+    assert names["Admin"] == ["dreams", "daily-dream", "hall-of-fame", "general", "admins", "Dreambot"]
     assert all(conversation.news() == {} for conversation in seen.values()), "nothing is told twice"
 
     place = {"as": "Alice", "channel": str(sandbox.dreams.id)}

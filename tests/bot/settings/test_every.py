@@ -10,10 +10,12 @@ import pytest
 import simcord
 
 from bot.checks import NOT_A_MANAGER
+from bot.hall.best import best_schedule
 from bot.settings.values import SETTINGS, Kind, kind, title
 from bot.store.jobs import Job
 from bot.ui.settings.panel import panel
 from tests.support.settings_panel import chosen, control, notice, opened_panel, put
+from tests.support.waiting import until
 from tests.support.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,12 +116,42 @@ async def reports_arrive(world: World) -> None:
     assert post.jump_url in world.art.last_message.content
 
 
+async def own_pictures_only(world: World) -> None:
+    assert (await world.app.settings.effective(world.guild.id)).others_pictures == "own"
+
+
 async def threads_are_on(world: World) -> None:
     assert (await world.app.settings.effective(world.guild.id)).daily_thread
 
 
 async def days_are_30(world: World) -> None:
     assert (await world.app.settings.effective(world.guild.id)).daily_source_days == 30
+
+
+async def stars_arrive(world: World) -> None:
+    job = await world.dream(world.alice)
+    post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
+    for who in (world.bob, world.mod, world.admin)[: await stars_needed(world)]:
+        await who.react(post, "⭐")
+    await world.app.hall_posts.sweep()
+    await until(lambda: world.art.last_message is not None and "⭐" in world.art.last_message.content)
+
+
+async def stars_needed(world: World) -> int:
+    return (await world.app.settings.effective(world.guild.id)).hall_stars
+
+
+def best_is(schedule: str) -> Effect:
+    """The post of the week's best is due then."""
+
+    async def effect(world: World) -> None:
+        assert str(best_schedule(await world.app.settings.effective(world.guild.id))) == schedule
+
+    return effect
+
+
+async def best_is_planned(world: World) -> None:
+    assert world.guild.id in await world.app.hall.best.servers("best_channel")
 
 
 CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
@@ -141,6 +173,12 @@ CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
     "members": (lambda world: [world.bob], only_bob),
     "admin_role": (lambda world: [world.fans], bob_decides),
     "report_channel": (lambda world: [world.art], reports_arrive),
+    "others_pictures": (lambda world: ["own"], own_pictures_only),
+    "hall_channel": (lambda world: [world.art], stars_arrive),
+    "hall_stars": (lambda world: 2, stars_arrive),
+    "best_channel": (lambda world: [world.art], best_is_planned),
+    "best_times": (lambda world: "12:30", best_is("12:30 UTC, sun")),
+    "best_days": (lambda world: ["fri"], best_is("18:00 UTC, fri")),
     "daily_enabled": (lambda world: True, daily_says("It is **on**: 09:00 UTC, daily")),
     "daily_channel": (lambda world: [world.dreams], daily_says("in <#")),
     "daily_times": (lambda world: "07:00 21:30", daily_says("07:00, 21:30 UTC")),
@@ -164,7 +202,9 @@ def typed(value: Any) -> str:
 
 
 async def turn_on_the_daily_dream(world: World, name: str) -> None:
-    """Let the daily dream say when and where, for the tests of its settings."""
+    """Let the daily dream say when and where, for the tests of its settings; and the hall of fame where."""
+    if name == "hall_stars":
+        await world.app.settings.choose(world.guild.id, "hall_channel", world.art.id, by=1)
     if not name.startswith("daily"):
         return
     channel = world.art if name == "daily_channel" else world.dreams

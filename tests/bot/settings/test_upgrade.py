@@ -14,7 +14,8 @@ from bot.daily.server_states import ServerStates
 from bot.moderation import Moderation
 from bot.schedule import Schedule
 from bot.settings.service import Settings
-from bot.store.database import MIGRATIONS, Database
+from bot.store.database import Database
+from bot.store.migrating import MIGRATIONS
 from config.presets import load_presets
 from config.schema import Config
 

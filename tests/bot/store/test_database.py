@@ -13,7 +13,9 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import jobs, lease
-from bot.store.database import Database, StoreError
+from bot.store.database import Database
+from bot.store.errors import StoreError
+from bot.store.upkeep import integrity_error, shrink
 
 
 async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -101,13 +103,13 @@ async def test_damaged_pages_are_found(tmp_path: Path) -> None:
     file = tmp_path / "dreambot.db"
     database = Database(f"sqlite:///{file}")
     await database.open()
-    assert await database.integrity_error() is None
+    assert await integrity_error(database.engine) is None
     await database.close()
     with file.open("r+b") as pages:
         pages.seek(3 * 4096)
         pages.write(os.urandom(6 * 4096))
     database = Database(f"sqlite:///{file}")
-    assert "Page 4" in str(await database.integrity_error())
+    assert "Page 4" in str(await integrity_error(database.engine))
     await database.close()
 
 
@@ -123,7 +125,7 @@ async def test_the_file_gives_back_the_room_of_what_is_deleted_while_others_use_
     database = Database(f"sqlite:///{file}")
     await database.open()
     await filled_and_emptied(database)
-    shrinking = asyncio.create_task(database.shrink())
+    shrinking = asyncio.create_task(shrink(database.engine))
     reads = 0
     while not shrinking.done():
         async with database.session() as session, session.begin():
@@ -144,7 +146,7 @@ async def test_a_file_of_an_earlier_version_learns_to_shrink(tmp_path: Path) -> 
         database = Database(f"sqlite:///{file}")
         await database.open()
         await filled_and_emptied(database)
-        await database.shrink()
+        await shrink(database.engine)
         await database.close()
         assert file.stat().st_size < 10**6
 

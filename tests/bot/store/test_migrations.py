@@ -16,8 +16,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 
 from bot import store
-from bot.store.database import MIGRATIONS, Base, Database
+from bot.store.base import Base
+from bot.store.database import Database
 from bot.store.jobs import Job
+from bot.store.migrating import MIGRATIONS
 
 # Every table there is: each module of the store declares its own.
 for module in pkgutil.iter_modules(store.__path__):
@@ -33,6 +35,8 @@ HASHES = {
     "0005_daily_settings.py": "784d9bf37bd2b73cbd8e50fdca39c8bcb631c4ab88ef7bffa269b1f6ff64d737",
     "0006_blobs.py": "91fceaacbf0e4bc0aaabbe3fea241b316f47ea582139facd25c2efaa8edbf919",
     "0007_answers.py": "b7e40eeaa1796ba9b40313daa04b07b773ea4622f1f972164db628ec663905de",
+    "0008_hall_of_fame.py": "660ea589e431f2dab4020d040aa63d8c18410494622fe70d626c3126c8b016f4",
+    "0009_ways_in.py": "ed50a4248dc9e24061b6cd075ac4cab55562c1dc4b454e884cad5c21ce20b02c",
 }
 
 
