@@ -63,6 +63,10 @@ GIVING_UP = 0.1
 MOST_STRENGTH = 6.0
 """The most that a dream gains while its clip fades in, relative to the recipe's strength."""
 
+DARK, LIGHT, BLACK = 0.25, 0.9, 0.04
+"""A scene whose brightest parts are below `DARK` at first fades in. It is dreamt as if they were `LIGHT`, and
+the dream darkened as much; below `BLACK` nothing can be told."""
+
 MUCH_GROWTH = 0.12
 """The mean growth beyond which a frame is given a second round of steps."""
 
@@ -114,7 +118,8 @@ class FrameDreamer:
             last, kept = self._moved(last, position)
         self._position = position
         moved = motion(last.frame, frame) if last else None
-        if last is None or moved is None or moved.is_cut:
+        out_of_black = last is not None and _light(last.frame) < BLACK <= _light(frame)
+        if last is None or moved is None or moved.is_cut or out_of_black:
             self._last = self._begin(frame)
         else:
             self._last = self._follow(last, frame, moved, kept)
@@ -171,9 +176,12 @@ class FrameDreamer:
         return dreamer
 
     def _begin(self, frame: Pixels) -> State:
-        self.scene = self._dreamer(frame)
+        light = _light(frame)
+        gain = np.float32(LIGHT / max(light, BLACK) if light < DARK else 1)
+        lit = np.clip(gain * frame, 0, 1)
+        self.scene = self._dreamer(lit)
         dream = self.scene.dream()
-        change = dream.pixels - frame
+        change = dream.pixels - lit
         if not self.steps:
             self.report = dream.report
         self.steps += self.scene.steps
@@ -182,7 +190,7 @@ class FrameDreamer:
             self._strength = natural
         target = np.sqrt(_local_mean(change * change))
         target *= np.float32(min(self._strength / (natural or 1.0), ALIKE))
-        return State(frame, change, np.maximum(target, LEAST))
+        return State(frame, change / gain, np.maximum(target / gain, LEAST))
 
     def _follow(self, state: State, frame: Pixels, moved: Motion, kept: float = 1.0) -> State:
         """The dream of `frame` after that of the frame before, of which a share was `kept` in a morph."""
@@ -234,6 +242,11 @@ def mixture(one: State, other: State, share: float) -> State:
     mixed = one.change + np.float32(share) * (other.change - one.change)
     wanted = (1 - share) * strength(one.change) + share * strength(other.change)
     return dataclasses.replace(one, change=mixed * np.float32(wanted / (strength(mixed) or 1.0)))
+
+
+def _light(frame: Pixels) -> float:
+    """How bright the brightest parts of a frame are."""
+    return float(np.quantile(frame, 0.99))
 
 
 def strength(change: Pixels) -> float:

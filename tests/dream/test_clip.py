@@ -72,6 +72,17 @@ def test_a_still_stays_still_and_a_cut_begins_anew(samples: dict[str, bytes]) ->
     assert np.abs(dreams[4] - fresh).max() < 1e-5, "nothing of the scene before is left"
 
 
+def test_a_scene_that_fades_in_brings_its_dream_along(samples: dict[str, bytes]) -> None:
+    picture = pan(decode(samples["coffee"]), 1)[0]
+    frames = [np.zeros_like(picture), *(picture * np.float32(share / 8) for share in range(1, 9))]
+    dreams = dreamt(frames)
+    alone = distance([picture], [Dreamer(picture, Recipe.parse(QUICK)).dream().pixels])
+    strengths = [distance([frame], [dream]) / alone for frame, dream in zip(frames, dreams, strict=True)]
+    assert strengths[1] < 0.4, "it does not flash up out of the dark"
+    assert strengths[4] > strengths[1]
+    assert strengths[-1] > 0.6
+
+
 def test_a_mixture_of_dreams_is_no_weaker() -> None:
     changes = np.random.default_rng(1).normal(0, 0.1, (2, 32, 32, 3)).astype(np.float32)
     one, other = (State(np.zeros_like(change), change, change[..., :1]) for change in changes)

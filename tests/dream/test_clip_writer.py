@@ -77,8 +77,8 @@ async def test_a_browser_shows_each_format_as_long_and_as_often(master: Master, 
         images = {format: await page.evaluate(DECODE, [format, types[format]]) for format in ("gif", "webp")}
         await browser.close()
     assert film == {"size": [224, 128], "seconds": pytest.approx(master.seconds, abs=0.05), "frames": 30}
-    for format, image in images.items():
-        step = 10 if format == "gif" else 1
+    for name, image in images.items():
+        step = 10 if name == "gif" else 1
         assert (image["size"], image["loops"]) == ([224, 128], True)
         assert image["milliseconds"] == pytest.approx([80 if i % 5 else 160 for i in range(30)], abs=step)
 
