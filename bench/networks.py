@@ -9,6 +9,8 @@ those that the cost model first guesses, and the seconds until then.
 """
 
 import argparse
+import subprocess
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,6 +52,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=APPLICATIONS, metavar="NAME")
     parser.add_argument("--table", action="store_true", help="compare the table with this Keras")
     arguments = parser.parse_args()
+    if len(arguments.names) > 1:
+        for called in arguments.names:  # each in a process of its own, which gives its memory back
+            table = ["--table"] if arguments.table else []
+            subprocess.run([sys.executable, "-m", "bench.networks", called, *table], check=True)
+        return
     for called in arguments.names:
         with TemporaryDirectory() as folder:
             first, next_, guess = dreamt(called, Path(folder))

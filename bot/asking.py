@@ -206,6 +206,12 @@ class Consent(NamedTuple):
     given_at: datetime | None = None
 
 
+def check_explicit(origin: Origin, channel: Any) -> None:
+    """Raise Refused for a picture that Discord marks as explicit, where not only adults see a channel."""
+    if origin.explicit and not is_age_restricted(channel):
+        raise Refused(EXPLICIT)
+
+
 async def _check_picture(
     bot: DreamBot,
     who: discord.Member | discord.User,
@@ -214,8 +220,7 @@ async def _check_picture(
     origin: Origin,
 ) -> Consent:
     """What somebody needs to dream on a picture. Raises Refused where they may not."""
-    if origin.explicit and not is_age_restricted(channel):
-        raise Refused(EXPLICIT)
+    check_explicit(origin, channel)
     author_id = origin.author_id
     if author_id is None or author_id == who.id:
         return Consent()

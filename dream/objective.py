@@ -200,6 +200,9 @@ def unknown(word: str, known: Iterable[str], kind: str) -> str:
 
 def unknown_thing(word: str, presets: Iterable[str]) -> str:
     """One sentence about a word that is neither a layer, a preset nor a class."""
+    if network := NETWORKS.get(word):
+        middle = list(network.layers)[len(network.layers) // 2]
+        return f"{word} is a network: name one of its layers, such as {middle}."
     near = nearest_things(word, presets)
     hint = (
         f"did you mean {either(near)}?"

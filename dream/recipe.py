@@ -22,7 +22,7 @@ from keyword import iskeyword
 from typing import Any, NamedTuple, Self
 
 from dream.backbone import classes as imagenet
-from dream.backbone.catalog import BETWEEN, CLASS, LAYERS, NetworkName, layers_called
+from dream.backbone.catalog import BETWEEN, CLASS, LAYERS, NETWORKS, NetworkName, layers_called
 from dream.objective import (
     MAX_TERMS,
     SIMILAR,
@@ -573,7 +573,7 @@ def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
             if len(plain) == 1
             else nearest(word, [*LAYERS, *presets], cutoff=SIMILAR)
         )
-        if near:
+        if near or word in NETWORKS:
             raise RecipeError(unknown_thing(word, presets))
     if plain:
         preset = f"a preset, such as {either(presets[:3])}, or " if presets else ""

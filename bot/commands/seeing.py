@@ -8,11 +8,12 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.asking import read_recipe, upload, wanted_pictures
+from bot.asking import check_explicit, read_recipe, upload, wanted_pictures
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.ui.seeing import DreamOf
 from bot.user_installs import anywhere
+from bot.visibility import is_age_restricted
 from dream.recipe import AUTO
 from dream.render import Sights
 
@@ -39,6 +40,8 @@ class Seeing(commands.Cog, name="Seeing"):
         if not wanted.pictures:
             raise Refused("I see no picture here; please attach one, or reply to a message that has one.")
         found = wanted.pictures[0]
+        origin = found.origin(self.bot.config.picture.max_bytes)
+        check_explicit(origin, context.channel)
         sights = await self.bot.queue.see(upload(found.picture, self.bot.config.picture.max_bytes), MOST)
         shown: dict[str, Any] = {}
         if found.message:
@@ -48,7 +51,7 @@ class Seeing(commands.Cog, name="Seeing"):
         file = discord.File(
             io.BytesIO(sights.sheet),
             "seen.jpg",
-            spoiler=found.picture.is_spoiler,
+            spoiler=origin.spoiler or is_age_restricted(context.channel),
             description="The picture, lit where each of these things is seen.",
         )
         await context.reply(_text(sights), file=file, mention_author=False, ephemeral=True, **shown)

@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from bot.backoff import attempts
 from bot.clock import Clock
-from bot.delivery.daily_servers import NEEDED, DiscordServers
+from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
@@ -29,7 +29,7 @@ from bot.settings.service import Settings
 from bot.store.hall import OPEN_BEST, BestState, Placing, StarredRow
 from bot.store.outage import is_outage
 from bot.tasks import Tasks
-from bot.ui.hall_post import STAR, Shown, hall_message, hall_text, without
+from bot.ui.hall_post import STAR, Shown, hall_message, hall_text, missing_permissions, without
 from bot.visibility import may_be_shown
 
 log = logging.getLogger(__name__)
@@ -121,19 +121,23 @@ class HallPosts:
         """Count a dream's stars: those of members who did not ask for it. One that is gone is withdrawn."""
         if row.withdrawn:
             return
+        channel = self._servers.partial_channel(row.guild_id, row.channel_id)
         try:
-            channel = self._servers.partial_channel(row.guild_id, row.channel_id)
             message = await channel.fetch_message(row.message_id)
-            reaction = discord.utils.find(lambda one: str(one.emoji) == STAR, message.reactions)
-            most = min(reaction.count, MOST_STARS) if reaction else 0
-            users = [user async for user in reaction.users(limit=most)] if reaction else []
         except discord.NotFound:
             await self._starred.record(row, withdrawn=True)
+            return
         except discord.Forbidden:
             log.debug("the stars of dream %s cannot be read", row.job_id)
-        else:
-            stars = sum(not user.bot and user.id != row.member_id for user in users)
-            await self._starred.record(row, stars=stars)
+            return
+        reaction = discord.utils.find(lambda one: str(one.emoji) == STAR, message.reactions)
+        most = min(reaction.count, MOST_STARS) if reaction else 0
+        try:
+            users = [user async for user in reaction.users(limit=most)] if reaction else []
+        except discord.NotFound:  # they were taken back just now
+            users = []
+        stars = sum(not user.bot and user.id != row.member_id for user in users)
+        await self._starred.record(row, stars=stars)
 
     async def _belongs_in(self, row: StarredRow) -> bool:
         """Whether a dream is, or may come, among the best-liked of its server.
@@ -319,8 +323,7 @@ def writable_channel(guild: discord.Guild, channel_id: int | None) -> discord.Te
     channel = guild.get_channel(channel_id or 0)
     if not isinstance(channel, discord.TextChannel):
         return None
-    may = channel.permissions_for(guild.me)
-    return channel if all(getattr(may, right) for right in NEEDED) and may.read_message_history else None
+    return None if missing_permissions(channel) else channel
 
 
 async def find_post(channel: discord.TextChannel, mark: str, after: datetime) -> discord.Message | None:

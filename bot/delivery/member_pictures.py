@@ -75,8 +75,9 @@ def names_in(message: discord.Message) -> set[str]:
 
 
 def may_be_dreamt(attachment: discord.Attachment) -> bool:
-    """Whether an attachment says that it is a picture, and is not hidden."""
-    return is_picture(attachment.filename, attachment.content_type) and not attachment.is_spoiler()
+    """Whether an attachment says that it is a picture, and is neither hidden nor marked as explicit."""
+    is_hidden = attachment.is_spoiler() or attachment.flags.contains_explicit_media
+    return is_picture(attachment.filename, attachment.content_type) and not is_hidden
 
 
 def picture_name(attachment: discord.Attachment) -> str:

@@ -97,7 +97,7 @@ class Sandbox:
         self.daily = self.guild.create_text_channel("daily-dream", topic="A dream a day, at 09:00")
         self.hall = self.guild.create_text_channel(
             "hall-of-fame",
-            topic="Dreams that somebody else gave a ⭐; the best of the week on Sundays at 18:00",
+            topic="Dreams that somebody gave a ⭐; the best of the week, Sundays at 18:00",
         )
         self.general = self.guild.create_text_channel("general", topic="Pictures to dream on")
         hidden: dict[Any, discord.PermissionOverwrite] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,7 @@ import discord
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.settings.values import HallOfFame
 from bot.store.hall import BestRow, StarredRow
 from bot.ui.buttons import report
 from bot.ui.components import Interaction, RowButton
@@ -24,6 +25,35 @@ MEDALS: Final = ("🥇", "🥈", "🥉")
 BEST_TITLE: Final = "### 🏆 The best dreams of the week"
 LONGEST: Final = 300
 """Characters of a recipe, at most."""
+
+
+NEEDED: Final = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "attach_files": "Attach Files",
+    "read_message_history": "Read Message History",
+}
+"""The permissions needed in the hall of fame: discord.py's names, and Discord's for members."""
+
+
+def missing_permissions(channel: discord.TextChannel) -> list[str]:
+    """The names of the permissions that the bot lacks to post in a channel and to find its posts again."""
+    may = channel.permissions_for(channel.guild.me)
+    return [name for right, name in NEEDED.items() if not getattr(may, right)]
+
+
+def hall_warnings(guild: discord.Guild, settings: HallOfFame, changed: Collection[str]) -> list[str]:
+    """What keeps changed settings of the hall of fame from doing what they say, a line each."""
+    found = []
+    for name in ("hall_channel", "best_channel"):
+        channel = guild.get_channel(getattr(settings, name))
+        if name not in changed or channel is None:
+            continue
+        if not isinstance(channel, discord.TextChannel):
+            found.append(f"{channel.mention} is no text channel, so I post nothing there.")
+        elif missing := missing_permissions(channel):
+            found.append(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
+    return [f"⚠️ {one}" for one in dict.fromkeys(found)]
 
 
 class Shown(NamedTuple):

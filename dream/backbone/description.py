@@ -108,7 +108,7 @@ def description_of(file: Path, setting: str) -> Description:
     """The description of an operator's model, found out in a process of its own. Raises WeightsError."""
     state = ModelFile(file, setting).state
     if not state.is_ready:
-        raise WeightsError(state.detail)
+        raise WeightsError(f"{state.detail}.")
     stat = file.stat()
     key = f"{FORMAT} {file.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     folder = platformdirs.user_cache_path("dreambot", appauthor=False) / "networks"

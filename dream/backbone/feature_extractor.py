@@ -24,6 +24,10 @@ _ACTIVATIONS: dict[Any, tuple[Callable[..., Any] | None, Callable[..., Any] | No
 }
 
 
+MOST_CONSTANTS = 10_000_000
+"""The most weights of a network that are constants in the functions traced of it."""
+
+
 class FeatureExtractor:
     """The function from pictures to the activations of the layers `names` of a network.
 
@@ -45,6 +49,7 @@ class FeatureExtractor:
         for operation in operations:
             for key in operation.inputs:
                 users.setdefault(key, []).append(operation)
+        is_large = _weights(operations) > MOST_CONSTANTS
         done: set[int] = set()
         for operation in operations:
             if operation.outputs[0] in done:
@@ -54,7 +59,7 @@ class FeatureExtractor:
                 followers = self._followers(operation, users)
                 done.update(follower.outputs[0] for follower in followers)
                 output = (followers or [operation])[-1].outputs[0]
-                function = _Convolution(layer, [follower.layer for follower in followers], dtype)
+                function = _Convolution(layer, [each.layer for each in followers], dtype, is_large)
                 self._steps.append(_step(function, operation.inputs[0], output))
             else:
                 self._steps.append(_keras_step(operation, dtype))
@@ -90,10 +95,14 @@ class FeatureExtractor:
 class _Convolution:
     """A convolution with the batch normalisation and activation that follow it, folded into one operation.
 
-    At stride 1 its gradient is a convolution with the flipped kernel.
+    At stride 1 its gradient is a convolution with the flipped kernel. Weights are constants of the functions
+    traced, which is quickest; those of a network that is large are tensors that all of them share, because
+    TensorFlow keeps some thirty copies of constants.
     """
 
-    def __init__(self, layer: keras.Layer, followers: Iterable[keras.Layer], dtype: tf.DType) -> None:
+    def __init__(
+        self, layer: keras.Layer, followers: Iterable[keras.Layer], dtype: tf.DType, is_large: bool
+    ) -> None:
         self._dtype = dtype
         self._depthwise = isinstance(layer, layers.DepthwiseConv2D)
         self._stride, self._padding = layer.strides[0], layer.padding.upper()
@@ -107,8 +116,13 @@ class _Convolution:
                 gain, offset = _normalisation(follower)
                 kernel = kernel * (gain[:, None] if self._depthwise else gain)
                 bias = bias * gain + offset
-        self._kernel, self._bias = kernel, bias
-        self._flipped = kernel[::-1, ::-1] if self._depthwise else kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+        flipped = kernel[::-1, ::-1] if self._depthwise else kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+        self._exact, self._kernel, self._flipped, self._bias = kernel, kernel, flipped, bias
+        if is_large:
+            with tf.init_scope():  # outside of any traced function
+                self._kernel, self._bias = tf.constant(kernel, dtype), tf.constant(bias, dtype)
+                self._flipped = tf.constant(flipped, dtype) if self._stride == 1 else None
+                self._exact = tf.constant(kernel) if self._depthwise else None
         self._activate, self._activation_gradient = _ACTIVATIONS[activation]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
@@ -127,7 +141,7 @@ class _Convolution:
 
     def _forward(self, x: tf.Tensor) -> tf.Tensor:
         y = tf.nn.bias_add(
-            self._convolve(x, self._kernel, self._padding), tf.constant(self._bias, self._dtype)
+            self._convolve(x, self._kernel, self._padding), tf.convert_to_tensor(self._bias, self._dtype)
         )
         return self._activate(y) if self._activate else y
 
@@ -139,24 +153,30 @@ class _Convolution:
             return self._convolve(upstream, self._flipped, "SAME" if self._padding == "SAME" else full)
         strides = (1, self._stride, self._stride, 1)
         if self._depthwise:  # always in float32: TensorFlow's bfloat16 is ten times slower here
-            exact, kernel = tf.cast(upstream, tf.float32), tf.constant(self._kernel)
+            exact, kernel = tf.cast(upstream, tf.float32), tf.convert_to_tensor(self._exact)
             gradient = tf.nn.depthwise_conv2d_backprop_input(
                 tf.shape(x), kernel, exact, strides, self._padding
             )
             return tf.cast(gradient, self._dtype)
         return tf.raw_ops.Conv2DBackpropInput(
             input_sizes=tf.shape(x),
-            filter=tf.constant(self._kernel, self._dtype),
+            filter=tf.convert_to_tensor(self._kernel, self._dtype),
             out_backprop=upstream,
             strides=strides,
             padding=self._padding,
         )
 
-    def _convolve(self, x: tf.Tensor, kernel: np.ndarray, padding: Any) -> tf.Tensor:
-        weights = tf.constant(kernel, self._dtype)
+    def _convolve(self, x: tf.Tensor, kernel: np.ndarray | tf.Tensor, padding: Any) -> tf.Tensor:
+        weights = tf.convert_to_tensor(kernel, self._dtype)
         if self._depthwise:
             return tf.nn.depthwise_conv2d(x, weights, (1, self._stride, self._stride, 1), padding)
         return tf.nn.conv2d(x, weights, self._stride, padding)
+
+
+def _weights(operations: Iterable[Operation]) -> int:
+    """How many weights these operations have."""
+    layers = {id(operation.layer): operation.layer for operation in operations}
+    return sum(w.shape.num_elements() for layer in layers.values() for w in getattr(layer, "weights", ()))
 
 
 def _step(

@@ -140,7 +140,7 @@ class ModelFile:
     @property
     def state(self) -> State:
         """Whether there is such a file."""
-        return _file_state(self.file, self.setting)
+        return _file_state(self.file, self.setting, "model", (".keras",))
 
     def build(self) -> Any:
         """Load it."""
@@ -181,19 +181,20 @@ def without_weights(application: str, include_top: bool = False) -> Any:
     return getattr(keras.applications, application)(include_top=include_top, weights=None, **options)
 
 
-def _file_state(file: Path, setting: str) -> State:
+def _file_state(file: Path, setting: str, content: str = "weights", kinds: tuple[str, ...] = KINDS) -> State:
     """What is plainly wrong with an operator's file, or that it is here."""
     fault = ""
     try:
         with file.open("rb") as opened:
             start = opened.read(8)
     except FileNotFoundError:
-        fault = f"{setting} names no file"
+        fault = f"{setting} names no file: {file} is not there"
     except OSError as error:
         fault = f"{setting} names a file that cannot be read: {error.strerror}"
     else:
-        if not start.startswith(_STARTS):
-            fault = f"{setting} names a file that holds no weights ({', '.join(KINDS)} are read)"
+        if not start.startswith(_STARTS[-1] if kinds == (".keras",) else _STARTS):
+            read = f"{', '.join(kinds)} {'are' if len(kinds) > 1 else 'is'} read"
+            fault = f"{setting} names a file that holds no {content} ({read}): {file}"
     if fault:
         return State(False, str(file), fault, is_fault=True)
     return State(True, str(file), "named by the operator", file.stat().st_mtime_ns)

@@ -234,3 +234,10 @@ async def test_what_discord_calls_explicit_is_for_age_restricted_channels(world:
     await world.bob.send(world.dreams, "!dream block3", reply_to=photo)
     assert "age-restricted channels only" in world.dreams.last_message.content
     assert await world.jobs(world.bob) == []
+
+
+async def test_an_explicit_picture_is_not_even_looked_at(world: World) -> None:
+    photo = await set_up(world, "everybody")
+    world.env.backend.get_message(world.dreams.id, photo.id).attachments[0]["flags"] = 1 << 4
+    await world.bob.send(world.dreams, "!see", reply_to=photo)
+    assert "age-restricted channels only" in world.dreams.last_message.content

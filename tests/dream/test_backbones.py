@@ -123,3 +123,18 @@ def test_a_feature_extractor_folds_only_what_may_be_folded():
         theirs = gradient(lambda x, plain=plain: plain(x, training=False), x)
         for a, b in zip(ours, theirs, strict=True):
             assert np.abs(a - b).max() < 1e-3 * np.abs(b).max()
+
+
+def test_traced_functions_hold_no_copies_of_a_large_networks_weights():
+    inputs = keras.Input((None, None, 3))
+    wide = keras.layers.Conv2D(4000, 1, name="wide")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(3000, 1, activation="relu", name="deep")(wide))
+    extract = FeatureExtractor(model, ["deep"])
+    traced = tf.function(lambda x: tf.reduce_sum(extract(x)[0])).get_concrete_function(
+        tf.TensorSpec((1, None, None, 3))
+    )
+    assert traced.graph.as_graph_def().ByteSize() < 1_000_000
+    x = np.random.default_rng(1).uniform(-1, 1, (1, 5, 6, 3)).astype(np.float32)
+    (ours, slope), (theirs, true_slope) = gradient(lambda x: extract(x)[0], x), gradient(model, x)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    np.testing.assert_allclose(slope, true_slope, atol=1e-3)

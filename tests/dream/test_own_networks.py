@@ -148,6 +148,10 @@ def test_an_unknown_or_ambiguous_layer_says_what_to_write(model):
         Recipe.parse("shapes/conv33")
     with pytest.raises(RecipeError, match="channels 0 to"):
         Recipe.parse("shapes/conv3:999")
+    with pytest.raises(RecipeError, match="one of its layers, such as shapes/"):
+        Recipe.parse("shapes")
+    with pytest.raises(RecipeError, match="one of its layers, such as fire"):
+        Recipe.parse("squeezenet")
     assert layers_called("conv3", "forms") == ["forms/conv3"]
 
 

@@ -14,6 +14,7 @@ from bot.settings.text import format_value, parse_value
 from bot.settings.values import GROUPS, SETTINGS, SettingError, title
 from bot.store.settings import AuditRow
 from bot.ui.daily_status import warnings
+from bot.ui.hall_post import hall_warnings
 
 MARKS: Final = {Scope.BUILT_IN: "▫️", Scope.OPERATOR: "🛠️", Scope.SERVER: "🏠", Scope.CHANNEL: "📌"}
 LEGEND: Final = " · ".join(f"{mark} {scope}" for scope, mark in MARKS.items())
@@ -58,7 +59,9 @@ async def report_changes(
     longest: int = LONGEST,
 ) -> str:
     """Describe changes, and what keeps one from doing what it says, in at most `longest` characters."""
-    warned = await warnings(bot, guild, asker, (change.name for change in changes))
+    changed = {change.name for change in changes}
+    of_hall = hall_warnings(guild, await bot.settings.effective(guild.id), changed)
+    warned = "\n".join(filter(None, [await warnings(bot, guild, asker, changed), *of_hall]))
     told = format_changes(changes, longest - len(warned) - 1).rstrip()
     return f"{told}\n{warned}".strip()[:longest]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import discord
@@ -226,5 +227,29 @@ async def test_reactions_that_a_moderator_clears_are_gone(world: HallWorld, only
     )
     await (message.clear_reaction(STAR) if only_stars else message.clear_reactions())
     await world.env.settle()
+    await world.settle()
+    assert not world.in_hall()
+
+
+async def test_a_hall_that_nobody_can_post_in_is_warned_of(world: HallWorld) -> None:
+    me = world.parts.bot.user
+    assert me is not None
+    denied = discord.Permissions(attach_files=True, read_message_history=True).value
+    world.env.backend.set_overwrite(world.hall.id, Overwrite(me.id, OverwriteType.MEMBER, 0, denied))
+    answer = await world.say(world.admin, f"!settings set hall_channel {world.hall.mention}", world.art)
+    assert "I need the permission Attach Files and Read Message History in" in answer
+    job = await world.dream(world.alice)
+    await world.star(job, world.bob)
+    assert not world.in_hall()
+
+
+async def test_twice_at_once_takes_a_dream_out_once(world: HallWorld) -> None:
+    await world.open_hall()
+    job = await world.dream(world.alice)
+    await world.star(job, world.bob)
+    row = await world.row(job)
+    assert row is not None
+    await asyncio.gather(world.parts.hall.remove(row), world.parts.hall.remove(row))
+    await asyncio.gather(world.parts.hall_posts.sweep(), world.parts.hall_posts.sweep())
     await world.settle()
     assert not world.in_hall()
