@@ -96,15 +96,25 @@ async def test_the_same_message_asks_once_and_its_deletion_cancels_all(talk: Tal
     said = await talk.alice.send(
         talk.channel, f"!dream {slow}", attachments=[("a.png", png(80)), ("b.png", png(90))]
     )
-    assert len(await talk.in_line()) == 2
+
+    async def waiting() -> int:
+        return len(await talk.in_line())
+
+    async def both() -> bool:
+        return await waiting() == 2
+
+    async def none() -> bool:
+        return await waiting() == 0
+
+    await until(both)
     channel = talk.bot.get_channel(talk.channel.id)
     assert isinstance(channel, discord.TextChannel)
     again = await channel.fetch_message(said.id)
     again.author = said.author
     await talk.bot.invoke(await talk.bot.get_context(again))
-    assert len(await talk.in_line()) == 2
+    assert await waiting() == 2
     await talk.alice.delete(said)
-    assert await talk.in_line() == []
+    await until(none)
 
 
 async def test_two_pictures_and_the_word_guide_are_one_dream(talk: Talk) -> None:
