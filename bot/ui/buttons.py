@@ -266,7 +266,7 @@ class Consent(JobButton):
 class Decline(JobButton):
     """Let somebody not dream on one's picture."""
 
-    key, label, emoji = "decline", "No", "✖️"
+    key, label = "decline", "No"
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Cancel the dream. Raises Refused for anybody but whose picture it is."""
