@@ -40,7 +40,7 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize(("page", "command"), FOUND)
 def test_a_command_in_the_documentation_is_understood(page: str, command: str) -> None:
-    words = shlex.split(re.split(r"[;|>]|&&", command)[0])
+    words = shlex.split(re.split(r"[;|>](?=[^']*(?:'[^']*'[^']*)*$)|&&", command)[0])
     group: Any = typer.main.get_command(app)
     while words and words[0] in getattr(group, "commands", ()):
         group = group.commands[words.pop(0)]
