@@ -9,10 +9,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Found, ask_for_sheet, presets_allowed, read_recipe, wanted_pictures
+from bot.asking import ask_for_sheet, presets_allowed, read_recipe
 from bot.client import DreamBot
 from bot.commands.dreaming import answer, asked_by, following, no_picture, recipe_choices
 from bot.errors import Refused
+from bot.pictures import Found, wanted_pictures
 from bot.user_installs import anywhere, is_away
 from dream.octaves import MOST_VARIANTS
 

@@ -10,23 +10,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import (
-    MOST_PICTURES,
-    SKY,
-    SURPRISE,
-    Found,
-    Wanted,
-    ask,
-    avatar,
-    picture_in,
-    read_recipe,
-    seeded,
-    upload,
-    wanted_pictures,
-)
+from bot.asking import SURPRISE, ask, read_recipe, seeded
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.queue.request import Upload
+from bot.pictures import MOST_PICTURES, Found, Wanted, avatar, picture_in, upload, wanted_pictures
+from bot.queue.request import SKY, Upload
 from bot.store.jobs import Job, Kind, State
 from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, send_ephemeral

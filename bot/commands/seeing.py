@@ -8,9 +8,11 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.asking import check_explicit, read_recipe, upload, wanted_pictures
+from bot.asking import read_recipe
 from bot.client import DreamBot
+from bot.consent import check_explicit
 from bot.errors import Refused
+from bot.pictures import upload, wanted_pictures
 from bot.ui.seeing import DreamOf
 from bot.user_installs import anywhere
 from bot.visibility import is_age_restricted

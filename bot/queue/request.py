@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from bot.store.jobs import Kind
 from dream.recipe import Recipe
@@ -48,6 +48,28 @@ class Variant(NamedTuple):
     def row(self) -> dict[str, Any]:
         """It as JSON."""
         return {"label": self.label, "recipe": str(self.recipe), "preset": self.preset}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a dream grows from: a picture (None: a generated sky), who posted it, and where it stands.
+
+    `message` is the channel's and the message's id. `parent` is the job that the picture belongs to, and
+    `action` what was done with that. `guide` is a second picture, whose features are to appear, or which says
+    where if the recipe says so; a comparison shows it beside the first.
+    """
+
+    picture: Upload | KeptPicture | None = None
+    guide: Upload | KeptPicture | None = None
+    author_id: int | None = None
+    message: tuple[int, int] | None = None
+    parent: str | None = None
+    action: str | None = None
+    spoiler: bool = False
+    explicit: bool = False
+
+
+SKY: Final = Origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,47 +6,28 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import discord
 
-from bot.asking import Origin, ask, ask_for_sheet, effective_in, upload
+from bot.asking import ask, ask_for_sheet, effective_in
 from bot.checks import may_moderate
-from bot.client import DreamBot
 from bot.errors import Refused
 from bot.media import of_attachment
-from bot.queue.queue import CONSENT_WITHIN, NOT_ANSWERED, PICTURE_DELETED
-from bot.queue.request import Variant
-from bot.store.jobs import Job, Kind, State
+from bot.pictures import upload
+from bot.queue.request import Origin, Variant
+from bot.store.jobs import Job, Kind
 from bot.ui.changes import enlarged, strengthened, variations
-from bot.ui.components import Interaction, RowButton
+from bot.ui.components import Interaction, JobButton
+from bot.ui.consent import Consent, Decline, Withdraw
 from bot.ui.errors import code, explain, send_ephemeral
 from bot.ui.links import message_url
 from bot.ui.remix import guide_in_form, read_form, remix_form, remixed
 from dream.recipe import Recipe
 
-ALREADY_DECIDED: Final = "That is decided already."
 LEAST_GROWTH: Final = 1.1
 """How much larger a bigger dream is at least."""
 LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
-
-
-class JobButton(RowButton[Job]):
-    """A button that does one thing to one job."""
-
-    gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
-
-    is_of_reports: ClassVar[bool] = False
-    """Whether it stands under reports, too, which are in another channel than their dream."""
-
-    def belongs(self, interaction: Interaction, row: Job) -> bool:
-        """Whether it is a job of this channel or the presser's own: not everybody here may see others."""
-        is_open = row.channel_id == interaction.channel_id or row.member_id == interaction.user.id
-        return super().belongs(interaction, row) and (is_open or self.is_of_reports)
-
-    async def load(self, bot: DreamBot) -> Job | None:
-        """The job."""
-        return await bot.queue.jobs.get(self.row_id)
 
 
 class Remix(JobButton):
@@ -238,80 +219,6 @@ class Cancel(JobButton):
         await interaction.response.defer()
         if not await interaction.client.queue.cancel(row.id):
             raise Refused("Too late to cancel: this dream is already finished.")
-
-
-class Consent(JobButton):
-    """Let somebody dream on one's picture."""
-
-    key, label, emoji = "consent", "Yes, they may", "✅"
-
-    async def act(self, interaction: Interaction, row: Job) -> None:
-        """Let the dream wait for its turn. Raises Refused for anybody but whose picture it is."""
-        await _check_asked(interaction, row)
-        queue = interaction.client.queue
-        if queue.clock.now() - row.created_at > CONSENT_WITHIN:
-            await queue.cancel(row.id, NOT_ANSWERED)
-            raise Refused("That question has ended; they can ask again.")
-        if not await _is_still_there(interaction, row):
-            await queue.cancel(row.id, PICTURE_DELETED)
-            raise Refused("That picture is gone, so nobody dreams on it.")
-        await interaction.response.defer()
-        if not await queue.consent(row.id):
-            raise Refused(ALREADY_DECIDED)
-        await send_ephemeral(
-            interaction, f"✅ <@{row.member_id}> may dream on your picture. ⋯ under a dream withdraws it."
-        )
-
-
-class Decline(JobButton):
-    """Let somebody not dream on one's picture."""
-
-    key, label = "decline", "No"
-
-    async def act(self, interaction: Interaction, row: Job) -> None:
-        """Cancel the dream. Raises Refused for anybody but whose picture it is."""
-        await _check_asked(interaction, row)
-        await interaction.response.defer()
-        if not await interaction.client.queue.cancel(row.id, "Whoever posted the picture would rather not."):
-            raise Refused(ALREADY_DECIDED)
-
-
-async def _check_asked(interaction: Interaction, row: Job) -> None:
-    """Raise Refused for a question that is not the presser's, or is none any more."""
-    if interaction.user.id != row.author_id:
-        raise Refused("Only whoever posted the picture can decide that.")
-    if row.state is not State.HELD:
-        raise Refused(ALREADY_DECIDED)
-
-
-async def _is_still_there(interaction: Interaction, row: Job) -> bool:
-    """Whether the message with the picture is, or cannot be looked for."""
-    if row.origin_channel_id is None or row.origin_message_id is None:
-        return True
-    channel = interaction.client.get_partial_messageable(row.origin_channel_id, guild_id=row.guild_id)
-    try:
-        await channel.fetch_message(row.origin_message_id)
-    except discord.NotFound:
-        return False
-    except discord.HTTPException:
-        return True
-    return True
-
-
-class Withdraw(JobButton):
-    """Take all dreams of one's picture away."""
-
-    key, label, emoji, line = "withdraw", "Withdraw my picture", "🚫", 2
-
-    async def act(self, interaction: Interaction, row: Job) -> None:
-        """Erase every dream that grew from it. Raises Refused for anybody but whose picture it is."""
-        if interaction.user.id != row.author_id:
-            raise Refused("Only whoever posted the picture can withdraw it.")
-        await interaction.response.defer()
-        count = await interaction.client.queue.withdraw(row)
-        dreams = "the dream of it is" if count == 1 else f"all {count} dreams of it are"
-        done = f"🚫 Your picture is withdrawn: {dreams} taken back. Its own message is yours to delete."
-        await interaction.edit_original_response(content=done, view=None)
 
 
 class PingMe(JobButton):

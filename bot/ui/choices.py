@@ -8,8 +8,9 @@ from typing import Any, Final, Self
 
 import discord
 
-from bot.asking import ask, newest_picture
+from bot.asking import ask
 from bot.errors import Refused
+from bot.pictures import newest_picture
 from bot.ui.components import Component, Interaction
 from dream.recipe import Recipe
 

@@ -11,6 +11,7 @@ import discord
 
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.store.jobs import Job
 from bot.ui.errors import explain, send_ephemeral
 
 Interaction = discord.Interaction[DreamBot]
@@ -109,3 +110,21 @@ class RowButton(Component, Generic[Row], template="-"):
     async def miss(self, interaction: Interaction) -> None:
         """Answer if there is no row. Raises Refused."""
         raise Refused(self.gone)
+
+
+class JobButton(RowButton[Job]):
+    """A button that does one thing to one job."""
+
+    gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
+
+    is_of_reports: ClassVar[bool] = False
+    """Whether it stands under reports, too, which are in another channel than their dream."""
+
+    def belongs(self, interaction: Interaction, row: Job) -> bool:
+        """Whether it is a job of this channel or the presser's own: not everybody here may see others."""
+        is_open = row.channel_id == interaction.channel_id or row.member_id == interaction.user.id
+        return super().belongs(interaction, row) and (is_open or self.is_of_reports)
+
+    async def load(self, bot: DreamBot) -> Job | None:
+        """The job."""
+        return await bot.queue.jobs.get(self.row_id)

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import discord
 
-from bot.asking import ask, picture_in
+from bot.asking import ask
 from bot.errors import Refused
+from bot.pictures import picture_in
 from bot.ui.components import Component, Interaction
 from dream.recipe import AUTO, Recipe
 

@@ -12,7 +12,8 @@ import discord
 from bot.durations import countdown, format_duration
 from bot.queue.queue import CANCELLED, CONSENT_WITHIN
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import Cancel, Consent, Decline, PingMe, dream_buttons
+from bot.ui.buttons import Cancel, PingMe, dream_buttons
+from bot.ui.consent import Consent, Decline
 from bot.ui.errors import code
 from bot.ui.links import message_url
 from config.presets import preset_title

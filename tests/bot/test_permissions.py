@@ -25,9 +25,10 @@ from bot import checks
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
 from bot.store.hall import StarredRow
-from bot.ui.buttons import BUTTONS, Choose, Consent, Decline, Delete, Withdraw
+from bot.ui.buttons import BUTTONS, Choose, Delete
 from bot.ui.choices import DreamOne
 from bot.ui.components import Component
+from bot.ui.consent import Consent, Decline, Withdraw
 from bot.ui.daily_post import DAILY_BUTTONS
 from bot.ui.hall_post import HALL_BUTTONS
 from bot.ui.mine import Turn

@@ -12,7 +12,7 @@ import simcord
 from PIL import Image
 from simcord.backend.models.message import MessageSticker
 
-from bot.asking import PREVIEW_SECONDS
+from bot.pictures import PREVIEW_SECONDS
 from bot.store.jobs import Job, State
 from tests.support.talk import Talk, whispered
 from tests.support.waiting import until
