@@ -192,6 +192,12 @@ EXAMPLES: dict[str, Any] = {
     "members": (8,),
     "admin_role": 9,
     "report_channel": 14,
+    "others_pictures": "consent",
+    "hall_channel": 14,
+    "hall_stars": 5,
+    "best_channel": 14,
+    "best_times": (time(20),),
+    "best_days": frozenset({6}),
     "daily_channel": 15,  # without which it cannot be turned on
     "daily_enabled": True,
     "daily_times": (time(9), time(21, 30)),
