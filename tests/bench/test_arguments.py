@@ -11,11 +11,12 @@ def test_the_queues_bench_without_arguments_runs_all_of_its_parts() -> None:
     code = (
         "import sys; sys.argv = ['queue']; from bench import queue; ran = []\n"
         "async def noted(*_): ran.append('')\n"
-        "queue.fair_queue = lambda: ran.append(''); queue.rows = queue.flood = queue.cost_model = noted\n"
+        "queue.fair_queue = lambda: ran.append('')\n"
+        "queue.rows = queue.flood = queue.cost_model = queue.estimates = noted\n"
         "queue.main(); print(len(ran))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout == "4\n"
+    assert run.stdout == "5\n"
 
 
 def test_no_bench_hides_a_package() -> None:

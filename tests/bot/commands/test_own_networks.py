@@ -122,6 +122,7 @@ async def test_a_preset_and_a_setting_name_its_layers(talk: Talk, operator: Conf
     here = await talk.bot.settings.effective(talk.guild.id)
     assert here.layers == ("shapes/conv3", "block8", "block11")
     await talk.says(talk.admin, "!settings reset layers")
+    assert "rings" in await talk.says(talk.admin, "!presets delete rings")
 
 
 async def test_one_without_weights_is_dreamt_by_another_that_says_so(
