@@ -10,7 +10,8 @@ from typing import Final
 import discord
 
 from bot.delivery.daily_servers import DiscordServers
-from bot.delivery.hall_posts import CLOCK_SKEW, find_post, shown_dream, writable_channel
+from bot.delivery.hall_posts import shown_dream, writable_channel
+from bot.delivery.messages import find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
@@ -56,7 +57,7 @@ class BestPosts:
             return
         channel = writable_channel(guild, (await self._settings.effective(guild.id)).best_channel)
         interrupted = channel is not None and post.state == BestState.POSTING
-        if channel and interrupted and (sent := await find_post(channel, post.id, post.due_at - CLOCK_SKEW)):
+        if channel and interrupted and (sent := await find_post(channel, post.id, post.due_at)):
             await self._close(post, sent)
         elif self._hall.is_too_late(post):
             await self._best.close(post, BestState.SKIPPED)

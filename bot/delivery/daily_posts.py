@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import Final
 
 import discord
@@ -16,7 +15,7 @@ import discord
 from bot.daily.posts import Due
 from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
-from bot.delivery.member_pictures import history
+from bot.delivery.messages import find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.errors import Refused
@@ -32,8 +31,6 @@ CONCURRENCY: Final = 64
 """Posts that are sent concurrently; more would wait for the database."""
 SEND_TIMEOUT: Final = 120
 """Seconds, at most, for sending one message."""
-CLOCK_SKEW: Final = timedelta(minutes=10)
-"""How far this clock may be ahead of Discord's, for the search of the history."""
 
 
 class DailyPosts:
@@ -137,12 +134,7 @@ class DailyPosts:
             raise Refused(
                 "I was stopped while posting, and cannot see without Read Message History if I had."
             )
-        async for message in history(channel, post.due_at - CLOCK_SKEW):
-            if message.author == channel.guild.me and any(
-                post.id in attachment.filename for attachment in message.attachments
-            ):
-                return message
-        return None
+        return await find_post(channel, post.id, post.due_at)
 
     async def _mark_missed(self, post: PostRow) -> None:
         """Mark a post that is too late as missed, or as posted if its message was sent before a crash."""

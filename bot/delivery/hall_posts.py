@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import discord
@@ -21,6 +21,7 @@ from bot.backoff import attempts
 from bot.clock import Clock
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
+from bot.delivery.messages import find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import WEEK, HallService
@@ -41,8 +42,6 @@ MOST_STARS: Final = 500
 MESSAGES: Final = 300
 CHANNELS: Final = 25
 """Messages of a channel, and channels of a server, that are looked through for stars after a start."""
-CLOCK_SKEW: Final = timedelta(minutes=10)
-"""How far this clock may be ahead of Discord's, for the search of a post."""
 
 
 class NotYet(Exception):  # noqa: N818
@@ -249,7 +248,7 @@ class HallPosts:
         return [id for id, count in stars.items() if count != known.get(id, 0)]
 
     async def _find(self, channel: discord.TextChannel, row: StarredRow) -> discord.Message | None:
-        return await find_post(channel, row.job_id, (row.posted_at or row.dreamt_at) - CLOCK_SKEW)
+        return await find_post(channel, row.job_id, row.posted_at or row.dreamt_at)
 
     def _post_of(self, row: StarredRow) -> discord.PartialMessage:
         channel = self._servers.partial_channel(row.guild_id, row.post_channel_id)
@@ -324,16 +323,6 @@ def writable_channel(guild: discord.Guild, channel_id: int | None) -> discord.Te
     if not isinstance(channel, discord.TextChannel):
         return None
     return None if missing_permissions(channel) else channel
-
-
-async def find_post(channel: discord.TextChannel, mark: str, after: datetime) -> discord.Message | None:
-    """The bot's message with a file whose name contains a mark, if one was sent after a moment."""
-    async for message in history(channel, after):
-        if message.author.id == channel.guild.me.id and any(
-            mark in attachment.filename for attachment in message.attachments
-        ):
-            return message
-    return None
 
 
 async def shown_dream(queue: Queue, row: StarredRow) -> Shown | None:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import discord
+
+from bot.delivery.member_pictures import history
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +17,8 @@ INTERACTION_OVER: Final = "The bot may not post in that channel, and the command
 TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
 HISTORY_LIMIT: Final = 200
 """Messages of a channel among which one sent before is searched."""
+CLOCK_SKEW: Final = timedelta(minutes=10)
+"""How far this clock may be ahead of Discord's, for the search of a post."""
 
 
 def refusal(error: discord.HTTPException) -> str:
@@ -47,4 +51,17 @@ async def find_message(
                 return message
     except (discord.Forbidden, discord.NotFound):
         log.debug("the history of a channel cannot be read")
+    return None
+
+
+async def find_post(channel: discord.TextChannel, mark: str, after: datetime) -> discord.Message | None:
+    """The bot's message with a file whose name contains `mark`, if one was sent after a moment.
+
+    Raises HTTPException.
+    """
+    async for message in history(channel, after - CLOCK_SKEW):
+        if message.author.id == channel.guild.me.id and any(
+            mark in attachment.filename for attachment in message.attachments
+        ):
+            return message
     return None
