@@ -105,7 +105,7 @@ def media_of(message: discord.Message) -> list[Media]:
 def small_media_of(message: discord.Message) -> list[Media]:
     """The stickers of a message, else the custom emoji of its text; not those that are drawn by a program."""
     stickers = [
-        Media(sticker.name, None, False, partial(_read, message, sticker.url))
+        Media(sticker.name, None, False, sticker.read)
         for sticker in message.stickers
         if sticker.format is not discord.StickerFormatType.lottie
     ]
