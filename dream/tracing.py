@@ -1,8 +1,8 @@
 """OpenTelemetry traces: what the time of a job went into, in the bot and in the workers.
 
-Spans are sent where the standard's variables say, `OTEL_EXPORTER_OTLP_ENDPOINT` first of all; without it they
-cost next to nothing. One job is one trace: the ids of its root span are made from the job's, so that every
-process can add to it, also one that starts after a crash.
+Spans are sent where the standard's variables say: `OTEL_EXPORTER_OTLP_ENDPOINT`, or
+`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`. Without them they cost next to nothing. One job is one trace: the ids of
+its root span are made from the job's, so that every process can add to it, one after a crash included.
 """
 
 import logging
@@ -19,14 +19,14 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 
 log = logging.getLogger(__name__)
 
-ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _TRACER: Final = trace.get_tracer("dreambot")
 _root_ids: ContextVar[SpanContext | None] = ContextVar("root_ids", default=None)
 
 
 def configure(service: str) -> None:
     """Let this process, a `service` such as "dreambot-worker", send its spans, if an endpoint is set."""
-    if not os.environ.get(ENDPOINT):
+    if not any(map(os.environ.get, ENDPOINTS)):
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -35,7 +35,7 @@ def configure(service: str) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
     except ImportError:
-        log.warning("%s is set, but nothing is traced: pip install 'dreambot[tracing]'", ENDPOINT)
+        log.warning("%s is set, but nothing is traced: pip install 'dreambot[tracing]'", ENDPOINTS[0])
         return
 
     class JobIds(RandomIdGenerator):
