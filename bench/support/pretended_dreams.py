@@ -12,8 +12,8 @@ from dream.render import Progress, Rendered, Work
 
 STEP: Final = 0.05
 """Seconds that one step takes."""
-KILLS_ITS_WORKER, BREAKS, IS_NO_PICTURE = 11, 12, 13
-"""Numbers of steps whose dream does this instead."""
+KILLS_ITS_WORKER, BREAKS, IS_NO_PICTURE, WAITS = 11, 12, 13, 49
+"""Numbers of steps whose dream does this instead; one that waits does so until it is cancelled."""
 
 
 def warm() -> None:
@@ -29,6 +29,10 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         raise ZeroDivisionError("broken")
     if recipe.steps == IS_NO_PICTURE:
         raise PictureError("That file is no picture; please attach a JPEG or PNG.")
+    while recipe.steps == WAITS:
+        if cancelled():
+            raise Cancelled
+        time.sleep(STEP)
     steps = recipe.steps or 0
     for step in range(steps):
         if cancelled():

@@ -11,6 +11,7 @@ import simcord
 from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
+from bench.support.pretended_dreams import WAITS
 from bot.store.jobs import State
 from bot.ui.buttons import BUTTONS, Again, Cancel, Choose, Deeper, Delete, Flag
 from tests.support.world import World
@@ -190,7 +191,7 @@ async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> No
         await world.say(world.alice, text)
         assert world.dreams.history()[-1].embeds, text
     for who in (world.alice, world.bob):
-        await world.say(who, f"!sky {longest} steps=50")
+        await world.say(who, f"!sky {longest} steps={WAITS}")
     line = await world.say(world.alice, "!queue")
     assert "mixed10:1000" in line and world.bob.mention in line
     for job in (*await world.jobs(world.alice), *await world.jobs(world.bob)):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import discord
 import pytest
 
+from bench.support.pretended_dreams import WAITS
 from bot.checks import NOT_A_SERVER_MODERATOR
 from tests.support.world import World
 
@@ -28,8 +29,8 @@ async def test_a_block_for_a_while(world: World) -> None:
 
 
 async def test_a_block_for_good_stops_what_waits_and_ends_by_hand(world: World) -> None:
-    await world.say(world.bob, "!sky steps=50")
-    await world.say(world.bob, "!sky steps=50")
+    await world.say(world.bob, f"!sky steps={WAITS}")
+    await world.say(world.bob, f"!sky steps={WAITS}")
     await world.say(world.mod, f"!block {world.bob.mention} frogs")
     assert {job.state for job in await world.jobs(world.bob)} == {"cancelled"}
     assert "on this server;" in await world.say(world.bob, "!sky")

@@ -9,6 +9,7 @@ import pytest
 import simcord
 from sqlalchemy import select
 
+from bench.support.pretended_dreams import WAITS
 from bot.pseudonyms import pseudonyms
 from bot.queue.request import DreamRequest
 from bot.settings.values import FORGOTTEN
@@ -83,7 +84,7 @@ async def test_forget_me_leaves_nothing_but_a_keyed_hash(
         )
         theirs = await world.dream(world.alice, "!dream block9")  # the newest picture here
         assert await app.queue.jobs.picture(theirs.id, "source") == rocket
-        await world.say(alice, "!sky steps=50 seed=7")  # still being dreamt
+        await world.say(alice, f"!sky steps={WAITS} seed=7")  # still being dreamt
         assert "✅" in await world.say(world.admin, f"!block {alice.mention} bad manners")
         assert await rows_with(app, alice.id)
         assert await rows_with(app, photo[5000:5100])

@@ -80,43 +80,6 @@ async def test_of_more_than_four_pictures_the_rest_is_left_out_and_said(talk: Ta
     assert len(talk.answers) == 5
 
 
-async def test_a_limit_counts_each_picture_and_what_it_leaves_out_is_said(talk: Talk) -> None:
-    await talk.says(talk.admin, "!settings set member_seconds 60")
-    slow = "block12 steps=60 octaves=4 size=1024"
-    pictures = [(f"{width}.png", png(width, width)) for width in (300, 301, 302, 303)]
-    said = await talk.says(talk.alice, f"!dream {slow}", *pictures)
-    assert "left out: You already have as many dreams in line as fit" in said, said
-    assert 1 <= len(await talk.in_line()) < 4
-    await talk.says(talk.alice, "!cancel all")
-    await talk.says(talk.admin, "!settings reset member_seconds")
-
-
-async def test_the_same_message_asks_once_and_its_deletion_cancels_all(talk: Talk) -> None:
-    slow = "block8 steps=40 octaves=3 size=1024"
-    said = await talk.alice.send(
-        talk.channel, f"!dream {slow}", attachments=[("a.png", png(80)), ("b.png", png(90))]
-    )
-
-    async def waiting() -> int:
-        return sum(recipe.startswith(slow) for recipe in await talk.in_line())
-
-    async def both() -> bool:
-        return await waiting() == 2
-
-    async def none() -> bool:
-        return await waiting() == 0
-
-    await until(both)
-    channel = talk.bot.get_channel(talk.channel.id)
-    assert isinstance(channel, discord.TextChannel)
-    again = await channel.fetch_message(said.id)
-    again.author = said.author
-    await talk.bot.invoke(await talk.bot.get_context(again))
-    assert await waiting() == 2
-    await talk.alice.delete(said)
-    await until(none)
-
-
 async def test_two_pictures_and_the_word_guide_are_one_dream(talk: Talk) -> None:
     await talk.says(talk.alice, f"!dream guide {QUICK}", ("a.png", png(80)), ("b.png", png(90)))
     (job,) = await finished(talk, 1)

@@ -311,18 +311,18 @@ async def test_limits_are_by_cost_and_say_when_to_come_back(world: World) -> Non
     jobs = []
     with pytest.raises(LimitReached) as refused:
         for _ in range(100):
-            jobs.append(await world.ask("block8 steps=50"))  # noqa: PERF401
+            jobs.append(await world.ask(f"block8 steps={pretended_dreams.WAITS}"))  # noqa: PERF401
     first = world.queue.ready_at(jobs[0].id)
     assert first
     # The room that one more needs is there when the first is done: the same words stand in its message.
     assert f"ask again {countdown(first, world.queue.clock.now())}, when" in str(refused.value)
     await world.queue.forget_member(world.alice.id)
-    await world.queue.cancel((await world.ask("block8 steps=50")).id)
+    await world.queue.cancel((await world.ask(f"block8 steps={pretended_dreams.WAITS}")).id)
 
 
 async def test_many_asked_for_at_once_are_not_all_let_in(world: World) -> None:
     world.queue.admission.limits.member = 10
-    recipe = Recipe.parse("block8 steps=50")
+    recipe = Recipe.parse(f"block8 steps={pretended_dreams.WAITS}")
     asks = [world.queue.submit(DreamRequest(recipe=recipe, source=None, **world.place)) for _ in range(20)]
     asked = await asyncio.gather(*asks, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in asked) == ["Job"] + ["LimitReached"] * 19

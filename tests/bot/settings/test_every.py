@@ -9,6 +9,7 @@ import discord
 import pytest
 import simcord
 
+from bench.support.pretended_dreams import WAITS
 from bot.checks import NOT_A_MANAGER
 from bot.hall.best import best_schedule
 from bot.settings.values import SETTINGS, Kind, kind, title
@@ -53,8 +54,8 @@ def refuses(asked: str, answer: str) -> Effect:
 
 
 async def only_the_first_waits(world: World, second: simcord.MemberActor, answer: str) -> None:
-    await world.say(world.alice, "!sky steps=50")
-    assert answer in await world.say(second, "!sky steps=50")
+    await world.say(world.alice, f"!sky steps={WAITS}")
+    assert answer in await world.say(second, f"!sky steps={WAITS}")
     for job in await world.jobs(world.alice):
         await world.app.queue.cancel(job.id)
 
