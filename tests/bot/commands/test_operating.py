@@ -56,7 +56,7 @@ async def operated(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> Asyn
 async def test_the_operator_pauses_and_resumes_with_a_message(operated: Operated) -> None:
     world = World(operated.app, operated.env)
     operator = world.guild.add_member(operated.operator)
-    assert NOT_AN_OPERATOR in await world.say(world.admin, "!operator pause no")
+    assert str(NOT_AN_OPERATOR) in await world.say(world.admin, "!operator pause no")
     assert "Paused" in await world.say(operator, "!operator pause back at six o'clock")
     assert "back at six o'clock" in await world.say(world.alice, "!sky")
     assert "paused: back at six" in await world.say(operator, "!operator")

@@ -73,6 +73,10 @@ async def other_prefix(world: World) -> None:
     await world.dream(world.alice, "?sky")
 
 
+async def in_german(world: World) -> None:
+    assert "keinen Traum" in await world.say(world.alice, "!cancel")
+
+
 async def only_in_art(world: World) -> None:
     assert "Dreams have their place" in await world.say(world.alice, "!sky")
     await world.dream(world.alice, channel=world.art)
@@ -167,6 +171,7 @@ CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
     "member_seconds": (lambda world: 1, members_wait),
     "server_seconds": (lambda world: 1, servers_wait),
     "prefix": (lambda world: "?", other_prefix),
+    "language": (lambda world: ["de"], in_german),
     "channels": (lambda world: [world.art], only_in_art),
     "forbidden_channels": (lambda world: [world.dreams], not_in_dreams),
     "roles": (lambda world: [world.fans], only_bob),
@@ -238,7 +243,7 @@ async def test_by_text(world: World, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: World, name: str) -> None:
     value = CASES[name][0](world)
-    assert NOT_A_MANAGER in await world.say(world.alice, f"!settings set {name} {typed(value)}")
+    assert str(NOT_A_MANAGER) in await world.say(world.alice, f"!settings set {name} {typed(value)}")
     # No panel is shown to a member, but controls can be pressed by whoever sees their message.
     channel = world.app.bot.get_channel(world.dreams.id)
     assert isinstance(channel, discord.TextChannel)
