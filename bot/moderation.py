@@ -21,6 +21,9 @@ PAUSE: Final = "pause"
 WHOLE_BOT: Final = 0
 """The `guild_id` of the audit log's entries on operators' decisions."""
 
+FOR_GOOD: Final = Text("for good")
+"""How long a block lasts that has no end, in the log."""
+
 
 class Approval(StrEnum):
     """Whether a server may use the bot, with the values that the database stores."""
@@ -67,7 +70,7 @@ class Moderation:
         async with self._database.session() as session:
             notice, approval, block = (await session.execute(query)).one()
         if notice:
-            return Text("Dreambot takes a break: {notice}", notice=notice)
+            return Text("Dreambot takes a break: {notice}", notice=Text(notice))
         if guild_id is None:
             return None
         match self.resolve_approval(guild_id, members, Approval(approval) if approval else None):
@@ -148,7 +151,7 @@ class Moderation:
                 guild_id=guild_id, member_hash=member_hash, member_id=member_id, until=until, reason=reason
             )
             await session.merge(row)
-            after = until.isoformat(timespec="minutes") if until else "for good"
+            after = until.isoformat(timespec="minutes") if until else FOR_GOOD.message
             session.add(self._entry(guild_id, by, "block", str(member_id), None, after))
 
     async def unblock(self, guild_id: int, member_id: int, *, by: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import discord
 from discord.ext import commands
@@ -18,6 +19,9 @@ from dream.texts import Text, _
 Context = commands.Context[DreamBot]
 
 log = logging.getLogger(__name__)
+
+LATER: Final = Text("please come back a little later.")
+"""What members read while the bot is paused, if its operator says nothing else."""
 
 
 class Operating(commands.Cog):
@@ -35,7 +39,7 @@ class Operating(commands.Cog):
 
     @operator.command()
     @operator_only()
-    async def pause(self, context: Context, *, notice: str = "please come back a little later.") -> None:
+    async def pause(self, context: Context, *, notice: str = LATER.message) -> None:
         """Take no new dreams; whoever asks reads the notice."""
         await self.bot.moderation.pause(notice[:500], by=context.author.id)
         await context.reply(_("⏸️ Paused. Dreams already asked for go on."), mention_author=False)

@@ -13,7 +13,7 @@ from bot.settings.text import serialize
 from bot.settings.values import SettingError
 from bot.store.settings import WHOLE_SERVER
 from config.problems import suggestion
-from dream.texts import Text
+from dream.texts import Text, _
 
 MAX_LENGTH: Final = 64_000
 """Characters of a file, at most."""
@@ -35,7 +35,7 @@ class Document(NamedTuple):
 def dump(server: ServerSettings) -> str:
     """A server's settings and presets as TOML, the inverse of `parse`."""
     document = tomlkit.document()
-    document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
+    document.add(tomlkit.comment(_("A server's settings of Dreambot; give this file to: settings import")))
     document["server"] = _table(server.choices.get(WHOLE_SERVER, {}))
     document["channels"] = {
         str(channel): _table(chosen)

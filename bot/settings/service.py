@@ -306,7 +306,14 @@ class Settings:
         if kind(name) in _ID_KINDS and (
             strangers := [n for n in several if not exists(_ID_KINDS[kind(name)], n)]
         ):
-            raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
+            raise SettingError(
+                Text(
+                    "{name} must be {expected}; {id} is not of this server.",
+                    name=name,
+                    expected=expected(name),
+                    id=strangers[0],
+                )
+            )
         return accepted
 
     def _validate_preset(self, name: str, recipe: object) -> str:

@@ -92,10 +92,7 @@ def hall_text(row: StarredRow) -> str:
         if row.author_id not in (None, row.member_id)
         else ""
     )
-    return (
-        f"{STAR} **{row.stars}** · **{_title(row)}** for <@{row.member_id}>{picture}\n"
-        f"-# {code(row.recipe, LONGEST)}"
-    )
+    return f"{STAR} **{row.stars}** · **{_title(row)}** {_for(row)}{picture}\n-# {code(row.recipe, LONGEST)}"
 
 
 def best_message(post: BestRow, dreams: Sequence[Shown]) -> dict[str, Any]:
@@ -105,7 +102,7 @@ def best_message(post: BestRow, dreams: Sequence[Shown]) -> dict[str, Any]:
         row = shown.row
         place = MEDALS[number - 1] if number <= len(MEDALS) else f"**{number}.**"
         url = message_url(row.guild_id, row.channel_id, row.message_id)
-        lines.append(f"{place} {STAR} {row.stars} · [{_title(row)}](<{url}>) for <@{row.member_id}>")
+        lines.append(f"{place} {STAR} {row.stars} · [{_title(row)}](<{url}>) {_for(row)}")
         alt = _(
             "Number {number} of the week: a dream with the recipe {recipe}.",
             number=number,
@@ -176,6 +173,10 @@ HALL_BUTTONS: Final = (TakeOut, Flag)
 
 def _title(row: StarredRow) -> str:
     return preset_title(row.preset) if row.preset else _("A dream")
+
+
+def _for(row: StarredRow) -> str:
+    return _("for {member}", member=f"<@{row.member_id}>")
 
 
 def _file(shown: Shown, stem: str, alt: str) -> discord.File:

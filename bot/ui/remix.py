@@ -16,13 +16,20 @@ from bot.asking import effective_in, preset_in
 from bot.store.jobs import Job
 from bot.ui.components import Interaction
 from config.presets import preset_title
-from dream.recipe import MAX_LENGTH, QUALITIES, Recipe, RecipeError
+from dream.recipe import MAX_LENGTH, Recipe, RecipeError
 from dream.texts import Text, _
 
 PREFIX: Final = "remix-form:"
 MOST_OPTIONS: Final = 25
 SIZES: Final = (512, 768, 1024, 1536, 2048)
-STRENGTHS: Final = {"gentle": 0.007, "normal": 0.014, "wild": 0.03}
+HOW: Final = {
+    "quality=quick": Text("quick quality"),
+    "quality=normal": Text("normal quality"),
+    "quality=rich": Text("rich quality"),
+    "strength=0.007": Text("gentle strength"),
+    "strength=0.014": Text("normal strength"),
+    "strength=0.03": Text("wild strength"),
+}
 
 
 async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
@@ -41,9 +48,8 @@ async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
     about = _("Or write one: it goes before the preset.")
     form.add_item(discord.ui.Label(text=_("Recipe"), description=about, component=text))
     sizes = [size for size in SIZES if size < effective.max_size] + [effective.max_size]
-    _add_menu(form, "size", _("Size"), {str(size): f"{size} pixels" for size in sizes})
-    how = {f"quality={one}": f"{one} quality" for one in QUALITIES}
-    how |= {f"strength={value}": f"{name} strength" for name, value in STRENGTHS.items()}
+    _add_menu(form, "size", _("Size"), {str(size): _("{size} pixels", size=size) for size in sizes})
+    how = {choice: str(text) for choice, text in HOW.items()}
     _add_menu(form, "how", _("Quality and strength"), how, most=2)  # a form has room for five fields
     about = _("A second picture: what it shows is brought out in yours.")
     guide: discord.ui.FileUpload[Any] = discord.ui.FileUpload(

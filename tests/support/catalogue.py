@@ -50,7 +50,7 @@ def texts() -> Catalog:
 def marked(code: ast.Module) -> Iterator[str | tuple[str, ...]]:
     """The texts of a module that are marked as such; those with plural forms are tuples."""
     for node in ast.walk(code):
-        if isinstance(node, ast.Call) and (count := MARKS.get(_name(node.func))):
+        if isinstance(node, ast.Call) and (count := MARKS.get(name_of(node.func))):
             values = [one.value for one in node.args[:count] if isinstance(one, ast.Constant)]
             forms = tuple(value for value in values if isinstance(value, str))
             if len(forms) == count:
@@ -69,17 +69,18 @@ def of_commands(code: ast.Module) -> Iterator[str]:
             text = ast.get_docstring(node) or ""
             yield from dict.fromkeys([text, text.split("\n", 1)[0]])
         for call in node.decorator_list:
-            if isinstance(call, ast.Call) and _name(call.func) == "describe":
+            if isinstance(call, ast.Call) and name_of(call.func) == "describe":
                 yield from (ast.literal_eval(option.value) for option in call.keywords)
 
 
 def _is_command(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
-        isinstance(one, ast.Call) and _name(one.func) in COMMAND_DECORATORS for one in node.decorator_list
+        isinstance(one, ast.Call) and name_of(one.func) in COMMAND_DECORATORS for one in node.decorator_list
     )
 
 
-def _name(node: ast.expr) -> str:
+def name_of(node: ast.expr) -> str:
+    """What is called or inherited from, without what it belongs to."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import discord
 
 from bot.client import DreamBot
+from bot.moderation import FOR_GOOD
 from bot.settings.rows import Change
 from bot.settings.scopes import Effective, Scope
 from bot.settings.text import format_value, parse_value
@@ -119,4 +120,7 @@ def _value(name: str, value: Any) -> str:
         return format_value(name, parse_value(name, value))
     except SettingError:  # a preset's recipe, or a value that an earlier version knew
         parts = value if isinstance(value, list) else [value]
-        return ", ".join(part if str(part).startswith("<") else f"`{part}`" for part in parts) or _("none")
+        return ", ".join(
+            part if str(part).startswith("<") else f"`{FOR_GOOD if part == FOR_GOOD.message else part}`"
+            for part in parts
+        ) or _("none")
