@@ -101,15 +101,16 @@ class Soak:
         )
         return memory, files
 
-    async def unanswered(self) -> int:
-        """How many of those who asked see nothing, or something that has not ended."""
-        answered = set()
+    async def unanswered(self) -> tuple[int, int]:
+        """How many of those who asked see nothing, and how many see a dream that has not ended."""
+        ended, waiting = set(), set()
         for channel in {channel for channel, _ in self.asked}:
             for answer in await self.wire.answers(channel):
-                is_over = not any(word in answer["content"] for word in ("Dreaming", "in line", "▰"))
-                if is_over and answer.get("message_reference"):
-                    answered.add(answer["message_reference"]["message_id"])
-        return len({id for _, id in self.asked} - answered)
+                if reference := answer.get("message_reference"):
+                    is_over = not any(word in answer["content"] for word in ("Dreaming", "in line", "▰"))
+                    (ended if is_over else waiting).add(reference["message_id"])
+        asked = {id for _, id in self.asked}
+        return len(asked - ended - waiting), len(asked & waiting - ended)
 
 
 async def bench(minutes: int, rate: float, faults: float) -> None:
@@ -144,15 +145,17 @@ async def measure(soak: Soak, minutes: int, rate: float, faults: float) -> None:
     breaking = asyncio.create_task(soak.break_something(faults))
     for minute in range(minutes):
         await at_rate(rate, 60, soak.ask)
-        soak.tell(f"minute {minute + 1}")
+        silent, waiting = await soak.unanswered()
+        soak.tell(f"minute {minute + 1}; {silent} unanswered, {waiting} in line")
     breaking.cancel()
     deadline = time.monotonic() + QUIET
-    while await soak.unanswered() and time.monotonic() < deadline:  # noqa: ASYNC110
+    while any(await soak.unanswered()) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(2)
     await asyncio.sleep(5)
     last = soak.tell("quiet")
     row("asked", f"{len(soak.asked)}; {soak.kills} workers killed")
-    row("not answered", str(await soak.unanswered()))
+    silent, waiting = await soak.unanswered()
+    row("not answered", f"{silent}; {waiting} dreams still in line")
     row("memory against the first row", f"{last[0] / first[0]:.2f} times")
     row("descriptors against the first row", f"{last[1] - first[1]:+}")
 
