@@ -4,8 +4,8 @@
 
 Members ask for dreams of photographs, skies, large and damaged pictures, press buttons and type nonsense.
 Every so many seconds a worker is killed, the connection is dropped, or Discord fails for a while. Dreams only
-sleep. Each row is of the bot's process. After some minutes of load, and again at the end, it is let come to rest:
-these two rows are compared.
+sleep. Each row is of the bot's process. After some minutes of load, and again at the end, it is let come to
+rest: these two rows are compared.
 """
 
 import argparse
