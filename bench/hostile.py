@@ -10,6 +10,7 @@ A picture goes the way that it goes in a worker: probed, then decoded, in proces
 import argparse
 import io
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -197,7 +198,10 @@ def measure_mutated(pictures: int, photographs: int, seed: int) -> bool:
         sound &= not odd and (make is mutated_pictures or dreamt == count)
         row(what, f"{count} in {time.monotonic() - began:.0f} s")
         row("  dreamt", f"{dreamt}")
-        for said, number in answers.most_common():
+        alike = Counter[str]()
+        for said, number in answers.items():
+            alike[re.sub(r"\d+", "N", said)] += number
+        for said, number in alike.most_common():
             row(f"  {said}"[:100], f"{number}")
         row("  answers that are no sentence", f"{len(odd)}")
     row("descriptors left open", f"{this.num_fds() - before[0]}")
