@@ -11,7 +11,7 @@ import discord
 
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.hall_posts import shown_dream, writable_channel
-from bot.delivery.messages import find_post
+from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
@@ -79,7 +79,8 @@ class BestPosts:
         with speaking(await self._servers.language_of(channel.guild)):
             message = best_message(post, dreams)
         try:
-            sent = await channel.send(nonce=post.id, **message)
+            async with asyncio.timeout(SEND_TIMEOUT):
+                sent = await channel.send(nonce=post.id, **message)
         except discord.HTTPException as error:
             if is_transient(error):
                 raise
