@@ -89,6 +89,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
             exists=existence_check(context.guild, context.author),
             may_set_admin_role=has_manage_server(context.author),
         )
+        await self.bot.speak_to_all(context.guild)  # it may be another language now
         text = await report_changes(self.bot, context.guild, context.author, changes)
         await context.reply(text, mention_author=False)
 

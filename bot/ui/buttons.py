@@ -245,7 +245,9 @@ class PingMe(JobButton):
             raise Refused(Text("Only whoever asked for this dream can be pinged when it is ready."))
         if not await interaction.client.queue.ping(row.id):
             raise Refused(Text("That dream is finished already."))
-        await interaction.response.edit_message(view=discord.ui.View(timeout=None).add_item(Cancel(row.id)))
+        with speaking(row.language):
+            view = discord.ui.View(timeout=None).add_item(Cancel(row.id))
+        await interaction.response.edit_message(view=view)
         await send_ephemeral(interaction, _("🔔 I'll ping you here once, when your dream is ready."))
 
 
@@ -271,10 +273,9 @@ class Delete(JobButton):
         if interaction.message and interaction.message.flags.ephemeral:
             await interaction.edit_original_response(content=_("🗑️ That dream is deleted."), view=None)
         elif interaction.message and interaction.message.id != row.status_message_id:
-            await interaction.edit_original_response(
-                content=_("🗑️ {member} removed the reported dream.", member=interaction.user.mention),
-                view=None,
-            )
+            with speaking(await bot.language_of(interaction.guild)):
+                done = _("🗑️ {member} removed the reported dream.", member=interaction.user.mention)
+            await interaction.edit_original_response(content=done, view=None)
 
     async def miss(self, interaction: Interaction) -> None:
         """Let moderators delete at least the message. Raises Refused."""

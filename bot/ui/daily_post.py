@@ -13,7 +13,7 @@ import discord
 from bot.checks import NOT_A_MODERATOR, may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
-from bot.language import day_and_month
+from bot.language import day_and_month, speaking
 from bot.store.daily import PostRow
 from bot.store.jobs import Job
 from bot.ui.buttons import report
@@ -147,7 +147,8 @@ class Remove(PostButton):
         with contextlib.suppress(discord.NotFound):
             await channel.get_partial_message(row.message_id or message.id).delete()
         if row.message_id not in (None, message.id):
-            done = _("🗑️ {member} removed the reported dream.", member=interaction.user.mention)
+            with speaking(await bot.language_of(interaction.guild)):
+                done = _("🗑️ {member} removed the reported dream.", member=interaction.user.mention)
             await message.edit(content=done, view=None)
         await interaction.followup.send(
             _("🗑️ Removed. Its picture will not be dreamt of here again."), ephemeral=True

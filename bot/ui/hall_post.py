@@ -12,6 +12,7 @@ import discord
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import speaking
 from bot.settings.values import HallOfFame
 from bot.store.hall import BestRow, StarredRow
 from bot.ui.buttons import report
@@ -146,7 +147,8 @@ class TakeOut(HallButton):
                 interaction.guild_id, row.job_id, by=interaction.user.id
             )
         if interaction.message and interaction.message.id != row.post_message_id:
-            done = _("🗑️ {member} took the reported dream out.", member=interaction.user.mention)
+            with speaking(await interaction.client.language_of(interaction.guild)):
+                done = _("🗑️ {member} took the reported dream out.", member=interaction.user.mention)
             await interaction.response.edit_message(content=done, view=None)
         else:
             await send_ephemeral(interaction, _("🗑️ It leaves the hall of fame, and will not come back."))
