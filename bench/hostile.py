@@ -10,6 +10,7 @@ A picture goes the way that it goes in a worker: probed, then decoded, in proces
 import argparse
 import io
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from dream.picture import decode, probe
 ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "dream/samples").glob("*.jpg"))
 LIMITS = Limits()
+BATCH = 200
 
 
 def answer(data: bytes) -> str:
@@ -191,13 +193,19 @@ def measure_mutated(pictures: int, photographs: int, seed: int) -> bool:
     for what, count, make in kinds:
         began, files = time.monotonic(), make(chance)
         with ThreadPoolExecutor(4) as pool:
-            answers = Counter(pool.map(answer, (next(files) for _ in range(count))))
+            answers = Counter[str]()
+            for done in range(0, count, BATCH):  # what the executor is given, it keeps in memory
+                batch = (next(files) for _ in range(min(BATCH, count - done)))
+                answers.update(pool.map(answer, batch))
         dreamt = answers.pop("dreamt", 0)
         odd = [said for said in answers if not said.endswith(".") or "\n" in said or "Error" in said]
         sound &= not odd and (make is mutated_pictures or dreamt == count)
         row(what, f"{count} in {time.monotonic() - began:.0f} s")
         row("  dreamt", f"{dreamt}")
-        for said, number in answers.most_common():
+        alike = Counter[str]()
+        for said, number in answers.items():
+            alike[re.sub(r"\d+", "N", said)] += number
+        for said, number in alike.most_common():
             row(f"  {said}"[:100], f"{number}")
         row("  answers that are no sentence", f"{len(odd)}")
     row("descriptors left open", f"{this.num_fds() - before[0]}")

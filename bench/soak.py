@@ -4,7 +4,8 @@
 
 Members ask for dreams of photographs, skies, large and damaged pictures, press buttons and type nonsense.
 Every so many seconds a worker is killed, the connection is dropped, or Discord fails for a while. Dreams only
-sleep. Each row is of the bot's process; the last one is taken when all has been quiet for a while.
+sleep. Each row is of the bot's process. After some minutes of load, and again at the end, it is let come to
+rest: these two rows are compared.
 """
 
 import argparse
@@ -28,7 +29,9 @@ from bench.table import row
 from bench.uploads import photo
 
 CHANNELS = 20
-QUIET = 60
+WARM_UP = 5
+"""Minutes of load before the first row, after which the process has loaded and cached what it needs."""
+QUIET = 180
 """Seconds after the last command within which everything has to be answered."""
 
 
@@ -101,15 +104,25 @@ class Soak:
         )
         return memory, files
 
-    async def unanswered(self) -> int:
-        """How many of those who asked see nothing, or something that has not ended."""
-        answered = set()
+    async def quiet(self) -> tuple[float, int]:
+        """Wait until everybody is answered, and tell what the process then keeps."""
+        deadline = time.monotonic() + QUIET
+        while any(await self.unanswered()) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(2)
+        await asyncio.sleep(5)
+        return self.tell("quiet")
+
+    async def unanswered(self) -> tuple[int, int]:
+        """How many of those who asked see nothing, and how many see a dream that has not ended."""
+        ended: set[str] = set()
+        waiting: set[str] = set()
         for channel in {channel for channel, _ in self.asked}:
             for answer in await self.wire.answers(channel):
-                is_over = not any(word in answer["content"] for word in ("Dreaming", "in line", "▰"))
-                if is_over and answer.get("message_reference"):
-                    answered.add(answer["message_reference"]["message_id"])
-        return len({id for _, id in self.asked} - answered)
+                if reference := answer.get("message_reference"):
+                    is_over = not any(word in answer["content"] for word in ("Dreaming", "in line", "▰"))
+                    (ended if is_over else waiting).add(reference["message_id"])
+        asked = {id for _, id in self.asked}
+        return len(asked - ended - waiting), len(asked & waiting - ended)
 
 
 async def bench(minutes: int, rate: float, faults: float) -> None:
@@ -136,25 +149,27 @@ async def bench(minutes: int, rate: float, faults: float) -> None:
                 row("tracebacks in its log", str(log.count("Traceback") + log.count('"exception"')))
 
 
-async def measure(soak: Soak, minutes: int, rate: float, faults: float) -> None:
-    while not (await soak.wire.get("state"))["sessions"]:  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
-    await at_rate(rate, 30, soak.ask)
-    first = soak.tell("after half a minute")
+async def load(soak: Soak, minutes: int, rate: float, faults: float) -> None:
     breaking = asyncio.create_task(soak.break_something(faults))
     for minute in range(minutes):
         await at_rate(rate, 60, soak.ask)
-        soak.tell(f"minute {minute + 1}")
+        silent, waiting = await soak.unanswered()
+        soak.tell(f"minute {minute + 1}; {silent} unanswered, {waiting} in line")
     breaking.cancel()
-    deadline = time.monotonic() + QUIET
-    while await soak.unanswered() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(2)
-    await asyncio.sleep(5)
-    last = soak.tell("quiet")
+
+
+async def measure(soak: Soak, minutes: int, rate: float, faults: float) -> None:
+    while not (await soak.wire.get("state"))["sessions"]:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await load(soak, WARM_UP, rate, faults)
+    first = await soak.quiet()
+    await load(soak, minutes, rate, faults)
+    last = await soak.quiet()
     row("asked", f"{len(soak.asked)}; {soak.kills} workers killed")
-    row("not answered", str(await soak.unanswered()))
-    row("memory against the first row", f"{last[0] / first[0]:.2f} times")
-    row("descriptors against the first row", f"{last[1] - first[1]:+}")
+    silent, waiting = await soak.unanswered()
+    row("not answered", f"{silent}; {waiting} dreams still in line")
+    row("memory against the quiet before", f"{last[0] / first[0]:.2f} times")
+    row("descriptors against the quiet before", f"{last[1] - first[1]:+}")
 
 
 if __name__ == "__main__":

@@ -233,7 +233,9 @@ class Recipe:
                 f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
             )
         presets = presets or {}
-        parts = [_read(part, presets, network) for part in _ARROW.split(text.lower())]
+        text = text.lower()
+        stages = [text] if "<" in text else _ARROW.split(text)  # <#12> is a mention, and no morph
+        parts = [_read(stage, presets, network) for stage in stages]
         if len(parts) == 1:
             return cls._completed(parts[0], presets, default, network)
         if not all(part.terms or part.preset for part in parts):

@@ -11,7 +11,7 @@ import discord
 
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.hall_posts import shown_dream, writable_channel
-from bot.delivery.messages import find_post
+from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
@@ -76,7 +76,8 @@ class BestPosts:
             await self._best.begin(post, [shown.row.job_id for shown in dreams])
         await self._rate.final()
         try:
-            sent = await channel.send(nonce=post.id, **best_message(post, dreams))
+            async with asyncio.timeout(SEND_TIMEOUT):
+                sent = await channel.send(nonce=post.id, **best_message(post, dreams))
         except discord.HTTPException as error:
             if is_transient(error):
                 raise

@@ -15,7 +15,7 @@ import discord
 from bot.daily.posts import Due
 from bot.daily.service import DailyService
 from bot.delivery.daily_servers import DiscordServers
-from bot.delivery.messages import find_post
+from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.errors import Refused
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY: Final = 64
 """Posts that are sent concurrently; more would wait for the database."""
-SEND_TIMEOUT: Final = 120
-"""Seconds, at most, for sending one message."""
 
 
 class DailyPosts:

@@ -21,7 +21,7 @@ from bot.backoff import attempts
 from bot.clock import Clock
 from bot.delivery.daily_servers import DiscordServers
 from bot.delivery.member_pictures import history
-from bot.delivery.messages import find_post
+from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import WEEK, HallService
@@ -166,7 +166,8 @@ class HallPosts:
             await self._rate.final()
             takes_reports = await self._settings.takes_reports(guild.id)
             message = hall_message(shown, takes_reports=takes_reports)
-            found = await channel.send(nonce=row.job_id, silent=True, **message)
+            async with asyncio.timeout(SEND_TIMEOUT):
+                found = await channel.send(nonce=row.job_id, silent=True, **message)
         await self._starred.record(row, placing=Placing.POSTED, post_message_id=found.id)
         await self._tell_stars(row)
 

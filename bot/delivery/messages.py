@@ -15,6 +15,8 @@ MESSAGE_GONE: Final = "The message or its channel was deleted."
 NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
 INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
 TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
+SEND_TIMEOUT: Final = 120
+"""Seconds, at most, for sending a post."""
 HISTORY_LIMIT: Final = 200
 """Messages of a channel among which one sent before is searched."""
 CLOCK_SKEW: Final = timedelta(minutes=10)

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import logging
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -16,6 +17,8 @@ from bot.store.engine import create_engine, sqlite_file
 from bot.store.errors import StoreError, shown, store_errors
 from bot.store.migrating import current_revision, migrate, revisions
 from bot.store.upkeep import let_shrink
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -32,7 +35,9 @@ def shielded(store: type[T]) -> type[T]:
     def whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         @functools.wraps(method)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            return await asyncio.shield(asyncio.create_task(method(*args, **kwargs)))
+            running = asyncio.create_task(method(*args, **kwargs))
+            running.add_done_callback(_retrieve_error)
+            return await asyncio.shield(running)
 
         return run
 
@@ -40,6 +45,12 @@ def shielded(store: type[T]) -> type[T]:
         if inspect.iscoroutinefunction(method) and not name.startswith("_"):
             setattr(store, name, whole(method))
     return store
+
+
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
+    """Keep asyncio from logging the traceback of an error whose caller was cancelled."""
+    if not task.cancelled() and (error := task.exception()):
+        log.debug("a transaction failed: %r", error)
 
 
 class Database:

@@ -25,8 +25,7 @@ async def test_what_is_typed_comes_back_as_code(world: World) -> None:
     for typed in ("**@everyone**", "[prize](evil.example)", "||`x`||", "\u202elive", "<@&1>"):
         answer = await world.alice.says(f"!sky {typed}")
         code = answer.split("`")[1]
-        # what is behind a > is another recipe
-        assert code.replace("ˋ", "`") == typed.strip("\u202e").removesuffix(">"), answer
+        assert code.replace("ˋ", "`") == typed.strip("\u202e"), answer
     (last,) = world.dreams.history()[-1:]
     assert last.flags.suppress_embeds and not last.mention_everyone and not last.role_mentions
 

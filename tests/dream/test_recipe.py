@@ -115,6 +115,7 @@ def test_what_people_type_has_one_canonical_form(typed, canonical):
         ("a pupyslug", "did you mean puppyslug"),
         ("block8 steps 20", "write steps= and a whole number"),
         ("puppyslug serpents", "or write puppyslug > serpents"),
+        ("<@&1>", "can't read “<@&1>”"),
         ("serpents >", "on both sides of each >"),
         ("> serpents", "on both sides of each >"),
         ("serpents > strength=0.02", "on both sides of each >"),

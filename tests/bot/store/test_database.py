@@ -1,6 +1,7 @@
 """The database opens, migrates itself, and keeps moments and rows as they were."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import jobs, lease
-from bot.store.database import Database
+from bot.store.database import Database, shielded
 from bot.store.errors import StoreError
 from bot.store.upkeep import integrity_error, shrink
 
@@ -43,6 +44,29 @@ async def test_a_picture_cannot_outlive_its_job(database: Database) -> None:
             session.add(jobs.Blob(digest="1", size=1, data=b"x"))
             await session.flush()
             session.add(jobs.Picture(job_id="nobody", role="source", digest="1"))
+
+
+async def test_a_statement_that_fails_after_its_caller_was_cancelled_logs_no_traceback(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = asyncio.Event()
+
+    @shielded
+    class Store:
+        async def fail(self) -> None:
+            begun.set()
+            async with database.session() as session:
+                await session.execute(text("SELECT * FROM nowhere"))
+
+    failing = asyncio.create_task(Store().fail())
+    await begun.wait()
+    failing.cancel()
+    await asyncio.wait({failing})
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+    del others
+    gc.collect()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
