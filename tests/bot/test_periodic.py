@@ -9,7 +9,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot.periodic import Periodic
 
 
-async def test_actions_run_side_by_side_and_close_stops_them(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_actions_run_side_by_side_and_close_stops_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     scheduler = AsyncIOScheduler(timezone="UTC")
     monkeypatch.setattr("bot.periodic.AsyncIOScheduler", lambda **_: scheduler)
     periodic = Periodic()
@@ -34,3 +36,4 @@ async def test_actions_run_side_by_side_and_close_stops_them(monkeypatch: pytest
     assert all(job.next_run_time.second == 0 for job in scheduler.get_jobs())
     await periodic.close()
     assert ended.is_set()
+    assert not [record for record in caplog.records if record.name.startswith("apscheduler")], "a traceback"
