@@ -71,7 +71,7 @@ async def other_prefix(world: World) -> None:
 
 
 async def in_german(world: World) -> None:
-    assert "keinen Traum" in await world.say(world.alice, "!cancel")
+    assert "keinen Traum" in await world.alice.says("!cancel")
 
 
 async def only_in_art(world: World) -> None:
