@@ -525,7 +525,7 @@ def move(
 
 def summary(counts: dict[str, int]) -> str:
     """How many rows of which tables, in words."""
-    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
+    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "an empty database"
 
 
 @app.command()
@@ -597,6 +597,8 @@ def doctor(
 ) -> None:
     """Say what is right and wrong with this installation, and what mends it; 1 if it cannot work."""
     import asyncio
+
+    import discord  # noqa: F401  -- the engine alone is no installation of the bot: `main` says so
 
     from bot.doctor import Level, examine
 

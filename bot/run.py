@@ -181,7 +181,7 @@ async def _log_in(bot: DreamBot, token: str) -> None:
         async for attempt in attempts(f"reaching Discord at {Route.BASE}", is_transient):
             # A client whose login failed cannot log in again.
             with attempt:
-                async with discord.Client(intents=discord.Intents.none()) as client:
+                async with discord.Client(intents=discord.Intents(guilds=True)) as client:
                     await client.login(token)
         await bot.login(token)
         await fetch_gateway_url(bot)
