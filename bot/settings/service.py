@@ -17,7 +17,16 @@ from bot.settings import files
 from bot.settings.rows import Change, differences, load, store
 from bot.settings.scopes import Choices, Effective, ServerSettings, operator_values
 from bot.settings.text import expected, parse_value, serialize, unknown_setting
-from bot.settings.values import CEILINGS, CHANNEL_SETTINGS, FORGOTTEN, SETTINGS, Kind, SettingError, kind
+from bot.settings.values import (
+    CEILINGS,
+    CHANNEL_SETTINGS,
+    FORGOTTEN,
+    SETTINGS,
+    Kind,
+    SettingError,
+    kind,
+    title,
+)
 from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, AuditRow, SettingRow
 from config.presets import Preset
@@ -282,13 +291,15 @@ class Settings:
     def _validate(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
         accepted = parse_value(name, value)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
-            raise SettingError(Text("{name} is set for the whole server, not for one channel.", name=name))
+            raise SettingError(
+                Text("{name} is set for the whole server, not for one channel.", name=title(name))
+            )
         highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
         if (name in CEILINGS or name == "size") and accepted > highest:
             raise SettingError(
                 Text(
                     "{name} can be at most {highest}: the bot's operator set that limit.",
-                    name=name,
+                    name=title(name),
                     highest=highest,
                 )
             )

@@ -11,10 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.schedule import DAYS, ScheduleError, format_days, parse_days, parse_times
 from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
-from config.problems import suggestion
 from config.schema import expected as range_of
 from dream.backbone.catalog import NETWORKS
-from dream.suggestions import either
+from dream.suggestions import did_you_mean, either
 from dream.texts import Text, _
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
@@ -35,7 +34,7 @@ def unknown_setting(name: str) -> SettingError:
         Text(
             "There is no setting called “{name}”; {hint}",
             name=name[:40],
-            hint=suggestion(name, SETTINGS),
+            hint=did_you_mean(name, SETTINGS, most=1) or _("“/settings” shows them all."),
         )
     )
 
