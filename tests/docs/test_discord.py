@@ -42,7 +42,17 @@ TALKING = (
     discord.app_commands.CommandTree,
     commands.Context,
 )
-LOCAL = {"close", "connect", "from_interaction", "invoke", "start", "purge", "remove", "save"}
+LOCAL = {
+    "close",
+    "connect",
+    "from_interaction",
+    "invoke",
+    "start",
+    "purge",
+    "remove",
+    "save",
+    "set_translator",
+}
 """Methods of these classes that ask Discord for nothing, and of ours that are called like theirs."""
 
 
