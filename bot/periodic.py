@@ -26,6 +26,7 @@ class Periodic:
     def __init__(self) -> None:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[object]] = set()
+        self._is_closing = False
 
     def every_seconds(self, seconds: float, action: Action) -> None:
         """Run an action every so many seconds, for the first time after as many."""
@@ -42,6 +43,7 @@ class Periodic:
 
     async def close(self) -> None:
         """Run nothing more, and wait for what is running to stop."""
+        self._is_closing = True
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for task in self._running:
@@ -59,6 +61,9 @@ class Periodic:
         self._running.add(task)
         try:
             await action()
+        except asyncio.CancelledError:
+            if not self._is_closing:  # else the scheduler would log a traceback
+                raise
         except Exception as error:
             log.exception("a periodic action failed (%s); it runs again at its next time", error)
         finally:

@@ -32,6 +32,7 @@ class StoppableApp(App):
     async def stop(self) -> None:
         """Stop it."""
         await self.daily_posts.close()
+        await self.hall_posts.close()
         await self.job_messages.close()
         await self.catch_up.close()
         await self.queue.close()

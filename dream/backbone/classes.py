@@ -21,7 +21,7 @@ _OWN_NAMES: Mapping[int, str] = {
 }
 """Names of our own for classes whose names in the file all mean another class, too."""
 
-_EVERYDAY: Mapping[str, tuple[int, ...]] = {
+EVERYDAY: Mapping[str, tuple[int, ...]] = {
     "airplane": (404,),
     "ape": (365, 366, 367, 368, 369),
     "apple": (948,),
@@ -176,7 +176,7 @@ def meanings() -> Mapping[str, tuple[tuple[int, ...], ...]]:
     found: dict[str, tuple[tuple[int, ...], ...]] = {
         phrase: tuple((number,) for number in sorted(several)) for phrase, several in synonyms.items()
     }
-    found |= {normal(phrase): (several,) for phrase, several in _EVERYDAY.items()}
+    found |= {normal(phrase): (several,) for phrase, several in EVERYDAY.items()}
     found |= {phrase: tuple((number,) for number in several) for phrase, several in _first_names().items()}
     found |= {name: ((number,),) for name, number in numbers().items()}
     plurals = {_plural(phrase): several for phrase, several in found.items()}
@@ -186,7 +186,7 @@ def meanings() -> Mapping[str, tuple[tuple[int, ...], ...]]:
 @functools.cache
 def singulars() -> tuple[str, ...]:
     """The canonical names and the everyday words: what is offered to people."""
-    return (*names(), *map(normal, _EVERYDAY))
+    return (*names(), *map(normal, EVERYDAY))
 
 
 def _plural(phrase: str) -> str:

@@ -1,32 +1,41 @@
-"""A simulated Discord with the bot in it, over a farm whose dreams pretend; each test has its own server."""
+"""A simulated Discord with the bot in it; each test has its own server.
+
+In `world` dreams pretend, so that a test says how long one takes; in `real_world` they are dreamt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 import simcord
 
 from bench.support import pretended_dreams
-from config.schema import Dream, Moderation, Privacy
+from bot.sandbox import Sandbox, open_sandbox
+from config.schema import Config, Discord, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
-from tests.support.world import PHOTO, SimApp, World, opened
+from tests.support.pictures import PHOTO
+from tests.support.world import SimApp, World, opened, simulated_discord
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of real dreams run on the loop that their sandbox lives on: SimCord allows one a loop."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "real_world" in item.fixturenames:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="module")
 async def farm() -> AsyncIterator[Farm]:
     """A worker that has loaded what a first picture needs."""
-    farm = Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm)
-    await farm.start()
-    await farm.probe(PHOTO.read_bytes(), Limits())
-    yield farm
-    await farm.close()
+    async with Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm) as farm:
+        await farm.probe(PHOTO.read_bytes(), Limits())
+        yield farm
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def app(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIterator[SimApp]:
     app = await opened(
         tmp_path_factory.mktemp("data"),
@@ -39,15 +48,32 @@ async def app(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIter
     await app.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    yield env
-    await env.shutdown()
+    async with simulated_discord(app) as env:
+        yield env
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(app: SimApp, env: simcord.Env) -> World:
-    app.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
-    return World(app, env)
+@pytest_asyncio.fixture
+async def world(app: SimApp, env: simcord.Env) -> AsyncIterator[World]:
+    """A server of its own; whatever waits there when the test ends holds up no other."""
+    await env.advance_time(60)
+    world = World(app, env)
+    yield world
+    await world.cancel_all()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with open_sandbox(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def real_world(sandbox: Sandbox) -> AsyncIterator[World]:
+    """A server whose dreams are real; none may be left in line when the test ends."""
+    world = World(sandbox.app, sandbox.env)
+    yield world
+    left = await world.in_line()
+    await world.cancel_all()
+    assert left == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,27 +11,18 @@ import pytest
 import pytest_asyncio
 import simcord
 
-from bench.support import pretended_dreams
-from bot.alarms import OVER_AFTER, RAISED_AFTER
+from bench.support.pretended_dreams import WAITS
+from bot.alarms import OVER_AFTER, RAISED_AFTER, Alarms
 from bot.store.jobs import State
-from bot.store.upkeep import free_bytes
 from config.schema import Discord, Monitoring, Store
 from dream.farm import Farm
 from tests.support import farm_dreams
 from tests.support.outage import outage
-from tests.support.world import SimApp, World, opened
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.waiting import until
+from tests.support.world import SimApp, World, opened, opened_world
 
 NEVER = 1 << 60
 """More bytes than a disk has."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def farm() -> AsyncIterator[Farm]:
-    async with Farm(workers=1, render=pretended_dreams.render, warm=pretended_dreams.warm) as farm:
-        await until(lambda: farm.workers)
-        yield farm
 
 
 class OperatedWorld(World):
@@ -40,7 +31,7 @@ class OperatedWorld(World):
     def __init__(self, app: SimApp, env: simcord.Env) -> None:
         super().__init__(app, env)
         self.person = env.create_user("operator")
-        self.operator = self.guild.add_member(self.person)
+        self.operator = self.speaker(self.guild.add_member(self.person))
         app.bot.config = app.config.model_copy(update={"discord": Discord(operators=(self.person.id,))})
 
     def told(self) -> list[str]:
@@ -48,20 +39,11 @@ class OperatedWorld(World):
         return [message.content for message in self.person.dm_channel.history()]
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def world(tmp_path: Path, farm: Farm) -> AsyncIterator[OperatedWorld]:
-    app = await opened(tmp_path, farm, monitoring=Monitoring(oldest_minutes=1))
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    yield OperatedWorld(app, env)
-    await env.shutdown()
-    await app.stop()
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    async with opened_world(tmp_path, farm, OperatedWorld, monitoring=Monitoring(oldest_minutes=1)) as world:
+        await until(lambda: bool(farm.workers))
+        yield world
 
 
 async def updates(world: World, count: int = RAISED_AFTER) -> None:
@@ -69,11 +51,24 @@ async def updates(world: World, count: int = RAISED_AFTER) -> None:
         await world.app.update_alarms()
 
 
+async def alarms_of(app: SimApp) -> list[str]:
+    """What operators are told of an app."""
+    told: list[str] = []
+
+    async def tell(sentence: str) -> None:
+        told.append(sentence)
+
+    alarms = Alarms(tell)
+    for _ in range(RAISED_AFTER):
+        await alarms.update((await app.health.check()).problems)
+    return told
+
+
 async def test_all_is_well(world: OperatedWorld) -> None:
-    await world.dream(world.alice)
+    await world.dreamt(world.alice)
     health = await world.app.health.check()
     assert health.is_ready and not health.problems
-    said = await world.say(world.operator, "!operator")
+    said = await world.operator.says("!operator")
     assert said == "\n".join(health.in_words()) or "1 done, 0 failed" in said
     await updates(world)
     assert not world.told()
@@ -97,7 +92,7 @@ async def test_a_database_that_is_away_is_an_alarm_and_its_return_is_told(world:
 
 
 async def test_a_stranded_dream_is_an_alarm(world: OperatedWorld, farm: Farm) -> None:
-    await world.say(world.alice, "!sky steps=100 size=64")
+    await world.alice.says(f"!sky steps={WAITS}")
     (job,) = await world.jobs(world.alice)
     world.clock.advance(timedelta(minutes=2))
     await updates(world)
@@ -107,17 +102,19 @@ async def test_a_stranded_dream_is_an_alarm(world: OperatedWorld, farm: Farm) ->
     assert not (await world.app.health.check()).problems
 
 
-async def test_a_full_disk_is_an_alarm_before_dreams_are_refused(world: OperatedWorld) -> None:
-    free = free_bytes(world.app.database.engine)
-    assert free
-    for least, is_ready in ((free * 2 // 3, True), (NEVER, False)):
-        config = world.app.config.model_copy(update={"store": Store(free_bytes=least)})
-        world.app.health._config = config
-        health = await world.app.health.check()
-        assert health.is_ready is is_ready
-        assert "store.free_bytes" in health.problems["disk"]
-    await updates(world)
-    assert "too little for new dreams" in world.told()[-1]
+@pytest.mark.parametrize("is_full", [False, True])
+async def test_a_full_disk_is_an_alarm_before_dreams_are_refused(
+    tmp_path: Path, farm: Farm, is_full: bool
+) -> None:
+    least = NEVER if is_full else shutil.disk_usage(tmp_path).free * 2 // 3
+    app = await opened(tmp_path, farm, store=Store(free_bytes=least))
+    await until(lambda: bool(farm.workers))
+    health = await app.health.check()
+    assert ("disk" in health.unready) is is_full
+    assert "store.free_bytes" in health.problems["disk"]
+    (alarm,) = await alarms_of(app)
+    assert ("too little for new dreams" in alarm) is is_full
+    await app.stop()
 
 
 async def test_a_farm_without_workers_is_unready_and_an_alarm(
@@ -125,29 +122,22 @@ async def test_a_farm_without_workers_is_unready_and_an_alarm(
 ) -> None:
     monkeypatch.setattr("dream.farm.NO_WORKER_ALERT_SECONDS", 0.3)
     monkeypatch.setattr("dream.farm.WATCH_SECONDS", 0.05)
-    async with Farm(workers=1, warm=farm_dreams.warm_in_vain) as dead:
-        app = await opened(tmp_path, dead)
-        assert "No worker is up." in (await app.health.check()).unready["starting"]
-        await until(lambda: dead.warning)
+    dead = Farm(workers=1, warm=farm_dreams.warm_in_vain)
+    app = await opened(tmp_path, dead)
+    assert "No worker is up." in (await app.health.check()).unready["starting"]
+    async with dead:
+        await until(lambda: bool(dead.warning))
         assert "No worker has been up" in (await app.health.check()).unready["workers"]
-        heard: list[str] = []
-
-        async def hear(sentence: str) -> None:
-            heard.append(sentence)
-
-        monkeypatch.setattr(app.alarms, "_tell", hear)
-        for _ in range(RAISED_AFTER):
-            await app.update_alarms()
-        assert "No worker has been up" in heard[0]
+        assert "No worker has been up" in (await alarms_of(app))[0]
         await app.stop()
 
 
 async def test_what_was_counted_is_what_the_rows_say(world: OperatedWorld) -> None:
     statistics = world.app.queue.statistics
-    job = await world.dream(world.alice)
-    await world.say(world.alice, "!sky steps=100 size=64")
+    job = await world.dreamt(world.alice)
+    await world.alice.says(f"!sky steps={WAITS}")
     assert len(statistics.unfinished) == 1
-    await world.say(world.alice, "!cancel")
+    await world.alice.says("!cancel")
     assert statistics.ended_so_far() == {State.DONE: 1, State.FAILED: 0, State.CANCELLED: 1}
     await world.app.queue.erase(job.id)
     assert statistics.ended_so_far()[State.CANCELLED] == 1, "what was done is not undone"

@@ -14,9 +14,7 @@ from simcord.enums import OverwriteType
 from bench.support.pretended_dreams import WAITS
 from bot.store.jobs import State
 from bot.ui.buttons import BUTTONS, Again, Cancel, Choose, Deeper, Delete, Flag
-from tests.support.world import World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.world import World, more
 
 
 def told(used: simcord.InteractionResult) -> str:
@@ -25,7 +23,7 @@ def told(used: simcord.InteractionResult) -> str:
 
 async def test_what_is_typed_comes_back_as_code(world: World) -> None:
     for typed in ("**@everyone**", "[prize](evil.example)", "||`x`||", "\u202elive", "<@&1>"):
-        answer = await world.say(world.alice, f"!sky {typed}")
+        answer = await world.alice.says(f"!sky {typed}")
         code = answer.split("`")[1]
         assert code.replace("ˋ", "`") == typed.strip("\u202e"), answer
     (last,) = world.dreams.history()[-1:]
@@ -37,11 +35,11 @@ async def test_what_is_typed_comes_back_as_code(world: World) -> None:
 )
 async def test_a_wall_of_text_is_answered_too(world: World, text: str) -> None:
     wall = text.format("x" * 3000)[:2000]
-    assert await world.say(world.admin, wall)
+    assert await world.admin.says(wall)
 
 
 async def test_a_button_of_another_servers_dream_does_nothing(world: World) -> None:
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     elsewhere = World(world.app, world.env)
     channel = world.app.bot.get_channel(elsewhere.dreams.id)
     assert isinstance(channel, discord.TextChannel)
@@ -51,9 +49,7 @@ async def test_a_button_of_another_servers_dream_does_nothing(world: World) -> N
     await channel.send("forged", view=view)
     (forged,) = elsewhere.dreams.history()
     for name in ("again", "deeper", "cancel", "report", "delete"):
-        assert "don't have that dream" in told(
-            await elsewhere.bob.click(forged, custom_id=f"{name}:{job.id}")
-        )
+        assert "don't have that dream" in told(await elsewhere.bob.presses(f"{name}:{job.id}", forged))
     assert await world.app.queue.jobs.picture(
         job.id, "source"
     ) is None and await world.app.queue.jobs.picture(job.id, "result")
@@ -68,15 +64,14 @@ async def test_a_button_of_another_channels_dream_shows_nothing_of_it(world: Wor
         world.guild.me: shown,
     }
     secret = world.guild.create_text_channel("secret", overwrites=overwrites)
-    job = await world.dream(world.admin, "!sky", secret)
-    channel = world.app.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
+    job = await world.dreamt(world.admin.at(secret), "!sky")
+    channel = world.bot_channel
     for kind in BUTTONS:
         button: Any = kind(job.id, 1) if kind is Choose else kind(job.id)  # type: ignore[call-arg]
         view = discord.ui.View(timeout=None)
         view.add_item(button)
         forged = await channel.send("forged", view=view)
-        answer = told(await world.bob.click(forged, custom_id=button.item.custom_id))
+        answer = told(await world.bob.presses(button.item.custom_id, forged))
         assert "don't have that dream" in answer or "Only whoever asked" in answer, kind
     assert await world.app.queue.jobs.picture(job.id, "result")
     assert not await world.jobs(world.bob)
@@ -84,19 +79,18 @@ async def test_a_button_of_another_channels_dream_shows_nothing_of_it(world: Wor
 
 async def test_a_reported_dream_is_removed_by_whoever_moderates_where_it_is(world: World) -> None:
     """Manage Messages in the channel of reports alone is not enough; Manage Server is."""
-    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
+    await world.admin.says(f"!settings set report_channel {world.art.mention}")
     manage = discord.Permissions(manage_messages=True).value
     world.env.backend.set_overwrite(world.art.id, Overwrite(world.bob.id, OverwriteType.MEMBER, manage, 0))
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     view = discord.ui.View(timeout=None)
     view.add_item(Flag(job.id))
-    channel = world.app.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
-    await world.alice.click(await channel.send("more", view=view), custom_id=f"report:{job.id}")
+    channel = world.bot_channel
+    await world.alice.presses("report", await channel.send("more", view=view))
     (reported,) = world.art.history()
-    answer = told(await world.bob.click(reported, custom_id=f"delete:{job.id}"))
+    answer = told(await world.bob.presses("delete", reported))
     assert "or a moderator" in answer and await world.app.queue.jobs.get(job.id)
-    await world.admin.click(reported, custom_id=f"delete:{job.id}")
+    await world.admin.presses("delete", reported)
     assert await world.app.queue.jobs.get(job.id) is None
 
 
@@ -108,42 +102,42 @@ async def test_who_may_not_write_in_a_channel_makes_the_bot_write_nothing(world:
         world.admins: may,
     }
     news = world.guild.create_text_channel("news", overwrites=overwrites)
-    job = await world.dream(world.admin, "!sky", news)
+    await world.dreamt(world.admin.at(news), "!sky")
     (post,) = [message for message in news.history() if message.author.bot]
-    assert "not write in this channel" in told(await world.alice.click(post, custom_id=f"again:{job.id}"))
-    assert "not write in this channel" in told(await world.alice.click(post, custom_id=f"deeper:{job.id}"))
+    assert "not write in this channel" in told(await world.alice.presses("again", post))
+    assert "not write in this channel" in told(await world.alice.presses("deeper", post))
     assert news.history()[-1].id == post.id
-    await world.admin.click(post, custom_id=f"again:{job.id}")
+    await world.admin.presses("again", post)
     assert news.history()[-1].id != post.id
 
 
 async def test_a_report_is_made_once_however_often_it_is_pressed(world: World) -> None:
-    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
-    job = await world.dream(world.alice)
+    await world.admin.says(f"!settings set report_channel {world.art.mention}")
+    await world.dreamt(world.alice)
     post = world.dreams.history()[-1]
     answers = []
     for who in (world.bob, world.alice):
-        panel = await world.more(who, post, job)
-        answers.append(told(await who.click(panel, custom_id=f"report:{job.id}")))
+        panel = await more(who, post)
+        answers.append(told(await who.presses("report", panel)))
     assert "have been told." in answers[0] and "told already" in answers[1]
     assert len(world.art.history()) == 1
 
 
 async def test_a_dream_that_would_hold_everybody_up_is_refused(world: World) -> None:
-    answer = await world.say(world.alice, "!sky mixed10 zoom=1.02 seconds=60 size=1024 steps=50")
+    answer = await world.alice.says("!sky mixed10 zoom=1.02 seconds=60 size=1024 steps=50")
     assert "fewer seconds" in answer
     assert not await world.jobs(world.alice)
 
 
 async def test_to_be_forgotten_stops_a_dream_on_its_way_to_the_channel(world: World) -> None:
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=None)  # Discord is in trouble
-    await world.say(world.alice, "!sky")
+    await world.alice.says("!sky")
     async with asyncio.timeout(20):
         while (await world.jobs(world.alice))[0].state is not State.DONE:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     (status,) = [message for message in world.dreams.history() if message.author.bot]
-    await world.say(world.alice, "!forget-me")
-    await world.alice.click(world.dreams.last_message, label="Delete everything of me")
+    await world.alice.says("!forget-me")
+    await world.alice.presses("Delete everything of me", world.dreams.last_message)
     assert "Done" in world.dreams.last_message.content
     world.env.backend.faults.clear()
     async with asyncio.timeout(40):
@@ -167,16 +161,16 @@ async def test_to_be_forgotten_stops_a_dream_on_its_way_to_the_channel(world: Wo
     ],
 )
 async def test_a_settings_file_that_is_none_changes_nothing(world: World, text: str) -> None:
-    answer = await world.say(world.admin, "!settings import", settings_toml=text.encode())
+    answer = await world.admin.says("!settings import", ("settings.toml", text.encode()))
     assert answer and "noted as" not in answer and "✅" not in answer
 
 
 async def test_a_channel_that_a_member_does_not_see_is_not_named_to_them(world: World) -> None:
     hidden = discord.PermissionOverwrite(view_channel=False)
     secret = world.guild.create_text_channel("secret", overwrites={world.guild.default_role: hidden})
-    assert "no such channel" in await world.say(world.alice, f"!settings explain {secret.mention}")
-    assert "no such channel" in await world.say(world.alice, f"!settings explain <#{'9' * 30}>")
-    assert "max_size" in await world.say(world.alice, f"!settings explain {world.art.mention}")
+    assert "no such channel" in await world.alice.says(f"!settings explain {secret.mention}")
+    assert "no such channel" in await world.alice.says(f"!settings explain <#{'9' * 30}>")
+    assert "max_size" in await world.alice.says(f"!settings explain {world.art.mention}")
 
 
 async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> None:
@@ -187,11 +181,11 @@ async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> No
             world.guild.id, f"a_name_as_long_as_can_be_{number}", recipe, by=1
         )
     for text in ("!help", "!layers", "!preset", "!preset list"):
-        await world.say(world.alice, text)
+        await world.alice.says(text)
         assert world.dreams.history()[-1].embeds, text
     for who in (world.alice, world.bob):
-        await world.say(who, f"!sky {longest} steps={WAITS}")
-    line = await world.say(world.alice, "!queue")
+        await who.says(f"!sky {longest} steps={WAITS}")
+    line = await world.alice.says("!queue")
     assert "mixed10:1000" in line and world.bob.mention in line
     for job in (*await world.jobs(world.alice), *await world.jobs(world.bob)):
         await world.app.queue.cancel(job.id)
@@ -199,5 +193,5 @@ async def test_many_presets_and_long_recipes_break_no_answer(world: World) -> No
 
 async def test_no_offer_is_longer_than_discord_takes(world: World) -> None:
     for typed in ("block8", "block8+" * 13, "block8+" * 30, "x" * 300):
-        for choice in await world.alice.autocomplete(world.dreams, "dream", "recipe", typed):
+        for choice in await world.alice.is_offered("dream", "recipe", typed):
             assert len(choice["name"]) <= 100 and len(choice["value"]) <= 100

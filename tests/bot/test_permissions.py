@@ -18,10 +18,9 @@ import pytest
 import simcord
 from discord import app_commands
 from discord.ext import commands
-from simcord.backend.models.channel import Overwrite
-from simcord.enums import OverwriteType
 
 from bot import checks
+from bot.app import COMPONENTS
 from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
 from bot.store.hall import StarredRow
@@ -37,9 +36,9 @@ from bot.ui.privacy import Choice, ForgetMe
 from bot.ui.recipes import DreamRecipe
 from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
-from tests.support.world import NOON, PHOTO, World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.pictures import PHOTO
+from tests.support.speaker import Speaker
+from tests.support.world import START, World
 
 PAGE = Path(__file__).parents[2] / "docs/permissions.md"
 REFUSALS = (
@@ -95,22 +94,21 @@ class People:
         theirs = other.create_role("Admins", permissions=discord.Permissions(administrator=True))
         visitor = env.create_user(f"visitor{number}")
         other.add_member(visitor, roles=[theirs])
-        keeper, operator = (env.create_user(f"{name}{number}") for name in ("keeper", "operator"))
-        channel_mod = guild.add_member(env.create_user(f"cmod{number}"))
-        manage = discord.Permissions(manage_messages=True).value
-        env.backend.set_overwrite(world.dreams.id, Overwrite(channel_mod.id, OverwriteType.MEMBER, manage, 0))
+        operator = env.create_user(f"operator{number}")
+        channel_mod = world.joined("cmod")
+        world.overwrite(world.dreams, channel_mod.id, allow=discord.Permissions(manage_messages=True))
         world.app.bot.owner_id = operator.id
         self.stranger = env.create_user(f"stranger{number}")
-        self.members: dict[str, simcord.MemberActor] = {
+        self.members: dict[str, Speaker] = {
             "member": world.bob,
             "asker": world.alice,
             "channel moderator": channel_mod,
             "moderator": world.mod,
-            "admin role": guild.add_member(keeper, roles=[self.held]),
+            "admin role": world.joined("keeper", self.held),
             "manager": world.admin,
-            "owner": simcord.MemberActor(env, guild, guild.owner),
-            "operator": guild.add_member(operator),
-            "another server's admin": guild.add_member(visitor),
+            "owner": world.speaker(simcord.MemberActor(env, guild, guild.owner)),
+            "operator": world.speaker(guild.add_member(operator)),
+            "another server's admin": world.speaker(guild.add_member(visitor)),
         }
 
     async def name_admin_role(self) -> None:
@@ -137,7 +135,7 @@ async def ask_on_server(people: People, command: str) -> dict[str, str]:
     channel = people.world.guild.create_text_channel("room")
     found = {}
     for role, who in people.members.items():
-        await who.send(channel, f"!{command}")
+        await who.at(channel).says(f"!{command}")
         found[role] = answered(channel)
     return found
 
@@ -163,9 +161,9 @@ async def press(people: People, make: Callable[[], Awaitable[Any]]) -> dict[str,
         view.add_item(button)
         message = await channel.send("```\nblock3\n```", view=view)
         if isinstance(button.item, discord.ui.Select):
-            used = await who.select(message, ["block3"], custom_id=button.item.custom_id)
+            used = await who.chooses("block3", message, button.item.custom_id)
         else:
-            used = await who.click(message, custom_id=button.item.custom_id)
+            used = await who.presses(button.item.custom_id, message)
         found[role] = "✓" if used.modal else may(told(used))
     return found
 
@@ -179,7 +177,7 @@ def row(name: str, found: dict[str, str], direct: str) -> str:
 async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> None:
     people = People(world)
     await people.name_admin_role()
-    await world.say(world.admin, f"!settings set report_channel {world.art.mention}")
+    await world.admin.says(f"!settings set report_channel {world.art.mention}")
     bot = world.app.bot
     lines = ["| command | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
     for command in sorted(bot.walk_commands(), key=lambda command: command.qualified_name):
@@ -191,12 +189,12 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     lines += ["", "| offers while one types | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
     for name, option in offers(bot):
         lines.append(row(f"`/{name}` {option}", await type_into(people, name, option), " "))
-    await world.alice.send(world.dreams, "!dream", attachments=[("cat.jpg", PHOTO.read_bytes())])
+    await world.alice.says("!dream", ("cat.jpg", PHOTO.read_bytes()))
     (asked,) = [job for job in await world.jobs(world.alice) if job.has_source]
     dream = await world.app.queue.finished(asked.id)
     assert dream and dream.has_source and dream.request_message_id
     photograph = dream.request_message_id
-    await world.alice.send(world.dreams, "!compare block3 | block4")
+    await world.alice.says("!compare block3 | block4")
     (sheet,) = [job for job in await world.jobs(world.alice) if job.variants]
     await world.app.queue.finished(sheet.id)
     await world.app.moderation.pause("later", by=1)  # whoever may ask is told so: nothing need be dreamt
@@ -206,7 +204,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
         new = PostRow(
             guild_id=world.guild.id,
             slot=os.urandom(8).hex(),
-            due_at=NOON,
+            due_at=START,
             state=PostState.POSTED,
             kind="samples",
             source="samples/coffee.jpg",
@@ -219,14 +217,14 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
 
     async def deleted() -> Any:
         await world.app.moderation.resume(by=1)
-        job = await world.dream(world.alice)
+        job = await world.dreamt(world.alice)
         await world.app.moderation.pause("later", by=1)
         return Delete(job.id)
 
     async def withdrawn() -> Any:
         await world.app.moderation.resume(by=1)
         before = {job.id for job in await world.jobs(world.alice)}
-        await world.alice.send(world.dreams, "!dream block3", attachments=[("cat.jpg", PHOTO.read_bytes())])
+        await world.alice.says("!dream block3", ("cat.jpg", PHOTO.read_bytes()))
         (newest,) = {job.id for job in await world.jobs(world.alice)} - before
         await world.app.queue.finished(newest)
         await world.app.moderation.pause("later", by=1)
@@ -241,7 +239,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
             member_id=world.alice.id,
             recipe="block3",
             spoiler=False,
-            dreamt_at=NOON,
+            dreamt_at=START,
             post_channel_id=world.dreams.id,
         )
         async with world.app.database.session() as session, session.begin():
@@ -287,7 +285,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
             )
         ],
     }
-    registered = {kind.__name__ for kind in bot._connection._view_store._dynamic_items.values()}
+    registered = {kind.__name__ for kind in COMPONENTS}
     assert registered == {kind.__name__ for kind in made}, "a button that nobody looked at"
     for buttons in made.values():
         for name, make in buttons:
@@ -313,8 +311,7 @@ def offers(bot: Any) -> list[tuple[str, str]]:
 async def type_into(people: People, name: str, option: str) -> dict[str, str]:
     """Whether each member is offered anything."""
     return {
-        role: "✓" if await who.autocomplete(people.world.dreams, name, option, "") else "–"
-        for role, who in people.members.items()
+        role: "✓" if await who.is_offered(name, option, "") else "–" for role, who in people.members.items()
     }
 
 

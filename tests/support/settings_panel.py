@@ -7,6 +7,7 @@ from typing import Any
 import simcord
 
 from bot.settings.values import GROUPS, Kind, kind
+from tests.support.speaker import Speaker
 from tests.support.world import World
 
 
@@ -14,8 +15,8 @@ def control(action: str, name: str = "", channel: Any = None) -> str:
     return f"settings:{action}:{channel.id if channel else 0}:{name}"
 
 
-async def opened_panel(world: World, who: simcord.MemberActor | None = None) -> simcord.ResponseMessage:
-    shown = await (who or world.admin).slash(world.dreams, "settings")
+async def opened_panel(world: World, who: Speaker | None = None) -> simcord.ResponseMessage:
+    shown = await (who or world.admin).uses("settings")
     assert shown.response is not None and shown.ephemeral
     return shown.response
 
@@ -35,10 +36,10 @@ async def chosen(world: World, panel: simcord.ResponseMessage, name: str, channe
     """Open one setting of the panel, of the server or of one channel."""
     if channel:
         (scope,) = [one for one in ids(panel) if one.startswith("settings:scope")]
-        await world.admin.select(panel, [channel], custom_id=scope)
+        await world.admin.chooses(channel, panel, scope)
     group = group_of(name)
-    await world.admin.select(panel, [group], custom_id=control("show", "", channel))
-    await world.admin.select(panel, [name], custom_id=control("show", group, channel))
+    await world.admin.chooses(group, panel, control("show", "", channel))
+    await world.admin.chooses(name, panel, control("show", group, channel))
 
 
 def ids(panel: simcord.ResponseMessage) -> list[str]:
@@ -51,9 +52,9 @@ async def put(
     """Give the opened setting a value, the way its kind is given one."""
     match kind(name):
         case Kind.SWITCH:
-            await world.admin.click(panel, custom_id=control("on" if value else "off", name, channel))
+            await world.admin.presses(control("on" if value else "off", name, channel), panel)
         case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS | Kind.TIMES | Kind.ZONE:
-            form = await world.admin.click(panel, custom_id=control("edit", name, channel))
-            await world.admin.submit_modal(form, {"value": str(value)})
+            form = await world.admin.presses(control("edit", name, channel), panel)
+            await world.admin.fills(form, value=str(value))
         case _:
-            await world.admin.select(panel, value, custom_id=control("set", name, channel))
+            await world.admin.chooses(value, panel, control("set", name, channel))

@@ -7,117 +7,117 @@ from typing import Any
 import discord
 
 from dream.recipe import OPTIONS
-from tests.support.talk import Talk
+from tests.support.world import World
 
 
-async def said(talk: Talk, text: str) -> str:
-    await talk.says(talk.alice, text)
-    (embed,) = talk.answers[-1].embeds
+async def said(world: World, text: str) -> str:
+    await world.alice.says(text)
+    (embed,) = world.answers[-1].embeds
     assert len(embed) < 6000
     fields = [f"{field.name}\n{field.value}" for field in embed.fields]
     return "\n".join([embed.title or "", embed.description or "", *fields])
 
 
-async def test_help_teaches_on_one_page(talk: Talk) -> None:
-    page = await said(talk, "!help")
+async def test_help_teaches_on_one_page(world: World) -> None:
+    page = await said(world, "!help")
     for word in ("!dream", "!sky", "!layers", "!cancel", "puppyslug", "quality="):
         assert word in page
 
 
-async def test_no_command_or_option_is_told_in_the_engines_words(talk: Talk) -> None:
-    told = [command.short_doc for command in talk.bot.walk_commands()]
+async def test_no_command_or_option_is_told_in_the_engines_words(world: World) -> None:
+    told = [command.short_doc for command in world.app.bot.walk_commands()]
     told += [str(option.meaning) for option in OPTIONS.values()]
     assert len(told) > 50
     for words in ("climb", "activation", "mean square", "no more dreams", "_seconds"):
         assert not [text for text in told if words in text.lower()]
 
 
-async def test_help_shows_admins_what_members_do_not_see(talk: Talk) -> None:
-    assert "!settings" not in await said(talk, "!help")
-    await talk.says(talk.admin, "!help")
-    assert "!settings" in str(talk.answers[-1].embeds[0].to_dict())
+async def test_help_shows_admins_what_members_do_not_see(world: World) -> None:
+    assert "!settings" not in await said(world, "!help")
+    await world.admin.says("!help")
+    assert "!settings" in str(world.answers[-1].embeds[0].to_dict())
 
 
-async def test_help_tells_about_one_command_and_the_rest_is_a_word_away(talk: Talk) -> None:
-    page = await said(talk, "!help dream")
+async def test_help_tells_about_one_command_and_the_rest_is_a_word_away(world: World) -> None:
+    page = await said(world, "!help dream")
     for word in ("the newest here", "`serpents`", "`block8`", "`!help recipes`", "`!help options`"):
         assert word in page
     assert len(page.splitlines()) <= 12
-    assert "block8:top5" in await said(talk, "!help recipes")
-    options = await said(talk, "!help options")
+    assert "block8:top5" in await said(world, "!help recipes")
+    options = await said(world, "!help options")
     assert "quick, normal or rich" in options and "smooth=" in options and "mean square" not in options
-    assert "did you mean `!dream`" in await talk.says(talk.alice, "!help draem")
+    assert "did you mean `!dream`" in await world.alice.says("!help draem")
 
 
-async def test_layers_of_every_network_and_presets(talk: Talk) -> None:
-    page = await said(talk, "!layers")
+async def test_layers_of_every_network_and_presets(world: World) -> None:
+    page = await said(world, "!layers")
     for word in ("block15", "fire9", "mixed10", "serpents", "weights are not here yet"):
         assert word in page
-    assert "block15" not in await said(talk, "!layers inception_v3")
+    assert "block15" not in await said(world, "!layers inception_v3")
 
 
-async def test_layers_of_one_layer_shows_its_network(talk: Talk) -> None:
-    page = await said(talk, "!layers fire6")
+async def test_layers_of_one_layer_shows_its_network(world: World) -> None:
+    page = await said(world, "!layers fire6")
     assert "fire9" in page and "block15" not in page
-    assert talk.answers[-1].attachments[0].filename == "squeezenet.jpg"
-    assert "!dream fire6" in (talk.answers[-1].embeds[0].footer.text or "")
-    assert "did you mean `block8`" in await talk.says(talk.alice, "!layers blok8")
-    assert "the networks are `efficientnet_lite0`" in await talk.says(talk.alice, "!layers `@everyone`")
+    assert world.answers[-1].attachments[0].filename == "squeezenet.jpg"
+    assert "!dream fire6" in (world.answers[-1].embeds[0].footer.text or "")
+    assert "did you mean `block8`" in await world.alice.says("!layers blok8")
+    assert "the networks are `efficientnet_lite0`" in await world.alice.says("!layers `@everyone`")
 
 
-async def test_layers_are_recommended_only_where_they_are_here(talk: Talk) -> None:
-    await said(talk, "!layers")
-    footer = talk.answers[-1].embeds[0].footer.text or ""
+async def test_layers_are_recommended_only_where_they_are_here(world: World) -> None:
+    await said(world, "!layers")
+    footer = world.answers[-1].embeds[0].footer.text or ""
     assert "!dream block8" in footer and "mixed" not in footer
-    await said(talk, "!layers inception_v3")
-    assert not talk.answers[-1].embeds[0].footer.text
+    await said(world, "!layers inception_v3")
+    assert not world.answers[-1].embeds[0].footer.text
 
 
-async def test_presets_are_a_short_list_and_one_is_told_about_by_name(talk: Talk) -> None:
-    page = await said(talk, "!presets")
+async def test_presets_are_a_short_list_and_one_is_told_about_by_name(world: World) -> None:
+    page = await said(world, "!presets")
     assert "fire7" not in page and len(page) < 800
-    rows = [row for row in talk.answers[-1].components if isinstance(row, discord.ActionRow)]
+    rows = [row for row in world.answers[-1].components if isinstance(row, discord.ActionRow)]
     menus = [item for row in rows for item in row.children if isinstance(item, discord.SelectMenu)]
     assert "puppyslug" in [option.value for menu in menus for option in menu.options]
-    assert "fire7" in await said(talk, "!presets Puppyslug")
-    assert "did you mean `puppyslug`" in await talk.says(talk.alice, "!presets pupyslug")
+    assert "fire7" in await said(world, "!presets Puppyslug")
+    assert "did you mean `puppyslug`" in await world.alice.says("!presets pupyslug")
 
 
-async def test_about(talk: Talk) -> None:
-    assert "DeepDream" in await said(talk, "!about")
+async def test_about(world: World) -> None:
+    assert "DeepDream" in await said(world, "!about")
 
 
-async def test_the_bots_name_alone_is_answered(talk: Talk) -> None:
-    assert talk.bot.user
-    assert "`!dream`" in await talk.says(talk.alice, talk.bot.user.mention)
-    await talk.says(talk.alice, f"{talk.bot.user.mention} layers")
-    assert talk.answers[-1].embeds
-    events: Any = talk.bot.get_cog("Events")
+async def test_the_bots_name_alone_is_answered(world: World) -> None:
+    assert world.app.bot.user
+    assert "`!dream`" in await world.alice.says(world.app.bot.user.mention)
+    await world.alice.says(f"{world.app.bot.user.mention} layers")
+    assert world.answers[-1].embeds
+    events: Any = world.app.bot.get_cog("Events")
     await events.catch_up()  # after a connection was lost
-    await talk.env.settle()
-    assert len(talk.answers) == 2
+    await world.env.settle()
+    assert len(world.answers) == 2
 
 
-async def test_a_near_miss_is_helped_and_other_bots_commands_are_left_alone(talk: Talk) -> None:
-    assert "did you mean `!dream`" in await talk.says(talk.alice, "!draem")
-    assert "`!dream block8+block11`" in await talk.says(talk.alice, "!block8+block11")
-    assert "`!dream puppyslug`" in await talk.says(talk.alice, "!puppyslug steps=3")
-    assert await talk.says(talk.alice, "!play despacito") == ""
+async def test_a_near_miss_is_helped_and_other_bots_commands_are_left_alone(world: World) -> None:
+    assert "did you mean `!dream`" in await world.alice.says("!draem")
+    assert "`!dream block8+block11`" in await world.alice.says("!block8+block11")
+    assert "`!dream puppyslug`" in await world.alice.says("!puppyslug steps=3")
+    assert await world.alice.says("!play despacito") == ""
 
 
-async def test_slash_help_is_for_the_asker_alone(talk: Talk) -> None:
-    used = await talk.alice.slash(talk.channel, "help")
+async def test_slash_help_is_for_the_asker_alone(world: World) -> None:
+    used = await world.alice.uses("help")
     assert used.ephemeral and used.response
     assert "/dream" in str(used.response.embeds[0].to_dict())
 
 
-async def test_a_prefix_of_backticks_breaks_no_text(talk: Talk) -> None:
-    await talk.says(talk.admin, "!settings set prefix `")
+async def test_a_prefix_of_backticks_breaks_no_text(world: World) -> None:
+    await world.admin.says("!settings set prefix `")
     try:
         for text in ("`help", "`help dream", "`help preset", "`help nonsense", "`dream", "`draem"):
-            said = await talk.says(talk.alice, text)
-            texts = [said, *(str(embed.to_dict()) for embed in talk.answers[-1].embeds)]
-            assert talk.answers[-1].embeds or said, text
+            said = await world.alice.says(text)
+            texts = [said, *(str(embed.to_dict()) for embed in world.answers[-1].embeds)]
+            assert world.answers[-1].embeds or said, text
             assert "``" not in "".join(texts), text
     finally:
-        await talk.says(talk.admin, "`settings reset prefix")
+        await world.admin.says("`settings reset prefix")

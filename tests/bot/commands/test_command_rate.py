@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from pathlib import Path
 
-from bot.command_rate import CommandRate
-from tests.support.talk import Talk
+from config.schema import Discord
+from dream.farm import Farm
+from tests.support.world import World, opened_world
 
 
-async def test_a_flood_is_answered_once_and_others_as_ever(talk: Talk) -> None:
-    talk.bot._command_rate = CommandRate(6)
-    try:
-        answers = [await talk.says(talk.alice, "!queue") for _ in range(10)]
+async def test_a_flood_is_answered_once_and_others_as_ever(tmp_path: Path, farm: Farm) -> None:
+    limited = Discord(commands_in_ten_seconds=6)
+    async with opened_world(tmp_path, farm, World, discord=limited) as world:
+        answers = [await world.alice.says("!queue") for _ in range(10)]
         assert all("Nobody is waiting" in answer for answer in answers[:6])
         assert "That was quick! Please try again in" in answers[6]
         assert answers[7:] == ["", "", ""]
-        assert await talk.says(talk.alice, "!quueu") == ""
-        assert "Nobody is waiting" in await talk.says(talk.bob, "!queue")
-        await talk.env.advance_time(timedelta(seconds=11).total_seconds())
-        assert "Nobody is waiting" in await talk.says(talk.alice, "!queue")
-    finally:
-        talk.bot._command_rate = CommandRate(0)
+        assert await world.alice.says("!quueu") == ""
+        assert "Nobody is waiting" in await world.bob.says("!queue")
+        await world.env.advance_time(11)
+        assert "Nobody is waiting" in await world.alice.says("!queue")

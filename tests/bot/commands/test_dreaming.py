@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import struct
@@ -13,8 +12,12 @@ import discord
 import pytest
 from PIL import Image
 
+from bench.support.pretended_dreams import WAITS
 from bot.ui.status import BAR
-from tests.support.talk import Talk, whispered
+from tests.support.pictures import CAT, png
+from tests.support.speaker import whispered
+from tests.support.waiting import until
+from tests.support.world import World
 
 QUICK = "block3 steps=2 octaves=1"
 SLOW = "block8 steps=100 octaves=3"
@@ -25,11 +28,11 @@ async def opened(attachment: discord.Attachment) -> Image.Image:
     return Image.open(io.BytesIO(await attachment.read()))
 
 
-async def test_a_photograph_becomes_a_dream_in_one_message(talk: Talk) -> None:
-    await talk.says(talk.alice, f"!dream {QUICK}", talk.photo)
-    dream = await talk.dream()
+async def test_a_photograph_becomes_a_dream_in_one_message(real_world: World) -> None:
+    await real_world.alice.says(f"!dream {QUICK}", picture=CAT)
+    dream = await real_world.newest_dream()
 
-    assert len(talk.answers) == 1
+    assert len(real_world.answers) == 1
     assert dream.reference is not None
     assert re.search(r" × \d+ · \d+ s", dream.content)
     assert re.search(r"`block3 steps=2 octaves=1 seed=\d+` · EfficientNet-Lite0 · 120 × 80", dream.content)
@@ -38,120 +41,117 @@ async def test_a_photograph_becomes_a_dream_in_one_message(talk: Talk) -> None:
     assert (await opened(picture)).size == (120, 80)
 
 
-async def test_words_alone_take_the_channels_recipe(talk: Talk) -> None:
-    await talk.says(talk.alice, "!dream steps=1 octaves=1", talk.photo)
-    assert "block8+block11 steps=1" in (await talk.dream()).content
+async def test_words_alone_take_the_channels_recipe(world: World) -> None:
+    await world.alice.says("!dream steps=1 octaves=1", picture=CAT)
+    assert "block8+block11 steps=1" in (await world.newest_dream()).content
 
 
-async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(talk: Talk) -> None:
-    await talk.says(talk.alice, "!DREAM Puppyslug steps=1 octaves=1", talk.photo)
-    dream = await talk.dream()
+async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(world: World) -> None:
+    await world.alice.says("!DREAM Puppyslug steps=1 octaves=1", picture=CAT)
+    dream = await world.newest_dream()
     assert "SqueezeNet 1.1" in dream.content
     assert dream.content.startswith("✨ **Puppyslug** for ")
     assert "-# `fire7 steps=1 octaves=1 seed=" in dream.content
 
 
-async def test_a_reply_dreams_on_the_picture_replied_to(talk: Talk) -> None:
-    small = io.BytesIO()
-    Image.new("RGB", (90, 60), "teal").save(small, "PNG")
-    picture = await talk.bob.send(talk.channel, "look", attachments=[("sea.png", small.getvalue())])
-    await talk.bob.send(talk.channel, "and this", attachments=[talk.photo])
-    await talk.says(talk.alice, f"!dream {QUICK}", reply_to=picture)
-    assert "90 × 60" in (await talk.dream()).content
+async def test_a_reply_dreams_on_the_picture_replied_to(world: World) -> None:
+    small = png(90, 60)
+    picture = await world.bob.posts("look", ("sea.png", small))
+    await world.bob.posts("and this", picture=CAT)
+    await world.alice.says(f"!dream {QUICK}", reply_to=picture)
+    assert "90 × 60" in (await world.newest_dream()).content
 
 
-async def test_the_newest_picture_is_found_but_not_the_bots_own(talk: Talk) -> None:
-    await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
-    await talk.says(talk.alice, f"!dream {QUICK} size=60")
-    await talk.dream()
-    await talk.says(talk.alice, f"!dream {QUICK}")
-    assert "120 × 80" in (await talk.dream()).content
+async def test_the_newest_picture_is_found_but_not_the_bots_own(world: World) -> None:
+    await world.bob.posts("look", picture=CAT)
+    await world.alice.says(f"!dream {QUICK} size=60")
+    await world.newest_dream()
+    await world.alice.says(f"!dream {QUICK}")
+    assert "120 × 80" in (await world.newest_dream()).content
 
 
-async def test_where_nobody_posted_a_picture_the_last_dream_is_dreamt_on(talk: Talk) -> None:
-    await talk.says(talk.alice, f"!sky {QUICK} size=96")
-    first = await talk.dream()
-    parent = await talk.job()
-    await talk.says(talk.alice, "!layers squeezenet")  # a picture of the bot's, but no dream
-    await talk.says(talk.bob, f"!dream {QUICK}")
-    await talk.dream()
-    job = await talk.job()
+async def test_where_nobody_posted_a_picture_the_last_dream_is_dreamt_on(world: World) -> None:
+    await world.alice.says(f"!sky {QUICK} size=96")
+    first = await world.newest_dream()
+    parent = await world.newest_job()
+    await world.alice.says("!layers squeezenet")  # a picture of the bot's, but no dream
+    await world.bob.says(f"!dream {QUICK}")
+    await world.newest_dream()
+    job = await world.newest_job()
     assert job.parent == parent.id
-    assert await talk.queue.jobs.picture(job.id, "source") == await first.attachments[0].read()
+    assert await world.app.queue.jobs.picture(job.id, "source") == await first.attachments[0].read()
 
 
-async def test_a_reply_to_a_dream_dreams_on_it_as_its_source_s_authors(talk: Talk) -> None:
-    picture = await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
-    await talk.says(talk.alice, f"!dream {QUICK}", reply_to=picture)
-    first = await talk.dream()
-    await talk.says(talk.alice, f"!dream {QUICK}", reply_to=first)
-    await talk.dream()
-    assert (await talk.job()).author_id == talk.bob.id
+async def test_a_reply_to_a_dream_dreams_on_it_as_its_source_s_authors(world: World) -> None:
+    picture = await world.bob.posts("look", picture=CAT)
+    await world.alice.says(f"!dream {QUICK}", reply_to=picture)
+    first = await world.newest_dream()
+    await world.alice.says(f"!dream {QUICK}", reply_to=first)
+    await world.newest_dream()
+    assert (await world.newest_job()).author_id == world.bob.id
 
 
-async def test_pictures_are_found_fifty_messages_back(talk: Talk) -> None:
-    await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
+async def test_pictures_are_found_fifty_messages_back(world: World) -> None:
+    await world.bob.posts("look", picture=CAT)
     for number in range(49):
-        await talk.bob.send(talk.channel, f"that was {number} ago")
-    await talk.says(talk.alice, f"!dream {QUICK}")
-    await talk.shown((await talk.job()).id)
-    await talk.queue.erase((await talk.job()).id)
-    await talk.env.settle()
-    await talk.bob.send(talk.channel, "that was 50 ago")
-    await talk.bob.send(talk.channel, "that was 51 ago")
-    assert "I see no picture here" in await talk.says(talk.alice, "!dream")
+        await world.bob.posts(f"that was {number} ago")
+    await world.alice.says(f"!dream {QUICK}")
+    await world.shown(await world.newest_job())
+    await world.app.queue.erase((await world.newest_job()).id)
+    await world.env.settle()
+    await world.bob.posts("that was 50 ago")
+    await world.bob.posts("that was 51 ago")
+    assert "I see no picture here" in await world.alice.says("!dream")
 
 
-async def test_a_file_that_is_no_picture_i_can_read_is_passed_over(talk: Talk) -> None:
-    await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
-    await talk.bob.send(talk.channel, "logo", attachments=[("logo.svg", b"<svg/>")])
-    await talk.says(talk.alice, f"!dream {QUICK}")
-    assert "✨" in (await talk.dream()).content
+async def test_a_file_that_is_no_picture_i_can_read_is_passed_over(world: World) -> None:
+    await world.bob.posts("look", picture=CAT)
+    await world.bob.posts("logo", ("logo.svg", b"<svg/>"))
+    await world.alice.says(f"!dream {QUICK}")
+    assert "✨" in (await world.newest_dream()).content
 
 
-async def test_a_typo_is_told_before_the_missing_picture(talk: Talk) -> None:
-    assert "did you mean puppyslug" in await talk.says(talk.alice, "!dream pupyslug")
-    used = await talk.alice.slash(talk.channel, "dream", recipe="pupyslug")
+async def test_a_typo_is_told_before_the_missing_picture(world: World) -> None:
+    assert "did you mean puppyslug" in await world.alice.says("!dream pupyslug")
+    used = await world.alice.uses("dream", recipe="pupyslug")
     assert "did you mean puppyslug" in whispered(used)
 
 
-async def test_the_past_is_no_source_for_whoever_may_not_read_it(talk: Talk) -> None:
+async def test_the_past_is_no_source_for_whoever_may_not_read_it(world: World) -> None:
     reads, reads_not = (discord.PermissionOverwrite(read_message_history=may) for may in (True, False))
-    overwrites: Overwrites = {talk.guild.default_role: reads_not, talk.guild.me: reads}
-    channel = talk.guild.create_text_channel("no-past", overwrites=overwrites)
-    await talk.admin.send(channel, "look", attachments=[talk.photo])
-    assert "I see no picture here" in whispered(await talk.alice.slash(channel, "dream", recipe=QUICK))
-    await talk.alice.send(channel, f"!dream {QUICK}")
+    overwrites: Overwrites = {world.guild.default_role: reads_not, world.guild.me: reads}
+    channel = world.guild.create_text_channel("no-past", overwrites=overwrites)
+    await world.admin.at(channel).posts("look", picture=CAT)
+    assert "I see no picture here" in whispered(await world.alice.at(channel).uses("dream", recipe=QUICK))
+    await world.alice.at(channel).says(f"!dream {QUICK}")
     assert "I see no picture here" in [*channel.history()][-1].content
 
 
-async def test_nothing_but_clouds(talk: Talk) -> None:
-    await talk.says(talk.alice, f"!sky {QUICK} size=96")
-    dream = await talk.dream()
+async def test_nothing_but_clouds(world: World) -> None:
+    await world.alice.says(f"!sky {QUICK} size=96")
+    dream = await world.newest_dream()
     assert max((await opened(dream.attachments[0])).size) == 96
 
 
-async def test_a_dream_of_inception_without_its_weights_says_who_stood_in(talk: Talk) -> None:
-    await talk.says(talk.alice, "!dream mixed5 steps=1 octaves=1", talk.photo)
-    lines = (await talk.dream()).content.splitlines()
+async def test_a_dream_of_inception_without_its_weights_says_who_stood_in(real_world: World) -> None:
+    await real_world.alice.says("!dream mixed5 steps=1 octaves=1", picture=CAT)
+    lines = (await real_world.newest_dream()).content.splitlines()
     (line,) = [line for line in lines if "InceptionV3" in line and "weights" in line]
     assert "block9" in line and "mixed5" in line and "whoever" not in line
 
 
-async def test_a_spoiler_stays_one_while_it_grows_and_ever_after(talk: Talk) -> None:
-    await talk.says(talk.alice, f"!dream {SLOW} size=1024", ("SPOILER_cat.jpg", talk.photo[1]))
-    async with asyncio.timeout(30):
-        while not talk.answers[-1].attachments:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    assert talk.answers[-1].attachments[0].is_spoiler()
-    await talk.presses(talk.alice, talk.answers[-1], "cancel")
+async def test_a_spoiler_stays_one_while_it_grows_and_ever_after(real_world: World) -> None:
+    await real_world.alice.says(f"!dream {SLOW} size=1024", ("SPOILER_cat.jpg", CAT))
+    await until(lambda: bool(real_world.answers[-1].attachments))
+    assert real_world.answers[-1].attachments[0].is_spoiler()
+    await real_world.alice.presses("cancel", real_world.answers[-1])
 
-    await talk.says(talk.alice, f"!dream {QUICK}", ("SPOILER_cat.jpg", talk.photo[1]))
-    dream = await talk.dream()
+    await real_world.alice.says(f"!dream {QUICK}", ("SPOILER_cat.jpg", CAT))
+    dream = await real_world.newest_dream()
     assert dream.attachments[0].is_spoiler()
     for button in ("again", "deeper"):
-        await talk.presses(talk.bob, dream, button)
-        assert (await talk.dream()).attachments[0].is_spoiler()
+        await real_world.bob.presses(button, dream)
+        assert (await real_world.newest_dream()).attachments[0].is_spoiler()
 
 
 def sixty_megapixels() -> bytes:
@@ -182,55 +182,55 @@ def sixty_megapixels() -> bytes:
     ],
 )
 async def test_whatever_is_wrong_is_said_in_one_sentence(
-    talk: Talk, text: str, files: list[object], sentence: str
+    world: World, text: str, files: list[object], sentence: str
 ) -> None:
-    given = {"photo": talk.photo, "half a photo": talk.photo[1][: len(talk.photo[1]) // 2]}
+    given = {"photo": ("cat.jpg", CAT), "half a photo": CAT[: len(CAT) // 2]}
     attached = [
         given[file] if isinstance(file, str) else (file[0], given.get(file[1], file[1]))  # type: ignore[index]
         for file in files
     ]
-    answer = await talk.says(talk.alice, text, *attached)  # type: ignore[arg-type]
+    answer = await world.alice.says(text, *attached)  # type: ignore[arg-type]
     assert sentence in answer
     assert len(answer.splitlines()) == 1 and "Traceback" not in answer
-    assert await talk.in_line() == []
+    assert await world.in_line() == []
 
-    await talk.says(talk.alice, f"!dream {QUICK}", talk.photo)
-    assert "✨" in (await talk.dream()).content
+    await world.alice.says(f"!dream {QUICK}", picture=CAT)
+    assert "✨" in (await world.newest_dream()).content
 
 
 async def test_what_nobody_foresaw_is_noted_and_said_kindly(
-    talk: Talk, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    talk.env.inject_error("GET", "/channels/*/messages", status=403, code=50001)
-    assert "I see no picture here" in await talk.says(talk.alice, "!dream")
-    talk.env.inject_error("GET", "/channels/*/messages", status=400)
-    answer = await talk.says(talk.alice, "!dream")
+    world.env.inject_error("GET", "/channels/*/messages", status=403, code=50001)
+    assert "I see no picture here" in await world.alice.says("!dream")
+    world.env.inject_error("GET", "/channels/*/messages", status=400)
+    answer = await world.alice.says("!dream")
     number = re.search(r"noted as (\w+)", answer)
     assert number and number[1] in caplog.text
 
 
-async def test_a_slash_command_is_answered_by_a_message_that_outlives_it(talk: Talk) -> None:
-    used = await talk.alice.slash(talk.channel, "dream", recipe=QUICK, picture=talk.photo)
+async def test_a_slash_command_is_answered_by_a_message_that_outlives_it(world: World) -> None:
+    used = await world.alice.uses("dream", recipe=QUICK, picture=("cat.jpg", CAT))
     assert used.ephemeral
-    dream = await talk.dream()
+    dream = await world.newest_dream()
     assert whispered(used) == ""
-    assert len(talk.answers) == 1
-    assert f"for {talk.alice.mention}" in dream.content
+    assert len(world.answers) == 1
+    assert f"for {world.alice.mention}" in dream.content
     assert dream.attachments
 
 
-async def test_a_slash_command_refuses_in_private(talk: Talk) -> None:
-    used = await talk.alice.slash(talk.channel, "dream", recipe="mixde5", picture=talk.photo)
+async def test_a_slash_command_refuses_in_private(world: World) -> None:
+    used = await world.alice.uses("dream", recipe="mixde5", picture=("cat.jpg", CAT))
     assert "did you mean mixed5" in whispered(used)
-    assert "add one to `/dream`" in whispered(await talk.alice.slash(talk.channel, "dream"))
+    assert "add one to `/dream`" in whispered(await world.alice.uses("dream"))
 
 
-async def test_a_message_has_an_entry_for_its_picture(talk: Talk) -> None:
-    picture = await talk.bob.send(talk.channel, "look", attachments=[talk.photo])
-    await talk.alice.context_menu(talk.channel, "Dream this picture", picture)
-    assert "✨" in (await talk.dream()).content
-    words = await talk.bob.send(talk.channel, "no picture")
-    used = await talk.alice.context_menu(talk.channel, "Dream this picture", words)
+async def test_a_message_has_an_entry_for_its_picture(world: World) -> None:
+    picture = await world.bob.posts("look", picture=CAT)
+    await world.alice.picks("Dream this picture", picture)
+    assert "✨" in (await world.newest_dream()).content
+    words = await world.bob.posts("no picture")
+    used = await world.alice.picks("Dream this picture", words)
     assert "no picture in that message" in whispered(used)
 
 
@@ -246,80 +246,72 @@ async def test_a_message_has_an_entry_for_its_picture(talk: Talk) -> None:
         ("block8 quality=ri", "block8 quality=rich"),
     ],
 )
-async def test_recipes_complete_themselves(talk: Talk, typed: str, offered: str) -> None:
-    choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", typed)
+async def test_recipes_complete_themselves(world: World, typed: str, offered: str) -> None:
+    choices = await world.alice.is_offered("dream", "recipe", typed)
     assert offered in [choice["value"] for choice in choices]
 
 
-async def test_presets_are_offered_first_and_what_is_not_here_says_so(talk: Talk) -> None:
-    choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "")
-    assert choices[0]["value"] in talk.bot.presets
-    choices = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "mixed")
+async def test_presets_are_offered_first_and_what_is_not_here_says_so(world: World) -> None:
+    choices = await world.alice.is_offered("dream", "recipe", "")
+    assert choices[0]["value"] in world.app.bot.presets
+    choices = await world.alice.is_offered("dream", "recipe", "mixed")
     assert all("not here yet" in choice["name"] for choice in choices if choice["value"] != "mixed")
-    (choice,) = await talk.alice.autocomplete(talk.channel, "dream", "recipe", "block8 steps=")
+    (choice,) = await world.alice.is_offered("dream", "recipe", "block8 steps=")
     assert "from 1 to 5000" in choice["name"]
 
 
-async def test_the_line_is_seen_and_left(talk: Talk) -> None:
-    assert "Nobody is waiting" in await talk.says(talk.alice, "!queue")
-    await talk.says(talk.bob, f"!dream {SLOW} size=1024", talk.photo)
-    await talk.says(talk.alice, "!dream block4 steps=100", talk.photo)
-    line = await talk.says(talk.alice, "!queue")
-    assert "block8" in line and "block4 steps=100" in line and talk.alice.mention in line
-    assert await talk.says(talk.alice, "!cancel") == "Cancelled your dream of `block4 steps=100 seed=" + (
-        f"{line.split('block4 steps=100 seed=')[1].split('`')[0]}`."
-    )
-    assert "no dream waiting" in await talk.says(talk.alice, "!cancel")
-    assert "Cancelled your dream of `block8" in await talk.says(talk.bob, "!cancel all")
+async def test_the_line_is_seen_and_left(world: World) -> None:
+    assert "Nobody is waiting" in await world.alice.says("!queue")
+    await world.bob.says(f"!dream block8 steps={WAITS}", picture=CAT)
+    await world.alice.says(f"!dream block4 steps={WAITS}", picture=CAT)
+    line = await world.alice.says("!queue")
+    asked = re.search(rf"block4 steps={WAITS} seed=\d+", line)
+    assert asked and "block8" in line and world.alice.mention in line
+    assert await world.alice.says("!cancel") == f"Cancelled your dream of `{asked[0]}`."
+    assert "no dream waiting" in await world.alice.says("!cancel")
+    assert "Cancelled your dream of `block8" in await world.bob.says("!cancel all")
 
 
-async def test_the_line_tells_nothing_of_channels_that_the_asker_cannot_see(talk: Talk) -> None:
+async def test_the_line_tells_nothing_of_channels_that_the_asker_cannot_see(world: World) -> None:
     hidden, shown = (discord.PermissionOverwrite(view_channel=may) for may in (False, True))
-    overwrites: Overwrites = {talk.guild.default_role: hidden, talk.guild.me: shown}
-    secret = talk.guild.create_text_channel("secret", overwrites=overwrites)
-    asked = await talk.admin.send(
-        secret, "!dream block7 steps=100 octaves=3 size=2048", attachments=[talk.photo]
-    )
-    async with asyncio.timeout(20):
-        while not await talk.in_line():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    overwrites: Overwrites = {
+        world.guild.default_role: hidden,
+        world.guild.me: shown,
+        world.admins: shown,
+    }
+    secret = world.guild.create_text_channel("secret", overwrites=overwrites)
+    asked = await world.admin.at(secret).posts(f"!dream block7 steps={WAITS}", picture=CAT)
+    assert await world.in_line()
     for line in (
-        await talk.says(talk.alice, "!queue"),
-        await talk.says(talk.admin, "!queue"),  # the others read the answer, too
-        whispered(await talk.alice.slash(talk.channel, "queue")),
+        await world.alice.says("!queue"),
+        await world.admin.says("!queue"),  # the others read the answer, too
+        whispered(await world.alice.uses("queue")),
     ):
-        assert "a dream elsewhere" in line and "block7" not in line and talk.admin.mention not in line
-    assert "block7" in whispered(await talk.admin.slash(talk.channel, "queue"))
-    await talk.admin.delete(asked)
-    async with asyncio.timeout(10):
-        while await talk.in_line():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        assert "a dream elsewhere" in line and "block7" not in line and world.admin.mention not in line
+    assert "block7" in whispered(await world.admin.uses("queue"))
+    await world.admin.delete(asked)
 
 
-async def test_the_line_and_the_message_say_the_same_time(talk: Talk) -> None:
-    await talk.says(talk.bob, "!dream block8 steps=150 octaves=4 size=2048", talk.photo)
-    await talk.says(talk.alice, "!dream block4 steps=100", talk.photo)
-    job = await talk.job()
-    async with asyncio.timeout(30):  # until the sweep has shown both as they are now
-        while True:
-            line = await talk.says(talk.alice, "!queue")
-            (message,) = [one for one in talk.answers if one.id == job.status_message_id]
-            shown = re.search(r"ready [\w ]+(<t:\d+:t>)?", message.content)
-            if shown and f"{shown[0]}" in line:
-                break
-            await asyncio.sleep(0.2)
-    assert ":R>" not in line + "".join(message.content for message in talk.answers)
-    await talk.says(talk.bob, "!cancel")
-    await talk.says(talk.alice, "!cancel")
+async def test_the_line_and_the_message_say_the_same_time(real_world: World) -> None:
+    for who in (real_world.bob, real_world.alice):
+        await who.says("!dream block8 steps=100 octaves=4 size=2048", picture=CAT)
+    job = await real_world.newest_job()
+
+    async def agree() -> bool:
+        await real_world.app.job_messages.sweep()
+        shown = re.search(r"ready [\w ]+(<t:\d+:t>)?", real_world.message_of(job).content)
+        return shown is not None and shown[0] in await real_world.alice.says("!queue")
+
+    await until(agree)
+    assert ":R>" not in "".join(message.content for message in real_world.answers)
+    for who in (real_world.alice, real_world.bob):
+        await who.says("!cancel")
 
 
-async def test_progress_is_shown(talk: Talk) -> None:
-    await talk.says(talk.alice, f"!dream {SLOW} size=600", talk.photo)
-    seen = ""
-    async with asyncio.timeout(30):
-        while "▰" not in seen:
-            await asyncio.sleep(0.05)
-            seen = talk.answers[-1].content
+async def test_progress_is_shown(real_world: World) -> None:
+    await real_world.alice.says(f"!dream {SLOW} size=600", picture=CAT)
+    await until(lambda: "▰" in real_world.answers[-1].content)
+    seen = real_world.answers[-1].content
     assert len(re.findall("[▰▱]", seen)) == BAR
     assert re.search(r"pass \d of 3|100%", seen) and "size 1" not in seen
-    await talk.presses(talk.alice, talk.answers[-1], "cancel")
+    await real_world.alice.presses("cancel", real_world.answers[-1])

@@ -16,7 +16,8 @@ from config.loading import load_config
 from config.schema import Config
 from dream import atlas
 from dream.backbone.catalog import BUILT_IN, NETWORKS, add, remove
-from tests.support.talk import Talk
+from tests.support.pictures import CAT
+from tests.support.world import World
 
 
 @pytest.fixture(scope="module")
@@ -89,46 +90,46 @@ def operator(config: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     return loaded
 
 
-async def test_members_dream_of_it(talk: Talk, operator: Config) -> None:
-    await talk.says(talk.alice, "!dream conv3:3 steps=2 octaves=1", talk.photo)
-    dream = await talk.dream()
+async def test_members_dream_of_it(real_world: World, operator: Config) -> None:
+    await real_world.alice.says("!dream conv3:3 steps=2 octaves=1", picture=CAT)
+    dream = await real_world.newest_dream()
     assert "120 × 80" in dream.content and dream.attachments
-    report = (await talk.job()).dream_report
+    report = (await real_world.newest_job()).dream_report
     assert (report.model, report.weights) == ("shapes", str(operator.networks["shapes"].file))
 
-    await talk.says(talk.alice, "!dream shapes/conv2*0.5+fire5+tabby steps=2 octaves=1", talk.photo)
-    await talk.dream()
-    assert (await talk.job()).dream_report.model == "shapes+squeezenet+efficientnet_lite0"
+    await real_world.alice.says("!dream shapes/conv2*0.5+fire5+tabby steps=2 octaves=1", picture=CAT)
+    await real_world.newest_dream()
+    assert (await real_world.newest_job()).dream_report.model == "shapes+squeezenet+efficientnet_lite0"
 
 
-async def test_members_are_told_of_it(talk: Talk, operator: Config) -> None:
-    await talk.says(talk.alice, "!layers shapes")
-    (embed,) = talk.answers[-1].embeds
+async def test_members_are_told_of_it(real_world: World, operator: Config) -> None:
+    await real_world.alice.says("!layers shapes")
+    (embed,) = real_world.answers[-1].embeds
     assert embed.fields[0].name == "Shapes · `shapes/conv1` … `shapes/conv3`"
     assert embed.fields[0].value == "Circles, squares and stripes."
-    await talk.says(talk.alice, "!layers")
+    await real_world.alice.says("!layers")
     assert {"Shapes", "VGG16"} <= {
-        (f.name or "").partition(" ·")[0] for f in talk.answers[-1].embeds[0].fields
+        (f.name or "").partition(" ·")[0] for f in real_world.answers[-1].embeds[0].fields
     }
-    assert "did you mean" in await talk.says(talk.alice, "!dream shapes/conv33", talk.photo)
+    assert "did you mean" in await real_world.alice.says("!dream shapes/conv33", picture=CAT)
 
 
-async def test_a_preset_and_a_setting_name_its_layers(talk: Talk, operator: Config) -> None:
-    await talk.says(talk.admin, "!presets save rings shapes/conv3:1 steps=2 octaves=1")
-    await talk.says(talk.alice, "!dream rings", talk.photo)
-    await talk.dream()
-    assert (await talk.job()).recipe.startswith("shapes/conv3:1 ")
-    await talk.says(talk.admin, "!settings set layers conv3 block8 block11")
-    here = await talk.bot.settings.effective(talk.guild.id)
+async def test_a_preset_and_a_setting_name_its_layers(real_world: World, operator: Config) -> None:
+    await real_world.admin.says("!presets save rings shapes/conv3:1 steps=2 octaves=1")
+    await real_world.alice.says("!dream rings", picture=CAT)
+    await real_world.newest_dream()
+    assert (await real_world.newest_job()).recipe.startswith("shapes/conv3:1 ")
+    await real_world.admin.says("!settings set layers conv3 block8 block11")
+    here = await real_world.app.bot.settings.effective(real_world.guild.id)
     assert here.layers == ("shapes/conv3", "block8", "block11")
-    await talk.says(talk.admin, "!settings reset layers")
-    assert "rings" in await talk.says(talk.admin, "!presets delete rings")
+    await real_world.admin.says("!settings reset layers")
+    assert "rings" in await real_world.admin.says("!presets delete rings")
 
 
 async def test_one_without_weights_is_dreamt_by_another_that_says_so(
-    talk: Talk, operator: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    real_world: World, operator: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await talk.says(talk.alice, "!dream block5_conv1 steps=2 octaves=1", talk.photo)
-    dream = await talk.dream()
+    await real_world.alice.says("!dream block5_conv1 steps=2 octaves=1", picture=CAT)
+    dream = await real_world.newest_dream()
     assert "VGG16's weights aren't here yet" in dream.content
     assert "vgg16/block5_conv1" in dream.content

@@ -9,14 +9,14 @@ import simcord
 
 from bot.client import PERMISSIONS
 from bot.moderation import Approval
-from tests.support.talk import Talk
+from tests.support.world import World
 
 
-async def joined(talk: Talk, guild: simcord.GuildHandle) -> None:
+async def joined(world: World, guild: simcord.GuildHandle) -> None:
     """Let the bot learn that it has joined a server, which by now has its channels."""
-    found = talk.bot.get_guild(guild.id)
+    found = world.app.bot.get_guild(guild.id)
     assert found
-    cog: Any = talk.bot.get_cog("Welcome")
+    cog: Any = world.app.bot.get_cog("Welcome")
     await cog.on_guild_join(found)
 
 
@@ -27,14 +27,14 @@ def hidden(guild: simcord.GuildHandle, **for_bot: bool) -> dict[Any, discord.Per
     }
 
 
-async def test_three_things_to_try_in_the_first_channel_that_everybody_sees(talk: Talk) -> None:
-    guild = talk.env.create_guild("Newcomers")
+async def test_three_things_to_try_in_the_first_channel_that_everybody_sees(world: World) -> None:
+    guild = world.env.create_guild("Newcomers")
     staff = guild.create_text_channel("staff", overwrites=hidden(guild, view_channel=True))
     mute = guild.create_text_channel(
         "rules", overwrites={guild.default_role: discord.PermissionOverwrite(send_messages=False)}
     )
     general = guild.create_text_channel("general")
-    await joined(talk, guild)
+    await joined(world, guild)
     assert not staff.history() and not mute.history()
     (hello,) = general.history()
     assert [line[:2] for line in hello.content.splitlines()[1:4]] == ["1.", "2.", "3."]
@@ -42,17 +42,17 @@ async def test_three_things_to_try_in_the_first_channel_that_everybody_sees(talk
     assert len(hello.content.splitlines()) <= 8
 
 
-async def test_a_permission_that_is_missing_is_named(talk: Talk) -> None:
-    guild = talk.env.create_guild("Strict")
+async def test_a_permission_that_is_missing_is_named(world: World) -> None:
+    guild = world.env.create_guild("Strict")
     guild.create_text_channel("general")
-    found = talk.bot.get_guild(guild.id)
+    found = world.app.bot.get_guild(guild.id)
     assert found
     withheld = discord.Permissions(attach_files=True, add_reactions=True).value
-    for role in talk.env.backend.get_guild(guild.id).roles.values():
+    for role in world.env.backend.get_guild(guild.id).roles.values():
         role.permissions &= ~(withheld | discord.Permissions(administrator=True).value)
-        talk.env.backend.announce_role_updates(guild.id, [role])
-    await talk.env.settle()
-    await joined(talk, guild)
+        world.env.backend.announce_role_updates(guild.id, [role])
+    await world.env.settle()
+    await joined(world, guild)
     (hello,) = guild.channels["general"].history()
     absent = PERMISSIONS.value & ~found.me.guild_permissions.value
     assert absent
@@ -61,15 +61,15 @@ async def test_a_permission_that_is_missing_is_named(talk: Talk) -> None:
         assert is_named == (on and not getattr(found.me.guild_permissions, name)), name
 
 
-async def test_where_it_may_write_nowhere_or_may_not_be_it_says_nothing(talk: Talk) -> None:
-    silent = talk.env.create_guild("Silent")
+async def test_where_it_may_write_nowhere_or_may_not_be_it_says_nothing(world: World) -> None:
+    silent = world.env.create_guild("Silent")
     silent.create_text_channel(
         "rules", overwrites={silent.default_role: discord.PermissionOverwrite(send_messages=False)}
     )
-    await joined(talk, silent)
+    await joined(world, silent)
     assert not silent.channels["rules"].history()
-    denied = talk.env.create_guild("Denied")
+    denied = world.env.create_guild("Denied")
     general = denied.create_text_channel("general")
-    await talk.bot.moderation.decide(denied.id, Approval.DENIED, by=1)
-    await joined(talk, denied)
+    await world.app.bot.moderation.decide(denied.id, Approval.DENIED, by=1)
+    await joined(world, denied)
     assert not general.history()

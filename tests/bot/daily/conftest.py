@@ -1,4 +1,4 @@
-"""A fresh app for each test, on the farm of the bot's tests, with the simulated Discord's clock."""
+"""A simulated Discord for each test: time passes in all of it, and so do its daily dreams."""
 
 from __future__ import annotations
 
@@ -9,28 +9,24 @@ import pytest
 import pytest_asyncio
 import simcord
 
-from config.schema import Config, Discord
 from dream.farm import Farm
-from tests.support.daily_world import SimApp, SimClock, World
+from tests.support.daily_world import DailyWorld
+from tests.support.world import SimApp, opened, simulated_discord
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def app(tmp_path: Path, farm: Farm) -> AsyncIterator[SimApp]:
-    app = SimApp(Config(data=tmp_path, discord=Discord(commands_in_ten_seconds=0)), SimClock(), farm)
-    await app.open()
+    app = await opened(tmp_path, farm)
     yield app
     await app.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def env(app: SimApp) -> AsyncIterator[simcord.Env]:
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    app.clock.env = env
-    yield env
-    await env.shutdown()
+    async with simulated_discord(app) as env:
+        yield env
 
 
 @pytest.fixture
-def world(app: SimApp, env: simcord.Env) -> World:
-    return World(app, env)
+def world(app: SimApp, env: simcord.Env) -> DailyWorld:
+    return DailyWorld(app, env)

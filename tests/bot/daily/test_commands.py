@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.daily_world import answered
+from tests.support.speaker import answered
 
 if TYPE_CHECKING:
-    from tests.support.daily_world import World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+    from tests.support.daily_world import DailyWorld
 
 
-def last(world: World) -> str:
+def last(world: DailyWorld) -> str:
     """What the bot said last in #dreams."""
     message = world.last()
     return message.content or str([embed.to_dict() for embed in message.embeds])
@@ -37,11 +35,13 @@ def last(world: World) -> str:
         ("", "channel"),
     ],
 )
-async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, typed: str, hint: str) -> None:
+async def test_bad_input_is_refused_with_the_nearest_valid_form(
+    world: DailyWorld, typed: str, hint: str
+) -> None:
     voice = world.guild.create_voice_channel("dream talk")
     elsewhere = world.env.create_guild("Elsewhere").create_text_channel("dreams")
     names = {"here": world.dreams.mention, "voice": voice.mention, "other": elsewhere.mention}
-    await world.admin.send(world.dreams, "!daily on " + typed.format(**names))
+    await world.admin.says("!daily on " + typed.format(**names))
     assert hint.format(**names) in last(world)
     assert "\n" not in last(world)
     assert not (await world.app.settings.effective(world.guild.id)).daily_enabled
@@ -61,12 +61,12 @@ async def test_bad_input_is_refused_with_the_nearest_valid_form(world: World, ty
         "",
     ],
 )
-async def test_only_managers_may(world: World, command: str) -> None:
-    await world.alice.send(world.dreams, f"!daily {command}")
+async def test_only_managers_may(world: DailyWorld, command: str) -> None:
+    await world.alice.says(f"!daily {command}")
     assert "Manage Server" in last(world)
 
 
-async def test_a_server_without_anything_gets_help(world: World) -> None:
+async def test_a_server_without_anything_gets_help(world: DailyWorld) -> None:
     for command, hint in (
         ("daily", "daily on #"),
         ("daily history", "daily on #"),
@@ -82,33 +82,33 @@ async def test_a_server_without_anything_gets_help(world: World) -> None:
         ("daily thread maybe", "`on` or `off`"),
         ("daily source days 100", "from 1 to 90"),
     ):
-        await world.admin.send(world.dreams, f"!{command}")
+        await world.admin.says(f"!{command}")
         assert hint in last(world), command
     world.deny(attach_files=True, send_messages=True)
-    await world.admin.send(world.art, f"!daily on {world.dreams.mention} 09:00 UTC")
+    await world.admin.at(world.art).says(f"!daily on {world.dreams.mention} 09:00 UTC")
     assert "Send Messages and Attach Files" in world.last(world.art).content
 
 
-async def test_slash_commands_answer_the_admin_alone(world: World) -> None:
-    turned_on = await world.admin.slash(
-        world.art, "daily on", channel=world.dreams, times="21:30", zone="America/St_Johns", days="weekends"
+async def test_slash_commands_answer_the_admin_alone(world: DailyWorld) -> None:
+    turned_on = await world.admin.at(world.art).uses(
+        "daily on", channel=world.dreams, times="21:30", zone="America/St_Johns", days="weekends"
     )
     assert turned_on.ephemeral
     assert "21:30 America/St_Johns, weekends" in answered(turned_on).content
-    zones = await world.admin.autocomplete(world.art, "daily on", "zone", "johns", channel=world.dreams)
+    zones = await world.admin.at(world.art).is_offered("daily on", "zone", "johns", channel=world.dreams)
     assert "America/St_Johns" in str(zones)
-    status = await world.admin.slash(world.art, "daily status")
+    status = await world.admin.at(world.art).uses("daily status")
     assert status.ephemeral
     fields = {field.name: field.value for field in answered(status).embeds[0].fields}
     assert str(fields["Next"]).startswith("<t:")
-    preview = await world.admin.slash(world.art, "daily preview")
+    preview = await world.admin.at(world.art).uses("daily preview")
     assert preview.ephemeral
     assert (await answered(preview).attachments[0].read()).startswith(b"dreamt ")
     assert not world.seen()
     assert not await world.posts()
 
 
-async def test_changes_are_in_the_settings_log(world: World) -> None:
+async def test_changes_are_in_the_settings_log(world: DailyWorld) -> None:
     await world.on("09:00, 9 pm", "Europe/Berlin", "mon-fri")
     for command in (
         "recipe serpents",
@@ -117,8 +117,8 @@ async def test_changes_are_in_the_settings_log(world: World) -> None:
         "source days 5",
         "off",
     ):
-        await world.admin.send(world.dreams, f"!daily {command}")
-    await world.admin.send(world.dreams, "!settings log")
+        await world.admin.says(f"!daily {command}")
+    await world.admin.says("!settings log")
     said = str(world.last().embeds[0].description)
     for line in (
         "**Daily dream**: not set → on",
@@ -136,33 +136,33 @@ async def test_changes_are_in_the_settings_log(world: World) -> None:
     assert said.count("\n") == 9
 
 
-async def test_a_recipe_is_offered_while_it_is_typed(world: World) -> None:
-    offers = await world.admin.autocomplete(world.dreams, "daily recipe", "recipe", "")
+async def test_a_recipe_is_offered_while_it_is_typed(world: DailyWorld) -> None:
+    offers = await world.admin.is_offered("daily recipe", "recipe", "")
     assert offers[0]["value"] == "walk"
-    offers = await world.admin.autocomplete(world.dreams, "daily recipe", "recipe", "serp")
+    offers = await world.admin.is_offered("daily recipe", "recipe", "serp")
     assert "serpents" in [offer["value"] for offer in offers]
 
 
-async def test_members_may_take_their_pictures_back_by_slash_command(world: World) -> None:
-    answer = await world.alice.slash(world.dreams, "daily forget")
+async def test_members_may_take_their_pictures_back_by_slash_command(world: DailyWorld) -> None:
+    answer = await world.alice.uses("daily forget")
     assert answer.ephemeral
     assert "not be used" in answered(answer).content
 
 
-async def test_a_thread_that_may_not_be_opened_is_said(world: World) -> None:
+async def test_a_thread_that_may_not_be_opened_is_said(world: DailyWorld) -> None:
     await world.on()
     world.deny(create_public_threads=True)
-    await world.admin.send(world.dreams, "!daily thread on")
+    await world.admin.says("!daily thread on")
     assert "Create Public Threads" in last(world)
 
 
-async def test_preview_by_text_goes_to_the_admin_alone(world: World) -> None:
-    await world.admin.send(world.dreams, "!daily preview")
+async def test_preview_by_text_goes_to_the_admin_alone(world: DailyWorld) -> None:
+    await world.admin.says("!daily preview")
     assert world.last(world.admin.user.dm_channel).attachments
     assert not world.seen()
 
 
-async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None:
+async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: DailyWorld) -> None:
     await world.on()
     daily, guild = world.app.daily, world.guild.id
     asked = [daily.post_now(guild, "one"), daily.post_now(guild, "two"), daily.preview(guild, ())]
@@ -172,9 +172,9 @@ async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: World) -> None
     await daily.preview(guild, ())
 
 
-async def test_now_posts_one_in_between(world: World) -> None:
+async def test_now_posts_one_in_between(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
-    await world.admin.send(world.art, "!daily now")
+    await world.admin.at(world.art).says("!daily now")
     await world.env.settle()
     [message] = world.seen()
     assert message.content.startswith("### 🌅 A dream in between")
@@ -182,37 +182,37 @@ async def test_now_posts_one_in_between(world: World) -> None:
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
     assert len(world.seen()) == 2
-    await world.admin.send(world.dreams, "!daily history")
+    await world.admin.says("!daily history")
     assert last(world).count("https://discord.com/channels/") == 2
 
 
-async def test_the_status_tells_what_will_be_used_and_what_is_wrong(world: World) -> None:
-    await world.admin.send(world.dreams, "!daily recipe serpents")
+async def test_the_status_tells_what_will_be_used_and_what_is_wrong(world: DailyWorld) -> None:
+    await world.admin.says("!daily recipe serpents")
     await world.on("09:00", "UTC", "mon-fri")
     await world.minute("2026-01-01T08:40")
-    await world.admin.send(world.dreams, "!daily")
+    await world.admin.says("!daily")
     assert "09:00 UTC, weekdays" in last(world)
     assert "block8+block11" in last(world)
     world.deny(attach_files=True)
-    shown = await world.admin.slash(world.art, "daily status")
+    shown = await world.admin.at(world.art).uses("daily status")
     assert "Attach Files" in str(answered(shown).embeds[0].to_dict())
     world.deny()
-    await world.admin.send(world.dreams, "!daily off")
+    await world.admin.says("!daily off")
     await world.minute("2026-01-01T09:00")
     assert not world.seen()
 
 
-async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: World) -> None:
+async def test_changing_the_recipe_changes_the_dream_that_was_prepared(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
-    await world.admin.send(world.dreams, "!daily recipe fire7 steps=3")
+    await world.admin.says("!daily recipe fire7 steps=3")
     await world.minute("2026-01-01T08:41")
     await world.minute("2026-01-01T09:00")
     assert "fire7 steps=3" in world.seen()[0].content
 
 
-async def test_an_empty_history_says_when_the_first_comes_where_it_is_on(world: World) -> None:
+async def test_an_empty_history_says_when_the_first_comes_where_it_is_on(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
-    await world.admin.send(world.dreams, "!daily history")
+    await world.admin.says("!daily history")
     assert "the first comes <t:" in last(world)
     assert "turns it on" not in last(world)

@@ -13,21 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 from bench.support.daily_days import Life
 from bench.support.discord_client import ROOT, Wire
-from bot.daily.posts import PostRepository
 from bot.store.daily import PostRow
 from bot.store.lease import DURATION
 
 if TYPE_CHECKING:
     import simcord
 
-    from tests.support.daily_world import SimApp, World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+    from tests.support.daily_world import DailyWorld
+    from tests.support.world import SimApp
 
 CHANGES = [
     ("America/St_Johns", datetime(2026, 3, 8, tzinfo=UTC)),
@@ -50,7 +48,7 @@ async def test_one_post_a_day_over_daylight_saving_changes(app: SimApp, env: sim
     await life.app.stop()
 
 
-async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_again(world: World) -> None:
+async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_again(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
@@ -64,7 +62,7 @@ async def test_a_bot_that_dies_between_sending_and_saying_so_finds_its_post_agai
     assert (post.state, post.message_id) == ("posted", message.id)
 
 
-async def test_a_post_found_again_long_after_is_not_called_missed(world: World) -> None:
+async def test_a_post_found_again_long_after_is_not_called_missed(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
@@ -78,7 +76,7 @@ async def test_a_post_found_again_long_after_is_not_called_missed(world: World) 
 
 
 async def test_a_bot_that_is_stopped_while_it_posts_skips_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: DailyWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
@@ -96,21 +94,18 @@ async def test_a_bot_that_is_stopped_while_it_posts_skips_nothing(
 
 
 @pytest.mark.parametrize("statement", ["posting", "posted"])
-async def test_a_database_error_while_posting_leaves_one_post(
-    world: World, monkeypatch: pytest.MonkeyPatch, statement: str
-) -> None:
+async def test_a_database_error_while_posting_leaves_one_post(world: DailyWorld, statement: str) -> None:
     """The error comes before the message is sent, or after it was."""
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
-    change, left = PostRepository._change, [statement]
+    left = [statement]
 
-    async def away(self: PostRepository, post: PostRow, query: Any, values: dict[str, Any]) -> bool:
-        if values.get("state") in left:
+    def away(connection: Any, cursor: Any, text: str, values: tuple[Any, ...], *_: Any) -> None:
+        if text.startswith("UPDATE daily_posts") and left and left[0] in values:
             left.clear()
             raise OperationalError("UPDATE", {}, OSError("no disk"))
-        return await change(self, post, query, values)
 
-    monkeypatch.setattr(PostRepository, "_change", away)
+    event.listen(world.app.database.engine.sync_engine, "before_cursor_execute", away)
     await world.minute("2026-01-01T09:00")
     assert not left
     await world.minute("2026-01-01T09:01")
@@ -120,7 +115,7 @@ async def test_a_database_error_while_posting_leaves_one_post(
     assert (post.state, post.message_id, post.owner) == ("posted", message.id, None)
 
 
-async def test_a_post_that_one_task_sends_is_not_sent_by_another(world: World) -> None:
+async def test_a_post_that_one_task_sends_is_not_sent_by_another(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.until("2026-01-01T09:00")

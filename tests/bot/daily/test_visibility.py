@@ -7,20 +7,17 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import discord
-import pytest
 from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
 from bot.daily.sources import SAMPLES
 from bot.visibility import is_no_less_public
-from tests.support.daily_world import answered
+from tests.support.speaker import answered
 
 if TYPE_CHECKING:
     import simcord
 
-    from tests.support.daily_world import World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+    from tests.support.daily_world import DailyWorld
 
 ROCKET = (SAMPLES / "rocket.jpg").read_bytes()
 VIEW = discord.Permissions(view_channel=True).value
@@ -30,72 +27,73 @@ SHOWN, HIDDEN = (
 )
 
 
-def hide(world: World, channel: simcord.ChannelHandle) -> None:
+def hide(world: DailyWorld, channel: simcord.ChannelHandle) -> None:
     """Let nobody see a channel but the moderators and the bot."""
     assert world.app.bot.user is not None
     overwrites = (
         Overwrite(world.guild.id, OverwriteType.ROLE, 0, VIEW),
-        Overwrite(world.moderators.id, OverwriteType.ROLE, VIEW, 0),
+        Overwrite(world.mods.id, OverwriteType.ROLE, VIEW, 0),
         Overwrite(world.app.bot.user.id, OverwriteType.MEMBER, VIEW, 0),
     )
     for overwrite in overwrites:
         world.env.backend.set_overwrite(channel.id, overwrite)
 
 
-async def test_a_channel_that_its_admin_cannot_see_is_as_good_as_none(world: World) -> None:
+async def test_a_channel_that_its_admin_cannot_see_is_as_good_as_none(world: DailyWorld) -> None:
     secret = world.guild.create_text_channel("secret-hangout")
     hide(world, secret)
     for command in (f"source add {secret.mention}", "source add secret-hangout", f"on {secret.mention}"):
-        await world.admin.send(world.dreams, f"!daily {command}")
+        await world.admin.says(f"!daily {command}")
         answer = world.last().content
         assert answer.startswith("I see no channel "), answer
         assert "is no text channel" not in answer
-    await world.admin.send(world.dreams, "!daily on secret-h 09:00 UTC")
-    assert secret.mention not in world.last().content
+    assert secret.mention not in await world.admin.says("!daily on secret-h 09:00 UTC")
     settings = await world.app.settings.effective(world.guild.id)
     assert not settings.daily_source_channels and not settings.daily_channel
 
 
-async def test_sources_are_offered_to_managers_alone_and_only_channels_that_they_see(world: World) -> None:
+async def test_sources_are_offered_to_managers_alone_and_only_channels_that_they_see(
+    world: DailyWorld,
+) -> None:
     secret = world.guild.create_text_channel("secret-hangout")
     hide(world, secret)
-    offers = await world.admin.autocomplete(world.dreams, "daily source add", "what", "")
+    offers = await world.admin.is_offered("daily source add", "what", "")
     values = [offer["value"] for offer in offers]
     assert world.art.mention in values and "samples" in values
     assert secret.mention not in values
-    assert await world.alice.autocomplete(world.dreams, "daily source add", "what", "") == []
+    assert await world.alice.is_offered("daily source add", "what", "") == []
 
 
-async def test_a_source_that_not_everybody_sees_who_sees_the_target_is_refused(world: World) -> None:
+async def test_a_source_that_not_everybody_sees_who_sees_the_target_is_refused(world: DailyWorld) -> None:
     await world.on()
     hide(world, world.art)
     world.env.backend.set_overwrite(world.art.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
-    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    await world.admin.says(f"!daily source add {world.art.mention}")
     answer = world.last().content
     assert f"not everybody who sees {world.dreams.mention} can see {world.art.mention}" in answer
     assert not (await world.app.settings.effective(world.guild.id)).daily_source_channels
     hide(world, world.dreams)  # where only those go who see the source as well
     world.env.backend.set_overwrite(world.dreams.id, Overwrite(world.admin.id, OverwriteType.MEMBER, VIEW, 0))
-    await world.admin.send(world.dreams, f"!daily source add {world.art.mention}")
+    await world.admin.says(f"!daily source add {world.art.mention}")
     assert (await world.app.settings.effective(world.guild.id)).daily_source_channels == (world.art.id,)
 
 
-async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: World) -> None:
+async def test_no_picture_is_taken_from_a_source_that_was_hidden_since(world: DailyWorld) -> None:
     await world.members_only()
-    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.alice.at(world.art).posts("mine", ("rocket.jpg", ROCKET))
     await world.on("09:00", "UTC")
     hide(world, world.art)
     await world.minute("2026-01-01T08:40")
     assert [post.kind for post in await world.posts()] == ["sky"]
-    await world.admin.send(world.dreams, "!daily source")
+    await world.admin.says("!daily source")
     answer = world.last().content
     assert "0 now" in answer and "1 channel that you can't see" in answer
     assert world.art.mention not in answer
 
 
-async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew(world: World) -> None:
+async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew(world: DailyWorld) -> None:
     await world.members_only()
-    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.alice.at(world.art).posts("mine", ("rocket.jpg", ROCKET))
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     [planned] = await world.posts()
@@ -107,33 +105,33 @@ async def test_a_dream_of_a_picture_that_was_hidden_before_its_time_is_made_anew
     assert await world.app.queue.jobs.get(planned.job_id or "") is None
 
 
-async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: World) -> None:
+async def test_a_preview_shows_no_picture_of_a_channel_that_the_admin_cannot_see(world: DailyWorld) -> None:
     await world.members_only()
-    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.alice.at(world.art).posts("mine", ("rocket.jpg", ROCKET))
     await world.on("09:00", "UTC")
     for channel in (world.art, world.dreams):
         hide(world, channel)
     chatter = world.guild.create_text_channel("chatter")
-    preview = await world.admin.slash(chatter, "daily preview")
+    preview = await world.admin.at(chatter).uses("daily preview")
     assert (await answered(preview).attachments[0].read()).startswith(b"dreamt of a sky")
 
 
-async def test_the_picture_before_is_shown_to_those_alone_who_see_its_channel(world: World) -> None:
+async def test_the_picture_before_is_shown_to_those_alone_who_see_its_channel(world: DailyWorld) -> None:
     await world.members_only()
-    await world.alice.send(world.art, "mine", attachments=[("rocket.jpg", ROCKET)])
+    await world.alice.at(world.art).posts("mine", ("rocket.jpg", ROCKET))
     await world.on("09:00", "UTC")
     await world.minute("2026-01-01T08:40")
     await world.minute("2026-01-01T09:00")
     [message] = world.seen()
     hide(world, world.art)
-    pressed = await world.alice.click(message, label="Before")
+    pressed = await world.alice.presses("Before", message)
     assert not answered(pressed).attachments
     assert "not kept any more" in answered(pressed).content
-    pressed = await world.moderator.click(message, label="Before")
+    pressed = await world.mod.presses("Before", message)
     assert await answered(pressed).attachments[0].read() == ROCKET
 
 
-async def test_roles_and_overwrites_say_who_sees_what(world: World) -> None:
+async def test_roles_and_overwrites_say_who_sees_what(world: DailyWorld) -> None:
     """Random roles and overwrites, compared with members who have every combination of the roles."""
     rng = random.Random(16)
     env, results = world.env, []

@@ -13,16 +13,14 @@ from sqlalchemy import update
 
 from bot.store.hall import StarredRow
 from tests.support.hall_world import STAR, HallWorld
-from tests.support.speaker import Speaker, whispered
-from tests.support.talk import buttons
-from tests.support.world import PHOTO
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.pictures import PHOTO
+from tests.support.speaker import answered, buttons, whispered
+from tests.support.world import more
 
 
 async def test_enough_stars_of_others_bring_a_dream_in(world: HallWorld) -> None:
     await world.open_hall(stars=2)
-    job = await world.dream(world.alice, "!sky puppyslug")
+    job = await world.dreamt(world.alice, "!sky puppyslug")
     await world.star(job, world.alice, world.bob)
     assert not world.in_hall(), "one's own star counts for nothing"
     await world.star(job, world.carl)
@@ -38,8 +36,8 @@ async def test_enough_stars_of_others_bring_a_dream_in(world: HallWorld) -> None
 
 async def test_a_bots_star_counts_for_nothing(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
-    other = world.guild.add_member(world.env.create_user(f"robot{world.guild.id}", bot=True))
+    job = await world.dreamt(world.alice)
+    other = world.joined("robot", bot=True)
     await world.star(job, other)
     assert not world.in_hall()
     row = await world.row(job)
@@ -48,7 +46,7 @@ async def test_a_bots_star_counts_for_nothing(world: HallWorld) -> None:
 
 async def test_a_dream_that_loses_its_stars_leaves_and_may_come_back(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     assert len(world.in_hall()) == 1
     await world.bob.unreact(await world.shown(job), STAR)
@@ -59,15 +57,15 @@ async def test_a_dream_that_loses_its_stars_leaves_and_may_come_back(world: Hall
 
 
 async def test_other_emoji_other_messages_and_a_closed_hall_are_nothing(world: HallWorld) -> None:
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     assert await world.row(job) is None, "no hall of fame: nothing is kept"
     await world.open_hall()
     await world.settle()
     assert len(world.in_hall()) == 1, "stars from before it was opened count, too"
-    other = await world.dream(world.alice)
+    other = await world.dreamt(world.alice)
     await world.bob.react(await world.shown(other), "💜")
-    said = await world.alice.send(world.dreams, "look")
+    said = await world.alice.posts("look")
     await world.bob.react(said, STAR)
     await world.settle()
     assert await world.row(other) is None and len(world.in_hall()) == 1
@@ -76,13 +74,13 @@ async def test_other_emoji_other_messages_and_a_closed_hall_are_nothing(world: H
 async def test_a_deleted_dream_leaves(world: HallWorld) -> None:
     await world.open_hall()
     for by_button in (True, False):
-        job = await world.dream(world.alice)
+        job = await world.dreamt(world.alice)
         await world.star(job, world.bob)
         assert len(world.in_hall()) == 1
         post = await world.shown(job)
         if by_button:
-            panel = await world.more(world.alice, post, job)
-            await world.alice.click(panel, custom_id=f"delete:{job.id}")
+            panel = await more(world.alice, post)
+            await world.alice.presses("delete", panel)
         else:
             await world.mod.delete(post)
         await world.settle()
@@ -91,7 +89,7 @@ async def test_a_deleted_dream_leaves(world: HallWorld) -> None:
 
 async def test_a_post_that_a_moderator_deletes_stays_deleted(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     await world.mod.delete(world.in_hall()[0])
     await world.star(job, world.carl)
@@ -101,12 +99,12 @@ async def test_a_post_that_a_moderator_deletes_stays_deleted(world: HallWorld) -
 async def test_whose_dream_it_is_and_moderators_take_it_out_for_good(world: HallWorld) -> None:
     await world.open_hall()
     for who in (world.alice, world.mod):
-        job = await world.dream(world.alice)
+        job = await world.dreamt(world.alice)
         await world.star(job, world.bob)
         (post,) = world.in_hall()
-        refused = await world.bob.click(post, label="Take it out")
+        refused = await world.bob.presses("Take it out", post)
         assert "Only whose dream" in whispered(refused) and len(world.in_hall()) == 1
-        assert "will not come back" in whispered(await who.click(post, label="Take it out"))
+        assert "will not come back" in whispered(await who.presses("Take it out", post))
         await world.settle()
         assert not world.in_hall()
         await world.star(job, world.carl)
@@ -115,15 +113,15 @@ async def test_whose_dream_it_is_and_moderators_take_it_out_for_good(world: Hall
 
 async def test_to_be_forgotten_takes_ones_dreams_and_those_of_ones_pictures_out(world: HallWorld) -> None:
     await world.open_hall()
-    await world.alice.send(world.dreams, "mine", attachments=[("cat.jpg", PHOTO.read_bytes())])
-    own = await world.dream(world.alice)
-    grown = await world.dream(world.bob, "!dream block3")
+    await world.alice.posts("mine", ("cat.jpg", PHOTO.read_bytes()))
+    own = await world.dreamt(world.alice)
+    grown = await world.dreamt(world.bob, "!dream block3")
     assert grown.author_id == world.alice.id
     await world.star(own, world.carl)
     await world.star(grown, world.carl)
     assert f"from a picture by {world.alice.mention}" in world.in_hall()[1].content
-    await world.say(world.alice, "!forget-me")
-    await world.alice.click(world.dreams.last_message, label="Delete everything of me")
+    await world.alice.says("!forget-me")
+    await world.alice.presses("Delete everything of me", world.dreams.last_message)
     await world.settle()
     assert not world.in_hall()
     assert await world.row(own) is None and await world.row(grown) is None
@@ -138,8 +136,8 @@ async def test_a_dream_of_a_channel_that_not_all_see_stays_there(world: HallWorl
         world.guild.me: shown,
     }
     secret = world.guild.create_text_channel("secret", overwrites=rights)
-    job = await world.dream(world.bob, "!sky", secret)
-    other = world.guild.add_member(world.env.create_user(f"fan{world.guild.id}"), roles=[world.fans])
+    job = await world.dreamt(world.bob.at(secret), "!sky")
+    other = world.joined("fan", world.fans)
     await world.star(job, other)
     row = await world.row(job)
     assert row and row.stars == 1 and not world.in_hall()
@@ -147,15 +145,15 @@ async def test_a_dream_of_a_channel_that_not_all_see_stays_there(world: HallWorl
 
 async def test_stars_given_while_the_bot_was_away_are_found(world: HallWorld) -> None:
     await world.open_hall()
-    liked, left, gone = [await world.dream(world.alice) for _ in range(3)]
+    liked, left, gone = [await world.dreamt(world.alice) for _ in range(3)]
     await world.star(left, world.bob)
     await world.star(gone, world.bob)
     assert len(world.in_hall()) == 2
-    stars: Any = await world.parts.bot.remove_cog("Stars")  # as if the bot were not connected
+    stars: Any = await world.app.bot.remove_cog("Stars")  # as if the bot were not connected
     await world.bob.react(await world.shown(liked), STAR)
     await world.bob.unreact(await world.shown(left), STAR)
     await world.mod.delete(await world.shown(gone))
-    await world.parts.bot.add_cog(stars)
+    await world.app.bot.add_cog(stars)
     await world.settle()
     assert len(world.in_hall()) == 2
     await stars.on_ready()
@@ -169,15 +167,15 @@ async def test_stars_given_while_the_bot_was_away_are_found(world: HallWorld) ->
 @pytest.mark.parametrize("sent", [True, False])
 async def test_a_bot_that_dies_while_posting_posts_once(world: HallWorld, sent: bool) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     if not sent:
-        channel = world.parts.bot.get_channel(world.hall.id)
+        channel = world.app.bot.get_channel(world.hall.id)
         assert isinstance(channel, discord.TextChannel)
-        world.parts.hall_posts.deleted.add(world.in_hall()[0].id)
+        world.app.hall_posts.deleted.add(world.in_hall()[0].id)
         await channel.get_partial_message(world.in_hall()[0].id).delete()
     left = {"placing": "posting", "owner": "a process", "post_message_id": None, "observed": 0}
-    async with world.parts.database.session() as session, session.begin():
+    async with world.app.database.session() as session, session.begin():
         mine = StarredRow.job_id == job.id
         await session.execute(update(StarredRow).where(mine).values(left))  # as a SIGKILL leaves it
     await world.settle()
@@ -188,7 +186,7 @@ async def test_a_bot_that_dies_while_posting_posts_once(world: HallWorld, sent: 
 
 async def test_discords_trouble_is_waited_out(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     world.env.inject_error("POST", f"/channels/{world.hall.id}/messages", status=503, times=2)
     await world.star(job, world.bob)
     assert len(world.in_hall()) == 1
@@ -196,17 +194,15 @@ async def test_discords_trouble_is_waited_out(world: HallWorld) -> None:
 
 async def test_whoever_opts_out_is_left_out(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
-    alice = Speaker(world.alice, world.dreams)
-    await alice.says("!privacy")
-    asked = world.dreams.last_message
-    choices = (await world.alice.click(asked, label="My choices")).response
-    assert choices and choices.ephemeral and "⭐" in choices.content
-    await world.alice.click(choices, custom_id="choice:hall:out")
+    await world.alice.says("!privacy")
+    choices = answered(await world.alice.presses("My choices"))
+    assert choices.ephemeral and "⭐" in choices.content
+    await world.alice.presses("choice:hall:out", choices)
     await world.settle()
     assert not world.in_hall()
-    await world.alice.click(choices, custom_id="choice:hall:in")
+    await world.alice.presses("choice:hall:in", choices)
     await world.settle()
     assert len(world.in_hall()) == 1
 
@@ -214,10 +210,9 @@ async def test_whoever_opts_out_is_left_out(world: HallWorld) -> None:
 @pytest.mark.parametrize("only_stars", [True, False])
 async def test_reactions_that_a_moderator_clears_are_gone(world: HallWorld, only_stars: bool) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
-    channel = world.parts.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
+    channel = world.bot_channel
     message = channel.get_partial_message((await world.shown(job)).id)
     world.env.backend.set_overwrite(
         world.dreams.id,
@@ -232,24 +227,24 @@ async def test_reactions_that_a_moderator_clears_are_gone(world: HallWorld, only
 
 
 async def test_a_hall_that_nobody_can_post_in_is_warned_of(world: HallWorld) -> None:
-    me = world.parts.bot.user
+    me = world.app.bot.user
     assert me is not None
     denied = discord.Permissions(attach_files=True, read_message_history=True).value
     world.env.backend.set_overwrite(world.hall.id, Overwrite(me.id, OverwriteType.MEMBER, 0, denied))
-    answer = await world.say(world.admin, f"!settings set hall_channel {world.hall.mention}", world.art)
+    answer = await world.admin.at(world.art).says(f"!settings set hall_channel {world.hall.mention}")
     assert "I need the permission Attach Files and Read Message History in" in answer
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     assert not world.in_hall()
 
 
 async def test_twice_at_once_takes_a_dream_out_once(world: HallWorld) -> None:
     await world.open_hall()
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     await world.star(job, world.bob)
     row = await world.row(job)
     assert row is not None
-    await asyncio.gather(world.parts.hall.remove(row), world.parts.hall.remove(row))
-    await asyncio.gather(world.parts.hall_posts.sweep(), world.parts.hall_posts.sweep())
+    await asyncio.gather(world.app.hall.remove(row), world.app.hall.remove(row))
+    await asyncio.gather(world.app.hall_posts.sweep(), world.app.hall_posts.sweep())
     await world.settle()
     assert not world.in_hall()

@@ -84,8 +84,9 @@ async def test_several_networks_cost_their_sum_until_they_are_known_together(dat
     for _ in range(10):
         for recipe, width, height, seconds in dreams(6):
             model.learn(recipe, width, height, seconds)
-    expected = sum(model._of_networks([name]).seconds(1) for name in ("squeezenet", "efficientnet_lite0"))
-    assert abs(model._fit(deepest(both)).seconds(1) - expected) < 1e-6
+    millions = work(both, 500, 400) / 1e6
+    expected = sum(model.fits[name].seconds(millions) for name in ("squeezenet", "efficientnet_lite0"))
+    assert abs(model.seconds(both, 500, 400) - expected) < 1e-6
     for _ in range(20):
         model.learn(both, 500, 400, 9.0)
     assert abs(model.seconds(both, 500, 400) - 9) < 2

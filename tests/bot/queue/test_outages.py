@@ -7,40 +7,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
-import simcord
 from sqlalchemy import select
 
-from bench.support import pretended_dreams
+from bench.support.pretended_dreams import WAITS
 from bot.store.answered import Answered
 from bot.store.jobs import State
-from config.schema import Config, Discord
 from dream.farm import Farm
-from tests.support.daily_world import SimApp, SimClock, World
 from tests.support.outage import outage
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def farm() -> AsyncIterator[Farm]:
-    farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
-    await farm.start()
-    yield farm
-    await farm.close()
+from tests.support.world import World, opened_world
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def world(tmp_path: Path, farm: Farm) -> AsyncIterator[World]:
-    app = SimApp(Config(data=tmp_path, discord=Discord(commands_in_ten_seconds=0)), SimClock(), farm)
-    await app.open()
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
-    await env.start()
-    app.clock.env = env
-    yield World(app, env)
-    await app.stop()
-    await env.shutdown()
+    async with opened_world(tmp_path, farm, World) as world:
+        yield world
 
 
 async def answers(world: World, count: int) -> list[str]:
@@ -55,24 +36,24 @@ async def answers(world: World, count: int) -> list[str]:
 
 async def test_a_server_whose_settings_cannot_be_read_is_answered_later(world: World) -> None:
     with outage(world.app.database):
-        asking = asyncio.create_task(world.alice.send(world.dreams, "!queue"))
+        asking = asyncio.create_task(world.alice.posts("!queue"))
         await asyncio.sleep(0.2)
     await asking
     assert await answers(world, 1)
 
 
 async def test_who_asks_meanwhile_is_told_to_ask_again(world: World) -> None:
-    await world.alice.send(world.dreams, "!queue")
+    await world.alice.says("!queue")
     await answers(world, 1)
     with outage(world.app.database):
-        asking = asyncio.create_task(world.alice.send(world.dreams, "!sky"))
+        asking = asyncio.create_task(world.alice.posts("!sky"))
         assert (await answers(world, 2))[1].endswith("please ask again in a minute.")
     await asking
 
 
 async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> None:
-    await world.alice.send(world.dreams, "!sky steps=100")  # the farm is busy for a while
-    asked = await world.alice.send(world.dreams, "!sky steps=100")
+    await world.alice.says(f"!sky steps={WAITS}")  # the farm is busy
+    asked = await world.alice.posts(f"!sky steps={WAITS}")
     await answers(world, 2)
     job = await world.app.queue.jobs.of_message(asked.id)
     assert job is not None
@@ -91,8 +72,8 @@ async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_d
     world: World,
 ) -> None:
     events: Any = world.app.bot.get_cog("Events")
-    await world.alice.send(world.dreams, "!sky steps=100")  # the farm is busy for a while
-    asked = await world.alice.send(world.dreams, "!sky steps=100")
+    await world.alice.says(f"!sky steps={WAITS}")  # the farm is busy
+    asked = await world.alice.posts(f"!sky steps={WAITS}")
     await answers(world, 2)
     job = await world.app.queue.jobs.of_message(asked.id)
     assert job is not None
@@ -110,10 +91,10 @@ async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_d
 
 
 async def test_a_refusal_counts_as_an_answer_only_once_discord_took_it(world: World) -> None:
-    await world.alice.send(world.dreams, "!queue")
+    await world.alice.says("!queue")
     await answers(world, 1)
     world.env.inject_error("POST", "/channels/*/messages", status=503, times=None)
-    asking = asyncio.create_task(world.alice.send(world.dreams, "!dream nonsense"))
+    asking = asyncio.create_task(world.alice.posts("!dream nonsense"))
     while not (asked := [m for m in world.dreams.history() if m.content == "!dream nonsense"]):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)

@@ -32,14 +32,13 @@ from dream.farm import Farm
 from dream.picture import PictureError
 from dream.recipe import Recipe
 from tests.support.outage import outage
+from tests.support.speaker import Speaker
 
 CAT = (Path(__file__).parents[3] / "dream/samples/chelsea.jpg").read_bytes()
 QUICK, SLOW = "block8 steps=1", "block8 steps=100"
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def farm() -> AsyncIterator[Farm]:
     farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)
     await farm.start()
@@ -55,7 +54,7 @@ class World:
         self.clock = ManualClock(env.now())
         self.server = env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
-        self.alice = self.server.add_member(env.create_user("alice"))
+        self.alice = Speaker(env, self.server.add_member(env.create_user("alice")), self.channel)
         self.place: dict[str, Any] = {
             "guild_id": self.server.id,
             "channel_id": self.channel.id,
@@ -86,7 +85,7 @@ class World:
         await self.open.aclose()
 
     async def ask(self, recipe: str = QUICK, **more: Any) -> Job:
-        asked = await self.alice.send(self.channel, f"dream of {recipe}")
+        asked = await self.alice.posts(f"dream of {recipe}")
         given: dict[str, Any] = {
             "recipe": Recipe.parse(recipe),
             "source": CAT,
@@ -115,7 +114,7 @@ class World:
         await self.until(lambda: job.id in self.queue.dispatcher.runs)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def world(farm: Farm, tmp_path: Path) -> AsyncIterator[World]:
     bot = commands.Bot("!", intents=discord.Intents.default())
 
@@ -273,7 +272,7 @@ async def test_where_the_bot_may_not_post_the_job_ends_with_the_reason(world: Wo
 
 async def test_a_slash_command_is_told_in_a_message_of_its_own(world: World) -> None:
     await world.ended(await world.ask())  # the farm's worker is up: the command can be answered at once
-    await world.alice.slash(world.channel, "dream")
+    await world.alice.uses("dream")
     assert (await world.ended(world.asked)).state is State.DONE
     assert [len(status.attachments) for status in world.answers()] == [1, 1]
     assert (await world.queue.jobs.get(world.asked.id)).interaction_token is None
@@ -282,7 +281,7 @@ async def test_a_slash_command_is_told_in_a_message_of_its_own(world: World) -> 
 async def test_where_the_bot_may_not_post_a_slash_commands_answer_shows_the_dream(world: World) -> None:
     deaf = discord.PermissionOverwrite(send_messages=False)
     channel = world.server.create_text_channel("rules", overwrites={world.env.bot.user: deaf})
-    answer = await world.alice.slash(channel, "dream")
+    answer = await world.alice.at(channel).uses("dream")
     assert (await world.ended(world.asked)).state is State.DONE
     shown = answer.response
     assert [file.filename for file in shown.attachments] == ["dream.png"]
@@ -371,11 +370,11 @@ async def test_commands_typed_while_the_bot_was_away_are_found_once(world: World
     async def missed() -> list[str]:
         return [message.content async for message in world.catch_up.unanswered(world.env.bot)]
 
-    used = await world.alice.send(world.channel, "!help")
+    used = await world.alice.posts("!help")
     assert await missed() == []  # nobody has used the bot here
     async with world.catch_up.handling(used):
         pass
-    late = await world.alice.send(world.channel, "!dream")
+    late = await world.alice.posts("!dream")
     assert await missed() == ["!dream"]
     async with world.catch_up.handling(late):
         assert await missed() == []
@@ -386,7 +385,7 @@ async def test_commands_typed_while_the_bot_was_away_are_found_once(world: World
 
 async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: World) -> None:
     for number in range(2):
-        said = await world.alice.send(world.channel, f"!help {number}")
+        said = await world.alice.posts(f"!help {number}")
         with contextlib.suppress(asyncio.CancelledError):
             async with world.catch_up.handling(said):
                 if number:
@@ -397,9 +396,9 @@ async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: 
 async def test_missed_commands_are_found_once_the_database_is_back(
     world: World,
 ) -> None:
-    async with world.catch_up.handling(await world.alice.send(world.channel, "!help")):
+    async with world.catch_up.handling(await world.alice.posts("!help")):
         pass
-    await world.alice.send(world.channel, "!dream")
+    await world.alice.says("!dream")
 
     async def missed() -> list[str]:
         return [message.content async for message in world.catch_up.unanswered(world.env.bot)]

@@ -18,6 +18,7 @@ from bot.errors import Refused
 from bot.queue.request import DreamRequest
 from bot.store.jobs import CostFit, Job, State
 from dream.recipe import Recipe
+from tests.support.speaker import Speaker
 
 MEMBER = 11
 
@@ -29,7 +30,7 @@ class World:
         self.env, self.folder, self.farm = env, folder, ScriptedFarm(capacity=1)
         self.server = env.create_guild()
         self.channel = self.server.create_text_channel("dreams")
-        self.alice = self.server.add_member(env.create_user("alice"))
+        self.alice = Speaker(env, self.server.add_member(env.create_user("alice")), self.channel)
         self.process = self.new_process()
 
     def new_process(self) -> Process:
@@ -37,7 +38,7 @@ class World:
         return Process(url, self.folder, self.farm, ManualClock(self.env.now()))
 
     async def ask(self) -> Job:
-        asked = await self.alice.send(self.channel, "!dream")
+        asked = await self.alice.posts("!dream")
         request = DreamRequest(
             recipe=Recipe.parse("block8 seed=1"),
             source=b"a picture",

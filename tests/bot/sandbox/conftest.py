@@ -36,20 +36,20 @@ FLAGS = [
 make_farm = partial(LiveFarm, workers=1, render=seen_dreams.render, warm=pretended_dreams.warm)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def sandbox() -> AsyncIterator[Sandbox]:
     config = Config(discord=Discord(commands_in_ten_seconds=0))
     async with open_sandbox(config, make_farm=make_farm) as sandbox:
         yield sandbox
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def served(sandbox: Sandbox) -> AsyncIterator[Page]:
     async with open_page(sandbox, socket.create_server((LOOPBACK, 0))) as page:
         yield page
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def browser() -> AsyncIterator[Any]:
     if not HAS_CHROMIUM:
         pytest.skip("there is no Chromium here")

@@ -12,7 +12,7 @@ import pytest
 from bot.sandbox.server import SAMPLES, Sandbox
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+pytestmark = pytest.mark.browser
 
 DROP = """([where, kind, data]) => {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))

@@ -13,10 +13,8 @@ from bot.sandbox.server import Sandbox
 from tests.support.speaker import Speaker
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def trouble(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Faults]:
     monkeypatch.setattr(faults, "OUTAGE_SECONDS", 1.5)
     monkeypatch.setattr(faults, "PERMISSION_SECONDS", 1.5)
@@ -27,7 +25,7 @@ async def trouble(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def dreaming(sandbox: Sandbox) -> int:
     """Let Alice ask for a dream of some seconds; its message, once it is being dreamt."""
-    await Speaker(sandbox.alice, sandbox.dreams).says("!sky block3 steps=80")
+    await Speaker(sandbox.env, sandbox.alice, sandbox.dreams).says("!sky block3 steps=80")
     await until(lambda: "Dreaming" in sandbox.dreams.last_message.content)
     return sandbox.dreams.last_message.id
 

@@ -7,18 +7,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import pytest
 import pytest_asyncio
+from yarl import URL
 
 from bot.sandbox.conversation import Conversation
 from bot.sandbox.page import Page
 from bot.sandbox.server import SAMPLES, Sandbox
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture
 async def client(served: Page) -> AsyncIterator[aiohttp.ClientSession]:
     base = served.url.partition("?")[0]
     jar = aiohttp.CookieJar(unsafe=True)  # an address is no name
@@ -27,13 +25,13 @@ async def client(served: Page) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def do(
-    client: aiohttp.ClientSession, *files: tuple[str, bytes], origin: str = "", **action: Any
+    served: Page, client: aiohttp.ClientSession, *files: tuple[str, bytes], origin: str = "", **action: Any
 ) -> Any:
     form = aiohttp.FormData(default_to_multipart=True)
     form.add_field("action", json.dumps(action))
     for name, data in files:
         form.add_field("file", data, filename=name)
-    origin = origin or str(client._base_url).rstrip("/")
+    origin = origin or str(URL(served.url).origin())
     async with client.post("/action", data=form, headers={"Origin": origin}) as answer:
         return answer.status, await answer.json() if answer.content_type == "application/json" else {}
 
@@ -58,7 +56,7 @@ async def test_other_hosts_and_other_sites_are_refused(
     async with client.get("/setting", headers={"Origin": "http://evil.example"}) as foreign:
         assert foreign.status == 403
     send = {"do": "send", "as": "Alice", "channel": str(sandbox.general.id), "text": "from elsewhere"}
-    assert (await do(client, origin="http://evil.example", **send))[0] == 403
+    assert (await do(served, client, origin="http://evil.example", **send))[0] == 403
     async with client.post("/clock", json={"hours": 1}) as without_origin:
         assert without_origin.status == 403
     assert not sandbox.general.history() and not sandbox.clock.ahead
@@ -77,13 +75,15 @@ async def test_each_sees_what_discord_would_show_them(
     assert all(conversation.news() == {} for conversation in seen.values()), "nothing is told twice"
 
     place = {"as": "Alice", "channel": str(sandbox.dreams.id)}
-    assert await do(client, do="command", name="queue", options={}, **place) == (200, {})
+    assert await do(served, client, do="command", name="queue", options={}, **place) == (200, {})
     answered = lambda: "Nobody" in sandbox.dreams.history(viewer=sandbox.alice)[-1].content  # noqa: E731
     await until(answered)
     (heard,) = seen["Alice"].news()["changed"][str(sandbox.dreams.id)]["messages"]
     assert heard["ephemeral"] and "Nobody is waiting" in heard["text"]
     assert seen["Bob"].news() == {}
-    status, answer = await do(client, do="send", text="x", **place | {"channel": str(sandbox.admins.id)})
+    status, answer = await do(
+        served, client, do="send", text="x", **place | {"channel": str(sandbox.admins.id)}
+    )
     assert status == 409 and "does not see" in answer["error"]
 
 
@@ -93,7 +93,9 @@ async def test_a_picture_is_sent_dreamt_on_and_read_in_parts(
     await client.get(served.url)
     picture = (SAMPLES / "coffee.jpg").read_bytes()
     place = {"as": "Alice", "channel": str(sandbox.dreams.id)}
-    assert (await do(client, ("coffee.jpg", picture), do="send", text="!dream block3", **place))[0] == 200
+    assert (await do(served, client, ("coffee.jpg", picture), do="send", text="!dream block3", **place))[
+        0
+    ] == 200
     await until(lambda: "✨" in sandbox.dreams.last_message.content)
     files: dict[str, Any] = {}
     news = Conversation(sandbox, sandbox.people["Bob"], files).news()

@@ -18,7 +18,7 @@ from bot.sandbox.serve import open_page
 from bot.sandbox.server import SAMPLES, open_sandbox
 from config.schema import Config
 from tests.support import seen_dreams
-from tests.support.talk import buttons
+from tests.support.speaker import buttons
 from tests.support.waiting import until
 
 make_farm = partial(LiveFarm, workers=1, render=seen_dreams.render, warm=pretended_dreams.warm)

@@ -13,87 +13,85 @@ from dream.texts import Text
 from tests.support.settings_panel import chosen, notice, opened_panel, put
 from tests.support.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_a_member_may_change_nothing(world: World) -> None:
     for words in ("set size 512", "reset size", "export", "import", "log", ""):
-        assert str(NOT_A_MANAGER) in await world.say(world.alice, f"!settings {words}")
+        assert str(NOT_A_MANAGER) in await world.alice.says(f"!settings {words}")
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
 async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> None:
-    assert "✅ **Usual recipe**" in await world.say(world.admin, "!settings set recipe block3*0.5 steps=7")
-    await world.say(world.admin, f"!settings set {world.art.mention} recipe puppyslug")
-    assert (await world.dream(world.alice)).recipe.startswith("block3*0.5 steps=7")
-    assert (await world.dream(world.alice, channel=world.art)).recipe.startswith(
+    assert "✅ **Usual recipe**" in await world.admin.says("!settings set recipe block3*0.5 steps=7")
+    await world.admin.says(f"!settings set {world.art.mention} recipe puppyslug")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block3*0.5 steps=7")
+    assert (await world.dreamt(world.alice.at(world.art))).recipe.startswith(
         world.app.settings.shipped_presets["puppyslug"].split(" ")[0]
     )
-    assert (await world.dream(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
-    await world.say(world.admin, "!settings reset recipe")
-    assert (await world.dream(world.alice)).recipe.startswith("block8+block11")
+    assert (await world.dreamt(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
+    await world.admin.says("!settings reset recipe")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11")
 
 
 async def test_the_size_of_the_next_dream(world: World) -> None:
-    await world.say(world.admin, "!settings set size 512")
-    assert "size=512" in (await world.dream(world.alice)).recipe
-    assert "size=300" in (await world.dream(world.alice, "!sky size=300")).recipe
+    await world.admin.says("!settings set size 512")
+    assert "size=512" in (await world.dreamt(world.alice)).recipe
+    assert "size=300" in (await world.dreamt(world.alice, "!sky size=300")).recipe
 
 
 async def test_no_layer_that_may_not_dream_stands_in_for_another(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # without InceptionV3's weights
-    await world.dream(world.alice, "!sky mixed5")
-    await world.say(world.admin, "!settings set recipe mixed5")
-    assert "✅" in await world.say(world.admin, "!settings set networks inception_v3")
-    said = await world.say(world.alice, "!sky")
+    await world.dreamt(world.alice, "!sky mixed5")
+    await world.admin.says("!settings set recipe mixed5")
+    assert "✅" in await world.admin.says("!settings set networks inception_v3")
+    said = await world.alice.says("!sky")
     assert "weights are not here yet, and block9" in said and "\n" not in said
-    await world.say(world.admin, "!settings set networks inception_v3 efficientnet_lite0")
-    await world.dream(world.alice)
-    await world.say(world.admin, "!settings set layers mixed5")
-    assert "block9" in await world.say(world.alice, "!sky")
+    await world.admin.says("!settings set networks inception_v3 efficientnet_lite0")
+    await world.dreamt(world.alice)
+    await world.admin.says("!settings set layers mixed5")
+    assert "block9" in await world.alice.says("!sky")
     assert len(await world.jobs(world.alice)) == 2
 
 
 async def test_roles_and_members_let_in_and_kept_out(world: World) -> None:
-    await world.say(world.admin, f"!settings set roles <@&{world.fans.id}>")
-    await world.say(world.admin, f"!settings set members {world.alice.mention}")
-    await world.dream(world.alice)
-    await world.dream(world.bob)
-    assert "only some members" in await world.say(world.mod, "!sky")
-    await world.say(world.admin, f"!settings set blocked_roles <@&{world.fans.id}>")
-    assert "One of your roles" in await world.say(world.bob, "!sky")
+    await world.admin.says(f"!settings set roles <@&{world.fans.id}>")
+    await world.admin.says(f"!settings set members {world.alice.mention}")
+    await world.dreamt(world.alice)
+    await world.dreamt(world.bob)
+    assert "only some members" in await world.mod.says("!sky")
+    await world.admin.says(f"!settings set blocked_roles <@&{world.fans.id}>")
+    assert "One of your roles" in await world.bob.says("!sky")
 
 
 async def test_spoiler_and_previews_of_the_next_dream(world: World) -> None:
-    await world.say(world.admin, "!settings set spoiler on")
-    await world.say(world.admin, "!settings set previews off")
-    job = await world.dream(world.alice)
+    await world.admin.says("!settings set spoiler on")
+    await world.admin.says("!settings set previews off")
+    job = await world.dreamt(world.alice)
     assert (job.spoiler, job.previews) == (True, False)
     posted = next(m for m in world.dreams.history() if m.id == job.status_message_id)
     assert posted.attachments[0].is_spoiler()
 
 
 async def test_the_prefix_of_a_server(world: World) -> None:
-    await world.say(world.admin, "!settings set prefix ?")
-    assert await world.say(world.alice, "!sky") == ""
-    await world.dream(world.alice, "?sky")
-    assert "✅" in await world.say(world.admin, "?settings reset all")
-    await world.dream(world.alice, "!sky")
+    await world.admin.says("!settings set prefix ?")
+    assert await world.alice.says("!sky") == ""
+    await world.dreamt(world.alice, "?sky")
+    assert "✅" in await world.admin.says("?settings reset all")
+    await world.dreamt(world.alice, "!sky")
 
 
 async def test_a_role_that_may_change_settings(world: World) -> None:
-    assert str(NOT_A_MANAGER) in await world.say(world.bob, "!settings set size 512")
-    await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
-    assert "✅ **Usual size**" in await world.say(world.bob, "!settings set size 512")
-    assert str(NOT_A_MANAGER) in await world.say(world.alice, "!settings set size 500")
+    assert str(NOT_A_MANAGER) in await world.bob.says("!settings set size 512")
+    await world.admin.says(f"!settings set admin_role <@&{world.fans.id}>")
+    assert "✅ **Usual size**" in await world.bob.says("!settings set size 512")
+    assert str(NOT_A_MANAGER) in await world.alice.says("!settings set size 500")
 
 
 async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
-    await world.say(world.admin, "!settings set size 512")
-    await world.say(world.admin, f"!settings set {world.dreams.mention} spoiler on")
-    said = await world.say(world.alice, "!settings explain")
+    await world.admin.says("!settings set size 512")
+    await world.admin.says(f"!settings set {world.dreams.mention} spoiler on")
+    said = await world.alice.says("!settings explain")
     for name in SETTINGS:
         assert f"**{title(name)}** ({name})" in said
     assert "🏠 **Usual size** (size) `512`" in said and "📌 **Spoilers** (spoiler) on" in said
@@ -126,73 +124,74 @@ async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
     ],
 )
 async def test_a_mistake_is_answered_and_changes_nothing(world: World, words: str, answer: str) -> None:
-    assert answer in await world.say(world.admin, f"!settings {words}")
+    assert answer in await world.admin.says(f"!settings {words}")
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
 async def test_export_and_import_by_text(world: World) -> None:
-    await world.say(world.admin, "!settings set size 512")
-    await world.say(world.admin, f"!settings set {world.art.mention} spoiler on")
-    await world.say(world.admin, "!preset save fog block3*0.5")
-    await world.say(world.admin, "!settings export")
+    await world.admin.says("!settings set size 512")
+    await world.admin.says(f"!settings set {world.art.mention} spoiler on")
+    await world.admin.says("!preset save fog block3*0.5")
+    await world.admin.says("!settings export")
     before = await world.app.settings.server(world.guild.id)
     file = await world.dreams.last_message.attachments[0].read()
-    await world.say(world.admin, "!settings reset all")
-    await world.say(world.admin, "!settings import", settings_toml=file.replace(b"512", b"9999"))
-    assert "[server] size must be" in world.dreams.last_message.content
+    await world.admin.says("!settings reset all")
+    assert "[server] size must be" in await world.admin.says(
+        "!settings import", ("settings.toml", file.replace(b"512", b"9999"))
+    )
     assert (await world.app.settings.server(world.guild.id)).choices == {}
-    assert "✅ **Usual size**" in await world.say(world.admin, "!settings import", settings_toml=file)
+    assert "✅ **Usual size**" in await world.admin.says("!settings import", ("settings.toml", file))
     assert await world.app.settings.server(world.guild.id) == before
 
 
 async def test_the_log_says_who_changed_what(world: World) -> None:
-    await world.say(world.admin, "!settings set size 512")
-    await world.say(world.admin, "!settings set size 600")
-    said = await world.say(world.admin, "!settings log")
+    await world.admin.says("!settings set size 512")
+    await world.admin.says("!settings set size 600")
+    said = await world.admin.says("!settings log")
     assert f"{world.admin.mention} · set **Usual size**: `512` → `600`" in said
     assert "**Usual size**: not set → `512`" in said
 
 
 async def test_presets_of_a_server(world: World) -> None:
-    assert str(NOT_A_MANAGER) in await world.say(world.alice, "!preset save fog block3*0.5")
-    assert "`block3*0.5`" in await world.say(world.admin, "!preset save fog block3*0.5")
-    assert (await world.dream(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
-    choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "fo")
+    assert str(NOT_A_MANAGER) in await world.alice.says("!preset save fog block3*0.5")
+    assert "`block3*0.5`" in await world.admin.says("!preset save fog block3*0.5")
+    assert (await world.dreamt(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
+    choices = await world.alice.is_offered("dream", "recipe", "fo")
     assert any("fog" in choice["value"] for choice in choices)
-    choices = await world.alice.autocomplete(world.dreams, "dream", "recipe", "block8 > fo")
+    choices = await world.alice.is_offered("dream", "recipe", "block8 > fo")
     assert "block8 > fog" in [choice["value"] for choice in choices]
-    assert "fog" in (await world.admin.autocomplete(world.dreams, "preset delete", "name", "f"))[0]["value"]
-    await world.say(world.alice, "!preset list")
+    assert "fog" in (await world.admin.is_offered("preset delete", "name", "f"))[0]["value"]
+    await world.alice.says("!preset list")
     assert "fog" in str([field.value for field in world.dreams.last_message.embeds[0].fields])
-    assert "gone" in await world.say(world.admin, "!preset delete fog")
-    assert "fog" in await world.say(world.alice, "!sky fog")  # I know no layer or preset called fog
-    assert "layer" in await world.say(world.admin, "!preset save mist blok3")
+    assert "gone" in await world.admin.says("!preset delete fog")
+    assert "fog" in await world.alice.says("!sky fog")  # I know no layer or preset called fog
+    assert "layer" in await world.admin.says("!preset save mist blok3")
 
 
 @pytest.mark.parametrize(
     "file", [b"\xff\xd8\xff\xe0", b"[server]\n" + b"#" * 70_000, b"size 512", b"[sever]\n"]
 )
 async def test_a_file_that_holds_no_settings_is_refused(world: World, file: bytes) -> None:
-    said = await world.say(world.admin, "!settings import", settings_toml=file)
+    said = await world.admin.says("!settings import", ("settings.toml", file))
     assert "settings" in said and "✅" not in said
 
 
 async def test_names_typed_by_hand_do_as_mentions_do(world: World) -> None:
-    await world.say(world.admin, "!settings set #art recipe puppyslug")
-    await world.say(world.admin, "!settings set report_channel #Dreams")
-    await world.say(world.admin, "!settings set channels dreams, #art")
-    await world.say(world.admin, "!settings set roles @fans Mods")
-    await world.say(world.admin, f"!settings set members {world.alice.name}")
-    await world.say(world.admin, "!settings set blocked_roles Role With Spaces, none of these")
+    await world.admin.says("!settings set #art recipe puppyslug")
+    await world.admin.says("!settings set report_channel #Dreams")
+    await world.admin.says("!settings set channels dreams, #art")
+    await world.admin.says("!settings set roles @fans Mods")
+    await world.admin.says(f"!settings set members {world.alice.name}")
+    await world.admin.says("!settings set blocked_roles Role With Spaces, none of these")
     two = [world.guild.create_role(name) for name in ("Role With Spaces", "none of these")]
-    await world.say(world.admin, "!settings set blocked_roles role with spaces, none of these")
+    await world.admin.says("!settings set blocked_roles role with spaces, none of these")
     here = await world.app.settings.effective(world.guild.id, world.art.id)
     assert (here.recipe, here.report_channel) == ("puppyslug", world.dreams.id)
     assert here.channels == (world.dreams.id, world.art.id)
     assert here.roles[0] == world.fans.id and len(here.roles) == 2
     assert here.members == (world.alice.id,)
     assert here.blocked_roles == tuple(role.id for role in two)
-    await world.say(world.admin, "!settings reset #art")
+    await world.admin.says("!settings reset #art")
     assert (await world.app.settings.effective(world.guild.id, world.art.id)).recipe != "puppyslug"
 
 
@@ -200,15 +199,15 @@ async def test_no_hidden_channel_is_suggested(world: World) -> None:
     hidden = discord.PermissionOverwrite(view_channel=False)
     world.guild.create_text_channel("secret-plans", overwrites={world.admins: hidden})
     for words in ("set #secret-plan size 512", "set #secret-plans size 512", "set channels secret-plan"):
-        said = await world.say(world.admin, f"!settings {words}")
+        said = await world.admin.says(f"!settings {words}")
         assert "I see no channel" in said and "did you mean" not in said
 
 
 async def test_who_has_the_role_for_settings_gives_it_to_nobody(world: World) -> None:
-    await world.say(world.admin, "!settings set admin_role Fans")
+    await world.admin.says("!settings set admin_role Fans")
     for words in ("set admin_role Mods", "reset admin_role", "reset all"):
-        assert "Only members with Manage Server" in await world.say(world.bob, f"!settings {words}")
-    assert "Only members" in await world.say(world.bob, "!settings import", settings_toml=b"[server]\n")
+        assert "Only members with Manage Server" in await world.bob.says(f"!settings {words}")
+    assert "Only members" in await world.bob.says("!settings import", ("settings.toml", b"[server]\n"))
     assert (await world.app.settings.effective(world.guild.id)).admin_role == world.fans.id
 
 
@@ -228,7 +227,7 @@ async def test_who_has_the_role_for_settings_gives_it_to_nobody(world: World) ->
 )
 async def test_a_settings_file_costs_no_more_than_its_length(world: World, text: str, answer: str) -> None:
     """Python's parser takes quadratic time for keys of many parts: 14 s for 63 KB."""
-    assert answer in await world.say(world.admin, "!settings import", settings_toml=text.encode())
+    assert answer in await world.admin.says("!settings import", ("settings.toml", text.encode()))
     assert (await world.app.settings.server(world.guild.id)).presets == {}
 
 
@@ -239,20 +238,20 @@ async def test_a_preset_is_no_longer_than_a_message(world: World) -> None:
 
 async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_anew(world: World) -> None:
     daily, guild_id = world.app.daily, world.guild.id
-    await world.say(world.admin, "!daily on #dreams 13:00 UTC")
+    await world.admin.says("!daily on #dreams 13:00 UTC")
     await daily.posts.plan(guild_id, "2026-05-02T13:00", world.clock.now(), channel_id=world.dreams.id)
     await daily.states.count_failure(guild_id, Text("no permission"))
     assert await daily.posts.next_open(guild_id)
-    await world.say(world.admin, "!settings set daily_times 14:30")
+    await world.admin.says("!settings set daily_times 14:30")
     assert await daily.posts.next_open(guild_id) is None
     state = await daily.states.get(guild_id)
     assert state and (state.failures, state.since) == (0, world.clock.now())
     due = await daily.next_due(guild_id)
     assert due and (due.hour, due.minute) == (14, 30)
-    log = await world.say(world.admin, "!settings log")
+    log = await world.admin.says("!settings log")
     assert "**Daily times**: `13:00` → `14:30`" in log and "**Daily channel**: not set → <#" in log
     assert "daily_times" in await world.app.settings.export_toml(guild_id)
-    await world.say(world.admin, "!settings reset daily_enabled")
+    await world.admin.says("!settings reset daily_enabled")
     assert await daily.next_due(guild_id) is None
 
 
@@ -264,16 +263,16 @@ async def test_settings_of_the_daily_dream_that_cannot_work_are_told_so(world: W
         "secret",
         overwrites={everybody: neutral(view_channel=False), world.admins: neutral(view_channel=True)},
     )
-    await world.say(world.admin, f"!settings set daily_channel {silent.mention}")
-    said = await world.say(world.admin, "!settings set daily_enabled on")
+    await world.admin.says(f"!settings set daily_channel {silent.mention}")
+    said = await world.admin.says("!settings set daily_enabled on")
     assert "✅ **Daily dream**" in said and "\n⚠️ I need the permission Send Messages" in said
-    assert "⚠️" not in await world.say(world.admin, "!settings set daily_channel #dreams")
-    assert "⚠️" not in await world.say(world.admin, "!settings set daily_source_channels #art")
-    said = await world.say(world.admin, f"!settings set daily_source_channels {secret.mention}")
+    assert "⚠️" not in await world.admin.says("!settings set daily_channel #dreams")
+    assert "⚠️" not in await world.admin.says("!settings set daily_source_channels #art")
+    said = await world.admin.says(f"!settings set daily_source_channels {secret.mention}")
     assert f"⚠️ I take no pictures from {secret.mention}: I need View Channel" in said
 
     panel = await opened_panel(world)
     await chosen(world, panel, "daily_source_channels")
     await put(world, panel, "daily_source_channels", [world.art, secret])
     assert "⚠️ I take no pictures from" in notice(panel)
-    await world.say(world.admin, "!settings reset all")
+    await world.admin.says("!settings reset all")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import discord
 import pytest
-import simcord
 
 from bench.support.pretended_dreams import WAITS
 from bot.checks import NOT_A_MANAGER
@@ -16,10 +14,9 @@ from bot.settings.values import SETTINGS, Kind, kind, title
 from bot.store.jobs import Job
 from bot.ui.settings.panel import panel
 from tests.support.settings_panel import chosen, control, notice, opened_panel, put
+from tests.support.speaker import Speaker
 from tests.support.waiting import until
-from tests.support.world import World
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.world import World, more
 
 Effect = Callable[[World], Awaitable[None]]
 
@@ -28,7 +25,7 @@ def dreams_of(part: str) -> Effect:
     """The next dream has this in its recipe."""
 
     async def effect(world: World) -> None:
-        assert part in (await world.dream(world.alice)).recipe
+        assert part in (await world.dreamt(world.alice)).recipe
 
     return effect
 
@@ -37,7 +34,7 @@ def is_marked(**marks: bool) -> Effect:
     """The next dream's job has these marks."""
 
     async def effect(world: World) -> None:
-        job = await world.dream(world.alice)
+        job = await world.dreamt(world.alice)
         assert {name: getattr(job, name) for name in marks} == marks
 
     return effect
@@ -47,15 +44,15 @@ def refuses(asked: str, answer: str) -> Effect:
     """The next dream is refused with this."""
 
     async def effect(world: World) -> None:
-        assert answer in await world.say(world.alice, asked)
+        assert answer in await world.alice.says(asked)
         assert await world.jobs(world.alice) == []
 
     return effect
 
 
-async def only_the_first_waits(world: World, second: simcord.MemberActor, answer: str) -> None:
-    await world.say(world.alice, f"!sky steps={WAITS}")
-    assert answer in await world.say(second, f"!sky steps={WAITS}")
+async def only_the_first_waits(world: World, second: Speaker, answer: str) -> None:
+    await world.alice.says(f"!sky steps={WAITS}")
+    assert answer in await second.says(f"!sky steps={WAITS}")
     for job in await world.jobs(world.alice):
         await world.app.queue.cancel(job.id)
 
@@ -69,8 +66,8 @@ async def servers_wait(world: World) -> None:
 
 
 async def other_prefix(world: World) -> None:
-    assert await world.say(world.alice, "!sky") == ""
-    await world.dream(world.alice, "?sky")
+    assert await world.alice.says("!sky") == ""
+    await world.dreamt(world.alice, "?sky")
 
 
 async def in_german(world: World) -> None:
@@ -78,35 +75,35 @@ async def in_german(world: World) -> None:
 
 
 async def only_in_art(world: World) -> None:
-    assert "Dreams have their place" in await world.say(world.alice, "!sky")
-    await world.dream(world.alice, channel=world.art)
+    assert "Dreams have their place" in await world.alice.says("!sky")
+    await world.dreamt(world.alice.at(world.art))
 
 
 async def not_in_dreams(world: World) -> None:
-    assert "aren't asked for in this channel" in await world.say(world.alice, "!sky")
-    await world.dream(world.alice, channel=world.art)
+    assert "aren't asked for in this channel" in await world.alice.says("!sky")
+    await world.dreamt(world.alice.at(world.art))
 
 
 async def only_bob(world: World) -> None:
-    assert "only some members" in await world.say(world.alice, "!sky")
-    await world.dream(world.bob)
+    assert "only some members" in await world.alice.says("!sky")
+    await world.dreamt(world.bob)
 
 
 async def not_bob(world: World) -> None:
-    assert "One of your roles" in await world.say(world.bob, "!sky")
-    await world.dream(world.alice)
+    assert "One of your roles" in await world.bob.says("!sky")
+    await world.dreamt(world.alice)
 
 
 async def bob_decides(world: World) -> None:
-    assert "✅" in await world.say(world.bob, "!settings set size 320")
-    assert "size=320" in (await world.dream(world.alice)).recipe
+    assert "✅" in await world.bob.says("!settings set size 320")
+    assert "size=320" in (await world.dreamt(world.alice)).recipe
 
 
 def daily_says(*parts: str) -> Effect:
     """The daily dream's status says this."""
 
     async def effect(world: World) -> None:
-        await world.say(world.admin, "!daily")
+        await world.admin.says("!daily")
         embed = world.dreams.last_message.embeds[0]
         said = "\n".join([embed.description or "", *(field.value or "" for field in embed.fields)])
         assert all(part in said for part in parts), said
@@ -115,9 +112,9 @@ def daily_says(*parts: str) -> Effect:
 
 
 async def reports_arrive(world: World) -> None:
-    job: Job = await world.dream(world.alice)
+    job: Job = await world.dreamt(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
-    await world.bob.click(await world.more(world.bob, post, job), custom_id=f"report:{job.id}")
+    await world.bob.presses("report", await more(world.bob, post))
     assert post.jump_url in world.art.last_message.content
 
 
@@ -134,7 +131,7 @@ async def days_are_30(world: World) -> None:
 
 
 async def stars_arrive(world: World) -> None:
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     post = next(m for m in world.dreams.history() if m.id == job.status_message_id)
     for who in (world.bob, world.mod, world.admin)[: await stars_needed(world)]:
         await who.react(post, "⭐")
@@ -234,27 +231,24 @@ async def test_by_panel(world: World, name: str) -> None:
 async def test_by_text(world: World, name: str) -> None:
     wanted, effect = CASES[name]
     await turn_on_the_daily_dream(world, name)
-    assert f"✅ **{title(name)}**" in await world.say(
-        world.admin, f"!settings set {name} {typed(wanted(world))}"
-    )
+    assert f"✅ **{title(name)}**" in await world.admin.says(f"!settings set {name} {typed(wanted(world))}")
     await effect(world)
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: World, name: str) -> None:
     value = CASES[name][0](world)
-    assert str(NOT_A_MANAGER) in await world.say(world.alice, f"!settings set {name} {typed(value)}")
+    assert str(NOT_A_MANAGER) in await world.alice.says(f"!settings set {name} {typed(value)}")
     # No panel is shown to a member, but controls can be pressed by whoever sees their message.
-    channel = world.app.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
+    channel = world.bot_channel
     shown = await channel.send(**await panel(world.app.bot, channel.guild, subject=name))
     match kind(name):
         case Kind.SWITCH:
-            press = await world.alice.click(shown, custom_id=control("on" if value else "off", name))
+            press = await world.alice.presses(control("on" if value else "off", name), shown)
         case Kind.NUMBER | Kind.RECIPE | Kind.PREFIX | Kind.LAYERS | Kind.TIMES | Kind.ZONE:
-            press = await world.alice.click(shown, custom_id=control("edit", name))
+            press = await world.alice.presses(control("edit", name), shown)
         case _:
-            press = await world.alice.select(shown, value, custom_id=control("set", name))
+            press = await world.alice.chooses(value, shown, control("set", name))
     assert press.response is not None and press.response.content == NOT_A_MANAGER
     assert (await world.app.settings.server(world.guild.id)).choices == {}
-    assert (await world.dream(world.alice)).recipe.startswith("block8+block11 seed=")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11 seed=")

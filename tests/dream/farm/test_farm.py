@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from PIL import Image
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from dream.picture import PictureError
+from dream.picture_folder import PREFIX
 from dream.recipe import RecipeError
 from dream.render import Progress
 from tests.support import farm_dreams
@@ -29,15 +31,21 @@ from tests.support.farm_dreams import work
 
 CAT = (Path(__file__).parents[3] / "dream/samples/chelsea.jpg").read_bytes()
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the farm's bot keeps files for its workers."""
+    return tmp_path_factory.mktemp("temporary")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def farm() -> AsyncIterator[Farm]:
-    async with Farm(
-        memory_limit="600MB", cancel_timeout=0.5, render=farm_dreams.render, warm=farm_dreams.warm
-    ) as farm:
-        yield farm
+@pytest_asyncio.fixture(scope="module")
+async def farm(folder: Path) -> AsyncIterator[Farm]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        async with Farm(
+            memory_limit="600MB", cancel_timeout=0.5, render=farm_dreams.render, warm=farm_dreams.warm
+        ) as farm:
+            yield farm
 
 
 async def pid(farm: Farm) -> int:
@@ -56,6 +64,10 @@ async def started(note: Path) -> None:
 
 def attempts(note: Path) -> int:
     return len(note.read_text().splitlines())
+
+
+def found(folder: Path, pattern: str) -> list[Path]:
+    return [*folder.glob(pattern)]
 
 
 async def test_a_dream_tells_its_progress_and_comes_back(farm: Farm) -> None:
@@ -88,14 +100,14 @@ async def test_a_dream_that_does_not_stop_at_its_deadline_does_not_keep_its_work
 
 
 async def test_a_large_picture_reaches_every_worker_that_needs_it_and_nothing_is_left_of_it(
-    farm: Farm, tmp_path: Path
+    farm: Farm, folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(FarmError, match="stopped its worker three times"):
         await farm.dream("large", work(f"note={tmp_path}/large die".ljust(2_000_000)))
     assert attempts(tmp_path / "large") == 3
     with pytest.raises(PictureError):
         await farm.probe(b"no picture" * 200_000)
-    assert farm._pictures and not [*farm._pictures.path.iterdir()]
+    assert len(found(folder, f"{PREFIX}*")) == 1 and not found(folder, f"{PREFIX}*/*")
 
 
 async def test_pictures_are_looked_at_beside_a_dream(farm: Farm, tmp_path: Path) -> None:

@@ -16,8 +16,6 @@ from bot.ui.settings.panel import Control
 from tests.support.settings_panel import chosen, control, notice, opened_panel, put
 from tests.support.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 def wishes(world: World) -> dict[str, tuple[Any, Any]]:
     """For every setting, what to press or type and the value it should then have."""
@@ -70,7 +68,7 @@ async def test_every_setting_by_press(world: World) -> None:
         assert getattr(await world.app.settings.effective(world.guild.id), name) == value
     for name in SETTINGS:
         await chosen(world, panel, name)
-        await world.admin.click(panel, custom_id=control("reset", name))
+        await world.admin.presses(control("reset", name), panel)
     assert len(await world.app.settings.audit_log(world.guild.id, 100)) >= 2 * len(SETTINGS) - 2
 
 
@@ -87,7 +85,7 @@ async def test_every_setting_of_a_channel_by_press(world: World) -> None:
     await chosen(world, panel, "size", world.art)
     offered = set()
     for group in ("Dreams", "Limits"):
-        await world.admin.select(panel, [group], custom_id=control("show", "", world.art))
+        await world.admin.chooses(group, panel, control("show", "", world.art))
         offered |= {one["value"] for one in menu(panel, control("show", group, world.art))["options"]}
     assert offered == CHANNEL_SETTINGS
 
@@ -100,7 +98,7 @@ def menu(panel: simcord.ResponseMessage, custom_id: str) -> Any:
 async def test_the_panel_fits_a_phone_and_discords_menus(world: World) -> None:
     panel = await opened_panel(world)
     for group, names in GROUPS.items():
-        await world.admin.select(panel, [group], custom_id=control("show"))
+        await world.admin.chooses(group, panel, control("show"))
         assert len(menu(panel, control("show", group))["options"]) == len(names) <= 25
         for name in names:
             await chosen(world, panel, name)
@@ -114,7 +112,7 @@ async def test_the_form_promises_no_more_than_the_operator_allows(world: World) 
     panel = await opened_panel(world)
     for name in ("size", "max_size"):
         await chosen(world, panel, name)
-        form = await world.admin.click(panel, custom_id=control("edit", name))
+        form = await world.admin.presses(control("edit", name), panel)
         assert "from 64 to 1024" in str(form.modal)
         assert "from 64 to 1024" in str(panel.embeds[0].fields[0].value)
 
@@ -123,9 +121,9 @@ async def test_a_press_has_its_effect_on_the_next_dream(world: World) -> None:
     panel = await opened_panel(world)
     await chosen(world, panel, "size")
     await put(world, panel, "size", 320)
-    assert "size=320" in (await world.dream(world.alice)).recipe
-    await world.admin.click(panel, custom_id=control("reset", "size"))
-    assert "size" not in (await world.dream(world.alice)).recipe
+    assert "size=320" in (await world.dreamt(world.alice)).recipe
+    await world.admin.presses(control("reset", "size"), panel)
+    assert "size" not in (await world.dreamt(world.alice)).recipe
 
 
 async def test_a_refused_value_is_explained_in_the_panel(world: World) -> None:
@@ -146,30 +144,30 @@ async def test_admin_commands_do_not_stand_in_members_lists(world: World) -> Non
         ("blocked", {}),
     ):
         with pytest.raises(SetupError, match="default-member-permissions"):
-            await world.alice.slash(world.dreams, command, **options)
+            await world.alice.uses(command, **options)
 
 
 async def test_a_member_is_refused_at_the_command_and_at_every_press(world: World) -> None:
     for command in await world.app.bot.tree.fetch_commands():
         if command.name == "settings":  # which the server's owner may show to everybody
             world.guild.set_command_permissions(command, {world.guild.default_role: True})
-    refused = await world.alice.slash(world.dreams, "settings")
+    refused = await world.alice.uses("settings")
     assert refused.response is not None and refused.ephemeral
     assert refused.response.content == NOT_A_MANAGER
-    await world.say(world.admin, "!settings")
+    await world.admin.says("!settings")
     public = world.dreams.last_message
-    assert (await world.alice.click(public, label="Change settings")).response.content == NOT_A_MANAGER
-    assert (await world.admin.click(public, label="Change settings")).ephemeral
+    assert (await world.alice.presses("Change settings", public)).response.content == NOT_A_MANAGER
+    assert (await world.admin.presses("Change settings", public)).ephemeral
 
 
 async def test_who_is_no_admin_any_more_is_refused_at_the_next_press(world: World) -> None:
-    await world.say(world.admin, f"!settings set admin_role <@&{world.fans.id}>")
-    await world.say(world.bob, "!settings")
-    panel = (await world.bob.click(world.dreams.last_message, label="Change settings")).response
+    await world.admin.says(f"!settings set admin_role <@&{world.fans.id}>")
+    await world.bob.says("!settings")
+    panel = (await world.bob.presses("Change settings", world.dreams.last_message)).response
     assert panel is not None
-    await world.bob.select(panel, ["spoiler"], custom_id=control("show", "Dreams"))
-    await world.say(world.admin, "!settings reset admin_role")
-    answer = await world.bob.click(panel, custom_id=control("on", "spoiler"))
+    await world.bob.chooses("spoiler", panel, control("show", "Dreams"))
+    await world.admin.says("!settings reset admin_role")
+    answer = await world.bob.presses(control("on", "spoiler"), panel)
     assert [said.content for said in (answer.response, *answer.followups) if said][-1] == NOT_A_MANAGER
     assert (await world.app.settings.effective(world.guild.id)).spoiler is False
 
@@ -178,16 +176,16 @@ async def test_export_log_and_import_by_press(world: World) -> None:
     panel = await opened_panel(world)
     await chosen(world, panel, "size")
     await put(world, panel, "size", 512)
-    exported = await world.admin.click(panel, label="Export")
+    exported = await world.admin.presses("Export", panel)
     file = await exported.response.attachments[0].read()
-    log = await world.admin.click(panel, label="Log")
+    log = await world.admin.presses("Log", panel)
     assert "set **Usual size**: not set → `512`" in log.response.embeds[0].description
-    await world.admin.click(panel, custom_id=control("reset", "size"))
-    form = await world.admin.click(panel, label="Import")
-    await world.admin.submit_modal(form, {"file": ("settings.toml", file)})
+    await world.admin.presses(control("reset", "size"), panel)
+    form = await world.admin.presses("Import", panel)
+    await world.admin.fills(form, file=("settings.toml", file))
     assert "✅ **Usual size**: not set → `512`" in notice(panel)
-    form = await world.admin.click(panel, label="Import")
-    refused = await world.admin.submit_modal(form, {"file": ("settings.toml", b"[server]\nsise = 3\n")})
+    form = await world.admin.presses("Import", panel)
+    refused = await world.admin.fills(form, file=("settings.toml", b"[server]\nsise = 3\n"))
     assert "did you mean size?" in refused.response.content
     assert (await world.app.settings.effective(world.guild.id)).size == 512
 
@@ -204,9 +202,8 @@ async def test_a_panel_left_open_for_an_hour_answers(world: World) -> None:
 async def test_a_panel_of_an_earlier_version_says_so(world: World) -> None:
     view = discord.ui.View()
     view.add_item(Control(discord.ui.Button(label="Old"), "edit", 0, "a_setting_of_long_ago"))
-    channel = world.app.bot.get_channel(world.dreams.id)
-    assert isinstance(channel, discord.TextChannel)
-    answer = await world.admin.click(await channel.send("an old panel", view=view), label="Old")
+    channel = world.bot_channel
+    answer = await world.admin.presses("Old", await channel.send("an old panel", view=view))
     assert answer.response is not None and "please open a new one" in answer.response.content
 
 
@@ -214,18 +211,18 @@ async def test_very_long_lists_fit_into_the_answer(world: World) -> None:
     roles = [world.guild.create_role(f"Role {number}") for number in range(25)]
     everyone = " ".join(f"<@&{role.id}>" for role in roles)
     for name in ("roles", "blocked_roles"):
-        assert "✅" in await world.say(world.admin, f"!settings set {name} {everyone}")
-    assert "✅" in await world.say(world.admin, "!settings reset all")
+        assert "✅" in await world.admin.says(f"!settings set {name} {everyone}")
+    assert "✅" in await world.admin.says("!settings reset all")
     await chosen(world, await opened_panel(world), "roles")
 
 
 async def test_a_list_of_members_stays_closed_when_the_last_is_forgotten(world: World) -> None:
-    await world.say(world.admin, f"!settings set members {world.alice.mention}")
+    await world.admin.says(f"!settings set members {world.alice.mention}")
     await world.app.privacy.forget_member(world.alice.id)
-    assert "only some members" in await world.say(world.bob, "!sky")
+    assert "only some members" in await world.bob.says("!sky")
     panel = await opened_panel(world)
     await chosen(world, panel, "members")  # which Discord draws without whoever is gone
     exported = await world.app.settings.export_toml(world.guild.id)
     await world.app.settings.reset(world.guild.id, by=world.admin.id)
     await world.app.settings.import_toml(world.guild.id, exported, by=world.admin.id)
-    assert "only some members" in await world.say(world.bob, "!sky")
+    assert "only some members" in await world.bob.says("!sky")
