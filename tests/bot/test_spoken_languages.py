@@ -10,9 +10,10 @@ import simcord
 
 from bot.settings.values import GROUPS
 from tests.support.marked_texts import sent, speak_marked, speaks, unmarked_words
+from tests.support.pictures import PHOTO
 from tests.support.settings_panel import chosen, control, opened_panel
 from tests.support.waiting import until
-from tests.support.world import PHOTO, World
+from tests.support.world import World, more
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -109,26 +110,26 @@ ADMINS_SAY = """
 
 
 async def in_german(world: World) -> None:
-    assert "✅ **Sprache**" in await world.say(world.admin, "!settings set language de")
+    assert "✅ **Sprache**" in await world.admin.says("!settings set language de")
 
 
 async def test_a_server_that_chose_german_is_answered_in_german(world: World) -> None:
     await in_german(world)
-    assert await world.say(world.alice, "!cancel") == (
+    assert await world.alice.says("!cancel") == (
         "Du hast hier keinen Traum in der Schlange; Moderatoren können unter jedem Traum »Abbrechen« drücken."
     )
-    assert "meintest du" in await world.say(world.alice, "!drem")
+    assert "meintest du" in await world.alice.says("!drem")
     assert "So wird geträumt" in [embed.title for embed in await embeds(world, "!help")]
-    job = await world.dream(world.alice)
+    job = await world.dreamt(world.alice)
     assert job.language == "de"
     post = next(message for message in world.dreams.history() if message.id == job.status_message_id)
     assert "für <@" in post.content
-    assert "✅ **Language**" in await world.say(world.admin, "!settings set language en")
-    assert "You have no dream waiting" in await world.say(world.alice, "!cancel")
+    assert "✅ **Language**" in await world.admin.says("!settings set language en")
+    assert "You have no dream waiting" in await world.alice.says("!cancel")
 
 
 async def embeds(world: World, text: str) -> list[discord.Embed]:
-    await world.say(world.alice, text)
+    await world.alice.says(text)
     last = world.dreams.last_message
     assert last is not None
     return last.embeds
@@ -142,12 +143,12 @@ async def test_what_one_member_sees_is_in_theirs_and_the_dream_in_the_servers(
     assert told is not None and told.content.startswith("Du hast hier keinen Traum")
     told = (await world.alice.slash(world.dreams, "cancel")).response
     assert told is not None and told.content.startswith("You have no dream")
-    job = await world.dream(world.bob)
+    job = await world.dreamt(world.bob)
     post = next(message for message in world.dreams.history() if message.id == job.status_message_id)
     assert job.language == "en" and f"for <@{world.bob.id}>" in post.content
-    shown = await world.more(world.bob, post, job)
+    shown = await more(world.bob, post)
     assert shown.content.startswith("Unter dem Traum") and "Sanfter" in labels(shown)
-    shown = await world.more(world.alice, post, job)
+    shown = await more(world.alice, post)
     assert shown.content.startswith("Under the dream") and "Gentler" in labels(shown)
 
 
@@ -160,7 +161,7 @@ async def test_why_a_dream_failed_is_told_in_its_messages_language(
 ) -> None:
     """A worker refuses the picture, in no language; the server reads it in its own."""
     await in_german(world)
-    await world.say(world.alice, "!dream block8", cat_jpg=b"no picture at all")
+    await world.alice.says("!dream block8", picture=b"no picture at all")
     answers = " ".join(message.content for message in world.dreams.history() if message.author.bot)
     assert "Diese Datei ist kein Bild" in answers
 
@@ -197,8 +198,8 @@ def marked(env: simcord.Env, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def stars(world: World) -> None:
     """Let a dream come into the hall of fame, be reported there and be taken out."""
     for words in (f"hall_channel {world.art.mention}", "hall_stars 1", f"report_channel {world.art.mention}"):
-        await world.say(world.admin, f"!settings set {words}")
-    job = await world.dream(world.alice)
+        await world.admin.says(f"!settings set {words}")
+    job = await world.dreamt(world.alice)
     dream = next(one for one in world.dreams.history() if one.id == job.status_message_id)
     await world.bob.react(dream, "⭐")
     await world.app.hall_posts.sweep()
@@ -210,23 +211,23 @@ async def stars(world: World) -> None:
 
 @pytest.mark.usefixtures("marked")
 async def test_whatever_the_bot_says_is_in_the_catalogue(world: World) -> None:
-    await world.say(world.admin, "!settings set language de")
+    await world.admin.says("!settings set language de")
     began = len(world.env.backend.http_requests)
     photo = PHOTO.read_bytes()
     for text in MEMBERS_SAY.split("\n")[1:-1]:
-        await world.say(world.alice, text)
+        await world.alice.says(text)
     for text in ADMINS_SAY.split("\n")[1:-1]:
-        await world.say(world.admin, text.replace("@bob", world.bob.mention))
-    job = await world.dream(world.alice)
+        await world.admin.says(text.replace("@bob", world.bob.mention))
+    job = await world.dreamt(world.alice)
     post = next(message for message in world.dreams.history() if message.id == job.status_message_id)
-    shown = await world.more(world.bob, post, job)
+    shown = await more(world.bob, post)
     for button in ("recipe", "delete"):
         await world.bob.click(shown, custom_id=f"{button}:{job.id}")
     for button in ("remix", "bigger"):
         await world.bob.click(post, custom_id=f"{button}:{job.id}")
-    await world.say(world.bob, "!dream block8", cat_jpg=photo)
-    await world.say(world.bob, "!queue")
-    await world.say(world.bob, "!dream", cat_jpg=b"no picture")
+    await world.bob.says("!dream block8", picture=photo)
+    await world.bob.says("!queue")
+    await world.bob.says("!dream", picture=b"no picture")
     for command in ("privacy", "help", "mine", "queue", "presets", "about", "layers"):
         if command in world.alice.available_commands(world.dreams):
             await world.alice.slash(world.dreams, command)

@@ -11,7 +11,7 @@ import dream
 from tests.support.marked_texts import sent, speak_marked, speaks, unmarked_words
 
 if TYPE_CHECKING:
-    from tests.support.daily_world import World
+    from tests.support.daily_world import DailyWorld as World
 
 SAMPLES = Path(dream.__file__).parent / "samples"
 
@@ -47,7 +47,7 @@ async def test_a_daily_dream_and_its_buttons_are_in_the_catalogue(
     [message] = world.seen()
     buttons = [item.custom_id for item in message.components[0].children]  # type: ignore[union-attr]
     for custom_id in sorted(buttons, key=lambda id: "remove" in id):
-        await world.moderator.click(message, custom_id=custom_id)
+        await world.mod.click(message, custom_id=custom_id)
     for text in ("!daily", "!daily history", "!daily source"):
         await world.admin.send(world.dreams, text)
     samples = {word for path in SAMPLES.iterdir() for word in path.stem.lower().split("_")}

@@ -71,7 +71,7 @@ async def other_prefix(world: World) -> None:
 
 
 async def in_german(world: World) -> None:
-    assert "keinen Traum" in await world.say(world.alice, "!cancel")
+    assert "keinen Traum" in await world.alice.says("!cancel")
 
 
 async def only_in_art(world: World) -> None:
@@ -231,7 +231,8 @@ async def test_by_panel(world: World, name: str) -> None:
 async def test_by_text(world: World, name: str) -> None:
     wanted, effect = CASES[name]
     await turn_on_the_daily_dream(world, name)
-    assert f"✅ **{title(name)}**" in await world.admin.says(f"!settings set {name} {typed(wanted(world))}")
+    named = "Sprache" if name == "language" else title(name)  # from then on it speaks German
+    assert f"✅ **{named}**" in await world.admin.says(f"!settings set {name} {typed(wanted(world))}")
     await effect(world)
 
 
