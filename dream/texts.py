@@ -49,7 +49,8 @@ class Text:
     def dump(self) -> str:
         """The text to be stored: untranslated, for `load`."""
         stored = self._stored()
-        return self.message if stored == [self.message, {}] else json.dumps(stored, ensure_ascii=False)
+        is_plain = stored == [self.message, {}] and not self.message.startswith('["')
+        return self.message if is_plain else json.dumps(stored, ensure_ascii=False)
 
     @classmethod
     def load(cls, stored: str) -> "Text":

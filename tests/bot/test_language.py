@@ -123,6 +123,7 @@ def test_a_text_comes_out_of_another_process_and_of_the_database_untranslated() 
     for text in (
         Text("This dream was cancelled."),
         Text("A braced { text with nothing to fill in"),
+        Text('["what looks like a stored one'),
         Text("The recipe cannot be dreamt: {error} Choose one with `daily recipe`.", error=Refused(inner)),
         CountedText("{votes} vote", "{votes} votes", 2, votes="+2"),
     ):
