@@ -12,7 +12,7 @@ import pytest_asyncio
 import simcord
 
 from bench.support import pretended_dreams
-from bot.sandbox import Sandbox, open_sandbox
+from bot.sandbox.server import Sandbox, open_sandbox
 from config.schema import Config, Discord, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
