@@ -11,6 +11,7 @@ from bot.client import DreamBot
 from bot.clock import Clock
 from bot.commands import COGS
 from bot.commands.events import DreamTree
+from bot.commands.slash_texts import SlashTexts
 from bot.daily.service import DailyService
 from bot.delivery.best_posts import BestPosts
 from bot.delivery.daily_posts import DailyPosts
@@ -84,7 +85,7 @@ class App:
         self.catch_up = CatchUp(self.database, self.clock)
         self.moderation = Moderation(self.database, config, self.clock, self.settings.pseudonym)
         self.opt_outs = OptOuts(self.database, self.settings.pseudonym)
-        self.daily_servers = DiscordServers(config.picture.max_bytes)
+        self.daily_servers = DiscordServers(config.picture.max_bytes, self.settings)
         self.daily = DailyService(
             self.database,
             self.queue,
@@ -203,6 +204,7 @@ class App:
         return Connection(is_up, latency, len(bot.guilds))
 
     async def _set_up(self, bot: DreamBot) -> None:
+        await bot.tree.set_translator(SlashTexts())
         for cog in COGS:
             await bot.load_extension(cog)
         bot.add_dynamic_items(*COMPONENTS)

@@ -22,6 +22,7 @@ from bot.user_installs import is_away
 from bot.visibility import is_age_restricted
 from config.presets import preset_title
 from dream.recipe import Recipe, RecipeError
+from dream.texts import Text
 
 MESSAGE_BYTES = 50_000
 """Room in an upload for what is not the picture."""
@@ -91,7 +92,7 @@ async def ask_for_sheet(
             one = Variant(one if preset is None else preset_title(preset), recipe, preset)
         if one.recipe.moves:
             raise RecipeError(
-                "A sheet shows pictures, and that is a video; leave out >, zoom, rotate and seconds."
+                Text("A sheet shows pictures, and that is a video; leave out >, zoom, rotate and seconds.")
             )
         shown.append(one)
     request = DreamRequest(
@@ -131,6 +132,7 @@ async def _submit(
             explicit=origin.explicit,
             consented_at=consent.given_at,
             is_held=consent.is_needed,
+            language=await bot.language_of(guild and bot.get_guild(guild.id), interaction),
             max_bytes=_filesize_limit(guild, interaction) - MESSAGE_BYTES,
             member_seconds=effective.member_seconds,
             server_seconds=effective.server_seconds,
@@ -168,7 +170,7 @@ async def read_recipe(
     if sentence := effective.refusal(_settings_id(channel), who.id, roles):
         raise Refused(sentence)
     if guild and interaction and not _may_write(channel, interaction.permissions):
-        raise Refused("You may not write in this channel, so please ask me in another.")
+        raise Refused(Text("You may not write in this channel, so please ask me in another."))
     recipe, named = await _parse(bot, effective, channel, words)
     return Reading(effective, recipe, named or preset)
 
@@ -194,7 +196,7 @@ async def _parse(
     else:
         if has_link(words):
             raise Refused(
-                "I open no links; please attach the picture itself, or reply to a message that has it."
+                Text("I open no links; please attach the picture itself, or reply to a message that has it.")
             )
         guild = getattr(channel, "guild", None)
         presets = await bot.settings.presets(guild.id if guild else None)

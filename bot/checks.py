@@ -10,17 +10,23 @@ from discord.ext import commands
 
 from bot.client import DreamBot
 from bot.errors import Refused
+from dream.texts import Text
 
 T = TypeVar("T")
 
-NOT_A_MANAGER = "Only members with Manage Server, or the role that the admins chose for it, can do that."
-NOT_A_MODERATOR = "Only moderators (Manage Messages) can do that."
-NOT_A_SERVER_MODERATOR = "Only moderators of the whole server (Manage Messages by a role) can do that."
-NOT_AN_OPERATOR = "Only the operator of this bot can do that."
+NOT_A_MANAGER = Text(
+    "Only members with Manage Server, or the role that the admins chose for it, can do that."
+)
+NOT_A_MODERATOR = Text("Only moderators (Manage Messages) can do that.")
+NOT_A_SERVER_MODERATOR = Text("Only moderators of the whole server (Manage Messages by a role) can do that.")
+NOT_AN_OPERATOR = Text("Only the operator of this bot can do that.")
 
 
 class NotAllowed(Refused, commands.CheckFailure):
     """A failed check of a command; discord.py lets checks raise only CheckFailure."""
+
+    def __init__(self, refusal: Text) -> None:
+        Exception.__init__(self, refusal)
 
 
 def has_manage_server(member: discord.abc.User) -> bool:
@@ -80,7 +86,7 @@ def operator_only() -> Callable[[T], T]:
 
 
 def _only(
-    may: Callable[[DreamBot, discord.abc.User], Awaitable[bool]], refusal: str, *, in_messages: bool = False
+    may: Callable[[DreamBot, discord.abc.User], Awaitable[bool]], refusal: Text, *, in_messages: bool = False
 ) -> Callable[[T], T]:
     async def check(context: commands.Context[DreamBot]) -> bool:
         if context.guild is None and not in_messages:

@@ -690,7 +690,10 @@ def add_model(file: Path, preprocessing: str) -> str:
 def tell(report: Report, out: Path, *, as_json: bool) -> None:
     """Print how the dream at `out` was dreamt."""
     if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
+        from dream.texts import Text
+
+        fitted = None if report.fitted is None else str(Text.load(report.fitted))
+        typer.echo(json.dumps(asdict(report) | {"fitted": fitted}, ensure_ascii=False))
         return
     size, time = f"{report.width} × {report.height}", f"{report.seconds:.1f} s"
     typer.echo(f"{out}: {size}, {report.recipe}, {report.model}, {time}")

@@ -19,6 +19,7 @@ from bot.daily.service import DailyService
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
 from bot.health import HealthMonitor
+from bot.language import ENGLISH, speak, speaking, spoken
 from bot.media import refuse_redirects
 from bot.moderation import Moderation
 from bot.opt_outs import OptOuts
@@ -28,6 +29,7 @@ from bot.settings.service import Settings
 from bot.store.outage import is_outage
 from config.presets import Preset
 from config.schema import Config
+from dream.texts import _
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class DreamBot(commands.AutoShardedBot):
             tree_cls=tree_cls,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
-            activity=discord.CustomActivity("Dreaming · /help"),
+            activity=discord.CustomActivity(_activity(config)),
             shard_count=config.discord.shard_count or None,
             shard_ids=list(config.discord.shards) or None,  # type: ignore[arg-type]
             http_trace=refuse_redirects(),
@@ -119,6 +121,21 @@ class DreamBot(commands.AutoShardedBot):
             self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
         )
 
+    async def language_of(
+        self, guild: discord.Guild | None, interaction: discord.Interaction[Any] | None = None
+    ) -> str:
+        """The language of what everybody reads on a server, or in a direct message.
+
+        Where the bot is no member, only the interaction tells it: there it is that of whoever asks.
+        """
+        chosen = (await self.settings.effective(guild.id if guild else None)).language
+        locale = guild.preferred_locale if guild else interaction and interaction.locale
+        return spoken(locale, chosen)
+
+    async def speak_to_all(self, guild: discord.Guild | None) -> None:
+        """Speak the language of what everybody reads there from now on, in this task."""
+        speak(await self.language_of(guild))
+
     def prefix_in(self, context: commands.Context[Any]) -> str:
         """Return what to write before a command; without message content, that is a slash."""
         return context.clean_prefix if self.intents.message_content else "/"
@@ -135,6 +152,7 @@ class DreamBot(commands.AutoShardedBot):
                 context = await self.get_context(message)
         if context.prefix is not None:
             async with self.catch_up.handling(message):
+                await self.speak_to_all(message.guild)
                 if (wait := self._command_rate.wait(message)) is None:
                     await self.invoke(context)
                 elif self._command_rate.may_answer(message):
@@ -158,6 +176,12 @@ class DreamBot(commands.AutoShardedBot):
         """Wait for what listens to errors; `dispatch` would start it in tasks that nobody waits for."""
         for listener in self.extra_events.get("on_command_error", ()):
             await listener(context, error)
+
+
+def _activity(config: Config) -> str:
+    """What stands under the bot's name, everywhere."""
+    with speaking(spoken(ENGLISH, config.discord.language)):
+        return _("Dreaming · /help")
 
 
 async def _prefix(bot: DreamBot, message: discord.Message) -> list[str]:

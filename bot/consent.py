@@ -14,10 +14,11 @@ from bot.settings.scopes import Effective
 from bot.store.jobs import Job
 from bot.store.opt_outs import Matter
 from bot.visibility import is_age_restricted
+from dream.texts import Text
 
-EXPLICIT: Final = (
-    "Discord marks that picture as explicit, so I dream on it in age-restricted channels only; please use "
-    "another, or ask me there."
+EXPLICIT: Final = Text(
+    "Discord marks that picture as explicit, so I dream on it in age-restricted channels "
+    "only; please use another, or ask me there."
 )
 MOST_QUESTIONS: Final = 4
 """Consents that a member may wait for at once."""
@@ -50,20 +51,27 @@ async def check_picture(
         return Consent()
     if await bot.opt_outs.among(Matter.PICTURES, [author_id]):
         raise Refused(
-            "Whoever posted that picture wants nobody else to dream on it; please use one of yours."
+            Text("Whoever posted that picture wants nobody else to dream on it; please use one of yours.")
         )
     if effective.others_pictures == "everybody":
         return Consent()
     if effective.others_pictures == "own":
-        raise Refused("On this server you dream on your own pictures only; please post one, or reply to one.")
+        raise Refused(
+            Text("On this server you dream on your own pictures only; please post one, or reply to one.")
+        )
     message_id = origin.message and origin.message[1]
     jobs = bot.queue.jobs
     if given_at := await jobs.consented_at(who.id, origin.parent, message_id):
         return Consent(given_at=given_at)
     if not await _can_be_asked(channel, author_id):
-        raise Refused("Whoever posted that picture can't be asked here; please use one of your own.")
+        raise Refused(Text("Whoever posted that picture can't be asked here; please use one of your own."))
     if len(await jobs.held(Job.member_id == who.id)) >= MOST_QUESTIONS:
-        raise Refused(f"You wait for {MOST_QUESTIONS} answers already; please see what comes of them first.")
+        raise Refused(
+            Text(
+                "You wait for {count} answers already; please see what comes of them first.",
+                count=MOST_QUESTIONS,
+            )
+        )
     return Consent(is_needed=True)
 
 

@@ -5,6 +5,8 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from dream.texts import Text
+
 UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -28,7 +30,9 @@ def parse_duration(text: str) -> timedelta:
         total += int(part[1]) * UNITS[part[2][0].lower()]
         position = part.end()
     if position < len(text) or not timedelta() < total <= LONGEST:
-        raise ValueError(f"“{text[:40]}” is no span of time; write it like 30m, 12h, 7d or 2w.")
+        raise ValueError(
+            Text("“{typed}” is no span of time; write it like 30m, 12h, 7d or 2w.", typed=text[:40])
+        )
     return total
 
 
@@ -40,18 +44,18 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def countdown(at: datetime, now: datetime) -> str:
+def countdown(at: datetime, now: datetime) -> Text:
     """When something will be, in words that do not turn into "1 second ago" by themselves.
 
     Such as "in a moment", "in about 45 s" or "at about" and Discord's time of day.
     """
     seconds = (at - now).total_seconds()
     if seconds > COUNTED_DOWN:
-        return f"at about <t:{60 * math.ceil(at.timestamp() / 60)}:t>"
+        return Text("at about {time}", time=f"<t:{60 * math.ceil(at.timestamp() / 60)}:t>")
     if seconds < 5:
-        return "in a moment"
+        return Text("in a moment")
     step = 5 if seconds <= 30 else 15  # coarse, for each change of the words costs an edit
-    return f"in about {format_duration(step * math.ceil(seconds / step))}"
+    return Text("in about {duration}", duration=format_duration(step * math.ceil(seconds / step)))
 
 
 def duration_text(seconds: float) -> str:

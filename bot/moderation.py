@@ -15,10 +15,14 @@ from bot.pseudonyms import Pseudonym
 from bot.store.database import Database, shielded
 from bot.store.settings import AuditRow, BlockRow, NoticeRow, ServerRow
 from config.schema import Config
+from dream.texts import Text
 
 PAUSE: Final = "pause"
 WHOLE_BOT: Final = 0
 """The `guild_id` of the audit log's entries on operators' decisions."""
+
+FOR_GOOD: Final = Text("for good")
+"""How long a block lasts that has no end, in the log."""
 
 
 class Approval(StrEnum):
@@ -49,7 +53,7 @@ class Moderation:
         self._clock = clock
         self._pseudonym = pseudonym
 
-    async def refusal(self, guild_id: int | None, members: int, member_id: int | None = None) -> str | None:
+    async def refusal(self, guild_id: int | None, members: int, member_id: int | None = None) -> Text | None:
         """A sentence on why this member may not ask for a dream now, or None if they may.
 
         `members` is the server's member count; without a member, it is why nobody there may. A single
@@ -66,18 +70,24 @@ class Moderation:
         async with self._database.session() as session:
             notice, approval, block = (await session.execute(query)).one()
         if notice:
-            return f"Dreambot takes a break: {notice}"
+            return Text("Dreambot takes a break: {notice}", notice=Text(notice))
         if guild_id is None:
             return None
         match self.resolve_approval(guild_id, members, Approval(approval) if approval else None):
             case Approval.DENIED:
-                return "The bot's operator has not opened it to this server."
+                return Text("The bot's operator has not opened it to this server.")
             case Approval.PENDING:
-                return "The bot's operator is being asked whether it may dream on a server of this size."
+                return Text(
+                    "The bot's operator is being asked whether it may dream on a server of this size."
+                )
         if block is None or (block.until and block.until <= self._clock.now()):
             return None
-        until = f" until <t:{block.until.timestamp():.0f}:f>" if block.until else ""
-        return f"You can't ask for dreams on this server{until}; its moderators can tell you more."
+        if block.until is None:
+            return Text("You can't ask for dreams on this server; its moderators can tell you more.")
+        return Text(
+            "You can't ask for dreams on this server until {time}; its moderators can tell you more.",
+            time=f"<t:{block.until.timestamp():.0f}:f>",
+        )
 
     def resolve_approval(self, guild_id: int, members: int, approval: Approval | None) -> Approval:
         """Whether a server may use the bot, by configuration, member count and its stored `approval`."""
@@ -141,7 +151,7 @@ class Moderation:
                 guild_id=guild_id, member_hash=member_hash, member_id=member_id, until=until, reason=reason
             )
             await session.merge(row)
-            after = until.isoformat(timespec="minutes") if until else "for good"
+            after = until.isoformat(timespec="minutes") if until else FOR_GOOD.message
             session.add(self._entry(guild_id, by, "block", str(member_id), None, after))
 
     async def unblock(self, guild_id: int, member_id: int, *, by: int) -> bool:

@@ -26,6 +26,7 @@ from bot.media import (
 )
 from bot.queue.request import Origin, Upload
 from bot.store.jobs import State
+from dream.texts import Text
 
 LOOK_BACK = 50
 """How many messages back a picture is looked for."""
@@ -101,8 +102,10 @@ async def wanted_pictures(
     own += [] if own or context.interaction else _found(context.message, small_media_of(context.message))
     if has_link(words) and not own:
         raise Refused(
-            "Discord shows me no picture of that link, and I open none myself; please attach the picture, "
-            "or reply to a message that has it."
+            Text(
+                "Discord shows me no picture of that link, and I open none myself; please attach the "
+                "picture, or reply to a message that has it."
+            )
         )
     message = context.message
     if not context.interaction and message.reference and message.reference.message_id:
@@ -243,7 +246,7 @@ async def _fetch(picture: Media, max_bytes: int) -> bytes:
         async with asyncio.timeout(FETCH_SECONDS):
             data = await picture.read()
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError):
-        raise Refused("I couldn't fetch that picture from Discord; please post it again.") from None
+        raise Refused(Text("I couldn't fetch that picture from Discord; please post it again.")) from None
     _check_size(len(data), max_bytes)
     return data
 
@@ -251,5 +254,9 @@ async def _fetch(picture: Media, max_bytes: int) -> bytes:
 def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise Refused(
-            f"That file has {size / 1e6:.1f} MB; please send a picture of at most {max_bytes / 1e6:g} MB."
+            Text(
+                "That file has {size} MB; please send a picture of at most {most} MB.",
+                size=f"{size / 1e6:.1f}",
+                most=f"{max_bytes / 1e6:g}",
+            )
         )

@@ -13,6 +13,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from dream.suggestions import did_you_mean, either, nearest
+from dream.texts import Text, _
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
@@ -117,9 +118,11 @@ def parse_times(text: str) -> tuple[time, ...]:
     """
     times = tuple(sorted({_parse_time(word) for word in _words(text.lower())}))
     if not times:
-        raise ScheduleError("Tell a time of day, such as `09:00`.")
+        raise ScheduleError(Text("Tell a time of day, such as `09:00`."))
     if len(times) > MAX_TIMES:
-        raise ScheduleError(f"That is {len(times)} times a day; use at most {MAX_TIMES}.")
+        raise ScheduleError(
+            Text("That is {count} times a day; use at most {most}.", count=len(times), most=MAX_TIMES)
+        )
     return times
 
 
@@ -132,8 +135,13 @@ def parse_zone(text: str) -> str:
     if offset := re.fullmatch(r"(?:utc|gmt)([+-])(\d{1,2})", wanted):
         sign = "-" if offset[1] == "+" else "+"  # in these names, and nowhere else, west is positive
         raise ScheduleError(
-            f"Name a place instead of “{text.strip()}”, such as `Europe/Berlin`, to get summer time right; "
-            f"`Etc/GMT{sign}{int(offset[2])}` has none."
+            Text(
+                "Name a place instead of “{typed}”, such as `Europe/Berlin`, to get summer time "
+                "right; `Etc/GMT{sign}{hours}` has none.",
+                typed=text.strip(),
+                sign=sign,
+                hours=int(offset[2]),
+            )
         )
     places = {key: name for key, name in zones.items() if not name.startswith("Etc/")}
     cities = [name for key, name in places.items() if key.rpartition("/")[2] == wanted]
@@ -143,11 +151,12 @@ def parse_zone(text: str) -> str:
     near = cities or [
         names[key] for key in nearest(wanted, names, most=1 if wanted in names else 3, cutoff=0.7)
     ]
-    hint = either([f"`{name}`" for name in dict.fromkeys(near)]) if near else ""
-    raise ScheduleError(
-        f"I know no time zone “{text.strip()}”; "
-        + (f"did you mean {hint}?" if hint else f"use a name such as {either(EXAMPLES)}.")
+    hint = (
+        _("did you mean {words}?", words=either([f"`{name}`" for name in dict.fromkeys(near)]))
+        if near
+        else _("use a name such as {words}.", words=either(EXAMPLES))
     )
+    raise ScheduleError(Text("I know no time zone “{typed}”; {hint}", typed=text.strip(), hint=hint))
 
 
 def parse_days(text: str) -> frozenset[int]:
@@ -202,7 +211,7 @@ def _zones() -> dict[str, str]:
 def _parse_time(word: str) -> time:
     match = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d{2}))?(am|pm)?", word)
     if match is None:
-        raise ScheduleError(f"“{word}” is no time of day; write it like `09:00` or `21:30`.")
+        raise ScheduleError(Text("“{word}” is no time of day; write it like `09:00` or `21:30`.", word=word))
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half == "pm" else 0)
@@ -210,7 +219,13 @@ def _parse_time(word: str) -> time:
         return time(hour, minute)
     # 24:00 and later hours are the small hours of the next day; minutes past 59 end at :59.
     near = time(hour % 24 if hour < 48 else 23, min(minute, 59))
-    raise ScheduleError(f"“{word}” is no time of day (00:00 to 23:59); did you mean `{near:%H:%M}`?")
+    raise ScheduleError(
+        Text(
+            "“{word}” is no time of day (00:00 to 23:59); did you mean `{near}`?",
+            word=word,
+            near=f"{near:%H:%M}",
+        )
+    )
 
 
 def _parses(parse: Callable[[str], object], text: str) -> bool:
@@ -226,8 +241,8 @@ def _parse_day(word: str) -> int:
         if len(word) >= 2 and name.startswith(word):
             return index
     hint = did_you_mean(word, [*DAYS, *_FULL_DAYS, *_NAMED], most=1, quoted="`{}`".format)
-    hint = hint or "write them like `mon-fri`, `sat,sun` or `daily`."
-    raise ScheduleError(f"“{word}” is no day of the week; {hint}")
+    hint = hint or _("write them like `mon-fri`, `sat,sun` or `daily`.")
+    raise ScheduleError(Text("“{word}” is no day of the week; {hint}", word=word, hint=hint))
 
 
 _ABBREVIATIONS = {

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from config.problems import ConfigError, Problem
 from config.toml import FOLDER, read_toml
 from dream.recipe import Recipe, RecipeError
+from dream.texts import _
 
 OVERVIEW = FOLDER / "presets.jpg"
 """Each preset of the bundled networks on the same photograph; `python -m bench.presets --sheets` makes it."""
@@ -53,5 +54,5 @@ def _titles() -> dict[str, str]:
 
 
 def preset_title(name: str) -> str:
-    """The title of a shipped preset; any other is called by its name."""
-    return _titles().get(name, name)
+    """The title of a shipped preset in the language spoken; any other is called by its name."""
+    return _(_titles()[name]) if name in _titles() else name

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dream.suggestions import did_you_mean
+from dream.texts import _
 
 
 class Problem(NamedTuple):
@@ -34,4 +35,4 @@ class ConfigError(Exception):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown word: the nearest known one, or all of them."""
     known = list(known)
-    return did_you_mean(word, known, most=1) or f"known here: {', '.join(known)}."
+    return did_you_mean(word, known, most=1) or _("known here: {names}.", names=", ".join(known))

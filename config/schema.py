@@ -33,6 +33,7 @@ from config.problems import ConfigError, Problem
 from dream.backbone.catalog import BUILT_IN, NETWORKS
 from dream.formats import DEFAULT_LIMITS
 from dream.log import Format, Level, LogSettings
+from dream.texts import _
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,12 @@ def expected(field: FieldInfo, most: int | None = None) -> str:
     if field.annotation in (int, float):
         low = next((m.ge for m in field.metadata if isinstance(m, annotated_types.Ge)), 0)
         high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
-        kind = "a whole number" if field.annotation is int else "a number"
         high = high if most is None else most
-        return f"{kind} from {low}" + (f" to {high}" if high is not None else " up")
+        if field.annotation is float:
+            return f"a number from {low}" + (f" to {high}" if high is not None else " up")
+        if high is None:
+            return _("a whole number from {low} up", low=low)
+        return _("a whole number from {low} to {high}", low=low, high=high)
     if get_origin(field.annotation) is Literal:
         return "one of " + ", ".join(get_args(field.annotation))
     if field.annotation == Names and field.title == "Networks":
@@ -141,10 +145,13 @@ class Section(BaseModel):
 
 
 class Commands(Section):
-    """How text commands are written."""
+    """How text commands are written, and what language answers them."""
 
     prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
     """What starts a text command; a mention of the bot always does."""
+    language: Annotated[Literal["auto", "en", "de"], Field(title="Language")] = "auto"
+    """The language of what everybody reads: auto is that of the server in Discord, if the bot speaks it, else
+    English. What only one member sees is in that member's."""
 
 
 class Discord(Commands):

@@ -28,6 +28,7 @@ from dream.octaves import FRAMES_PER_SECOND, film_size
 from dream.octaves import frames as frames_of
 from dream.picture import DEFAULT_LIMITS, Limits, PictureError, Pixels, contents, probe, resize
 from dream.recipe import Recipe
+from dream.texts import Text
 
 CLOSING = 16
 """The most frames at the end of a loop that are led into its first."""
@@ -112,7 +113,9 @@ def _opened(clip: Picture, recipe: Recipe, limits: Limits) -> AbstractContextMan
     """A clip, or for a morph a picture, open for reading. Raises PictureError."""
     if clip is None or isinstance(clip, np.ndarray):
         if not recipe.is_morph:
-            raise PictureError("Only a morph, such as serpents > coral, makes a film of what does not move.")
+            raise PictureError(
+                Text("Only a morph, such as serpents > coral, makes a film of what does not move.")
+            )
         return nullcontext(_Picture(clip, recipe, limits))
     data = contents(clip)
     if recipe.is_morph and probe(data, limits).frames == 1:

@@ -19,6 +19,7 @@ from PIL import Image
 from dream.decoder import Decoder
 from dream.formats import FILMS, MAX_SIDE, Limits, PictureError, Probe, format_of
 from dream.structure import Data, too_large, too_many_frames
+from dream.texts import Text
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "mjpeg")
 """The codecs of films that are decoded, by FFmpeg's names."""
@@ -34,7 +35,7 @@ SOUND_RATE = 48_000
 MOST_PIXELS = 4096 * 2304
 """The largest frame of a clip, in pixels, whatever a still may have."""
 
-DAMAGED = "That clip is damaged or cut short; please save it again and resend it."
+DAMAGED = Text("That clip is damaged or cut short; please save it again and resend it.")
 
 av.logging.set_level(None)
 
@@ -142,12 +143,12 @@ class Film:
             container.close()
             if not is_sound:
                 raise PictureError(DAMAGED)
-            raise PictureError("That file has no picture, only sound; please send a clip or a picture.")
+            raise PictureError(Text("That file has no picture, only sound; please send a clip or a picture."))
         stream = container.streams.video[0]
         if not _decodes(stream, CODECS):
             container.close()
             raise PictureError(
-                "I can't decode that clip's format; please save it as an MP4 with H.264 and send that."
+                Text("I can't decode that clip's format; please save it as an MP4 with H.264 and send that.")
             )
         return container, stream
 
@@ -167,7 +168,11 @@ class Film:
             seconds = float((last - first) * (stream.time_base or 0))
             if seconds > self._limits.length:
                 raise PictureError(
-                    f"That clip takes {seconds:.0f} s; please send one of at most {self._limits.length:g} s."
+                    Text(
+                        "That clip takes {seconds} s; please send one of at most {most} s.",
+                        seconds=f"{seconds:.0f}",
+                        most=f"{self._limits.length:g}",
+                    )
                 )
         return frames
 

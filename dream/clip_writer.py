@@ -17,6 +17,7 @@ import av.filter
 
 from dream.formats import ClipFormat
 from dream.picture import Pixels, to_bytes
+from dream.texts import Text
 
 TICK = Fraction(1, 1000)
 """The unit of a master's times, in seconds."""
@@ -179,13 +180,28 @@ def write(
 
 
 def _fitted(master: Master, size: tuple[int, int], seconds: float, max_bytes: int) -> str | None:
-    """What was done to a clip for a file of `max_bytes`, in a sentence."""
-    done = []
-    if size != master.size:
-        done.append(f"smaller, {size[0]} × {size[1]} instead of {master.size[0]} × {master.size[1]} pixels")
-    if seconds < master.seconds:
-        done.append(f"shorter, {seconds:.1f} s instead of {master.seconds:.1f} s")
-    return f"Made {' and '.join(done)}, to fit into {max_bytes / 1e6:.3g} MB." if done else None
+    """What was done to a clip for a file of `max_bytes`: a sentence to be stored."""
+    sizes = {"new": f"{size[0]} × {size[1]}", "old": f"{master.size[0]} × {master.size[1]}"}
+    lengths = {"short": f"{seconds:.1f}", "long": f"{master.seconds:.1f}"}
+    most = f"{max_bytes / 1e6:.3g}"
+    is_smaller, is_shorter = size != master.size, seconds < master.seconds
+    if is_smaller and is_shorter:
+        text = Text(
+            "Made smaller, {new} instead of {old} pixels and shorter, {short} s instead of {long} s, to fit "
+            "into {most} MB.",
+            **sizes,
+            **lengths,
+            most=most,
+        )
+    elif is_smaller:
+        text = Text("Made smaller, {new} instead of {old} pixels, to fit into {most} MB.", **sizes, most=most)
+    elif is_shorter:
+        text = Text(
+            "Made shorter, {short} s instead of {long} s, to fit into {most} MB.", **lengths, most=most
+        )
+    else:
+        return None
+    return text.dump()
 
 
 def _spooled(sound: Iterator[bytes], path: Path) -> Path | None:

@@ -24,6 +24,7 @@ from dream.flow import Motion, motion
 from dream.octaves import SMALLEST
 from dream.picture import Pixels, resize
 from dream.recipe import Recipe, RecipeError
+from dream.texts import Text
 
 KEPT = 0.99
 """How much of a carried change is left; what is lost grows anew, after the frame as it is now."""
@@ -103,7 +104,7 @@ class FrameDreamer:
     def __init__(self, recipe: Recipe, **options: Any) -> None:
         if recipe.only or recipe.except_ or recipe.tile:
             raise RecipeError(
-                "only, except and tile are for pictures; leave them out, or write still for one frame."
+                Text("only, except and tile are for pictures; leave them out, or write still for one frame.")
             )
         self.recipe = recipe
         self._options = options

@@ -30,6 +30,7 @@ from PIL import (
 
 from dream.formats import MAX_SIDE, Limits, PictureError, Probe, fitting, format_of
 from dream.structure import Data, check, too_large, too_many_frames
+from dream.texts import Text
 
 MAX_RECIPE = 2000
 """The most characters that are read of a recipe in a file, as many as a recipe may have."""
@@ -37,7 +38,7 @@ MAX_RECIPE = 2000
 BAND_PIXELS = 2**22
 """A picture of more pixels is scaled down in bands of about so many."""
 
-DAMAGED = "That picture is damaged or cut short; please save it again and resend it."
+DAMAGED = Text("That picture is damaged or cut short; please save it again and resend it.")
 
 Image.MAX_IMAGE_PIXELS = None  # `Limits` says how many
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -78,7 +79,7 @@ class Decoder:
         name = format_of(data[:64])
         if name is None:
             raise PictureError(
-                "That file is no picture I can read; please send a JPEG, PNG, WebP, GIF, AVIF or HEIC."
+                Text("That file is no picture I can read; please send a JPEG, PNG, WebP, GIF, AVIF or HEIC.")
             )
         check(data, name, limits)
         self._image = _open(data, name)
@@ -87,8 +88,13 @@ class Decoder:
             raise too_large(limits, width, height)
         if max(width, height) > MAX_SIDE:
             raise PictureError(
-                f"That picture is {width} × {height} pixels; please send one whose sides have at most "
-                f"{MAX_SIDE}."
+                Text(
+                    "That picture is {width} × {height} pixels; please send one whose sides have at most "
+                    "{most}.",
+                    width=width,
+                    height=height,
+                    most=MAX_SIDE,
+                )
             )
         # A TIFF's further pages are no animation; a GIF's frames were counted before: Pillow is slow at it.
         if name in ("WEBP", "AVIF", "HEIF", "PNG") and getattr(self._image, "n_frames", 1) > limits.frames:
@@ -199,7 +205,7 @@ def _channel(image: Image.Image, mask: int) -> Image.Image:
     """The channel of 8 bits in the bits `mask` of each little-endian, 32-bit pixel of `image`."""
     top, width = mask.bit_length() - 1, mask.bit_count()
     if top < 0 or mask != (2**width - 1) << (top + 1 - width):
-        raise PictureError("That BMP is of an unusual kind; please save it as PNG and send that.")
+        raise PictureError(Text("That BMP is of an unusual kind; please save it as PNG and send that."))
     byte, shift = top // 8, 7 - top % 8
     high = image.getchannel(byte).point([value << shift & 0xFF for value in range(256)])
     if shift and byte:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from dream.decoder import DAMAGED, Decoder
 from dream.formats import TOO_EXPENSIVE, Limits, PictureError
+from dream.texts import text_of
 
 if TYPE_CHECKING:
     from py_landlock import Landlock
@@ -54,11 +55,11 @@ def _handle(connection: int, source: int, target: int) -> None:
     try:
         answer(lines, data, limits, pixels)
     except PictureError as error:
-        _say(lines, {"refusal": str(error)})
+        _say(lines, {"refusal": text_of(error).dump()})
     except MemoryError:
-        _say(lines, {"refusal": TOO_EXPENSIVE, "cause": "memory"})
+        _say(lines, {"refusal": TOO_EXPENSIVE.dump(), "cause": "memory"})
     except Exception as error:  # whatever Pillow or FFmpeg raise for a file that they cannot decode
-        _say(lines, {"refusal": damaged, "cause": repr(error)[:500]})
+        _say(lines, {"refusal": damaged.dump(), "cause": repr(error)[:500]})
 
 
 def _answer(lines: TextIO, data: mmap, limits: Limits, pixels: BinaryIO) -> None:

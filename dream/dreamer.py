@@ -35,6 +35,8 @@ from dream.picture import (
 )
 from dream.recipe import NO_MORPH, SECOND_PICTURE, Recipe, RecipeError
 from dream.seamless import seamless
+from dream.suggestions import both
+from dream.texts import Text, _
 
 DECAY = 0.6
 """An octave's step sizes fall linearly from 1 + DECAY to 1 - DECAY times their mean."""
@@ -75,7 +77,8 @@ class Report:
     "bundled", "memory" (a program's model) or the path of the operator's file. `fallback` is None, or the
     layers that were asked for and substituted, as their networks' weights are not here.
     `objective_before` and `objective_after` are its values on the picture and on the dream, at the dream's
-    size. `frames` is the number of frames of a clip; `fitted` says what made its file small enough.
+    size. `frames` is the number of frames of a clip; `fitted` says what made its file small
+    enough, as `dream.texts.Text` stores it.
     """
 
     recipe: str
@@ -95,16 +98,28 @@ class Report:
     @property
     def note(self) -> str | None:
         """What people should know: that another network was used than the one asked for, or a clip fitted."""
+        fitted = None if self.fitted is None else str(Text.load(self.fitted))
         if self.fallback is None:
-            return self.fitted
+            return fitted
         missing = {layer: LAYERS[layer] for layer in self.fallback.split("+") if layer in LAYERS}
-        whose = " and ".join(f"{title}'s" for title in dict.fromkeys(one.title for one in missing.values()))
         stood_in = "+".join(network.stand_in(layer) for layer, network in missing.items())
-        sentence = (
-            f"{whose or 'Its'} weights aren't here yet, so {stood_in or 'another layer'} of "
-            f"EfficientNet-Lite0 dreamt in place of {self.fallback}."
-        )
-        return f"{sentence} {self.fitted}" if self.fitted else sentence
+        if missing:
+            sentence = _(
+                "{networks} weights aren't here yet, so {layers} of EfficientNet-Lite0 dreamt in place of "
+                "{wanted}.",
+                networks=both(
+                    [f"{title}'s" for title in dict.fromkeys(one.title for one in missing.values())]
+                ),
+                layers=stood_in,
+                wanted=self.fallback,
+            )
+        else:
+            sentence = _(
+                "Its weights aren't here yet, so another layer of EfficientNet-Lite0 dreamt in place "
+                "of {wanted}.",
+                wanted=self.fallback,
+            )
+        return f"{sentence} {fitted}" if fitted else sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +160,7 @@ def dream(
         network = add_network("model", model, preprocess).name
     recipe = Recipe.parse(recipe, network=network) if isinstance(recipe, str) else recipe
     if isinstance(recipe, Recipe) and recipe.is_morph:
-        raise RecipeError(f"A morph becomes a film, see dream_clip; {NO_MORPH}")
+        raise RecipeError(Text("A morph becomes a film, see dream_clip; {hint}", hint=NO_MORPH))
     dreamer = Dreamer(picture, recipe, guide=guide, limits=limits, cancelled=cancelled)
     return dreamer.dream(on_progress)
 

@@ -22,6 +22,7 @@ from dream.log import QUIET, LogSettings
 from dream.picture import Limits, Probe
 from dream.picture_folder import PictureFolder
 from dream.render import Progress, Rendered, Sights, Work, render, warm
+from dream.texts import Text
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -219,7 +220,9 @@ class Farm:
         finally:
             if self._pictures:
                 self._pictures.remove(picture)
-        raise FarmError("The workers ended while they looked at this picture; please try again in a minute.")
+        raise FarmError(
+            Text("The workers ended while they looked at this picture; please try again in a minute.")
+        )
 
     async def dream(
         self, key: str, work: Work, on_progress: Callable[[Progress], None] = lambda progress: None
@@ -269,16 +272,18 @@ class Farm:
                 continue
             except KilledWorker:
                 raise FarmError(
-                    "This dream stopped its worker three times, so I gave it up; a smaller size may work."
+                    Text(
+                        "This dream stopped its worker three times, so I gave it up; a smaller size may work."
+                    )
                 ) from None
             except MemoryError:
                 raise FarmError(
-                    "This dream needs more memory than there is; please try a smaller size."
+                    Text("This dream needs more memory than there is; please try a smaller size.")
                 ) from None
             except Exception as error:
                 log.exception("Dream %s broke.", key)
                 raise FarmError(
-                    "This dream broke in a way I did not expect; the operator's log says how."
+                    Text("This dream broke in a way I did not expect; the operator's log says how.")
                 ) from error
             finally:
                 self._dreams.pop(key, None)

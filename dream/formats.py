@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from dream.texts import Text
+
 ClipFormat = Literal["mp4", "gif", "webp"]
 """What moving pictures are written as."""
 
@@ -16,9 +18,9 @@ class PictureError(ValueError):
     """A file that cannot be dreamt on. Its text is one friendly sentence."""
 
 
-TOO_EXPENSIVE = (
-    "That picture takes too much time or memory to open; please make it smaller, or save it as a plain JPEG, "
-    "and send that."
+TOO_EXPENSIVE = Text(
+    "That picture takes too much time or memory to open; please make it smaller, or save "
+    "it as a plain JPEG, and send that."
 )
 """The refusal of a picture that exceeds the limits of the process that opens it."""
 

@@ -12,6 +12,8 @@ from dream.backbone.loading import Backbone, bundled
 from dream.objective import RecipeError
 from dream.picture import PictureError, Pixels, resize
 from dream.recipe import SECOND_PICTURE, Recipe
+from dream.suggestions import either
+from dream.texts import Text
 
 Mask = NDArray[np.float32]
 
@@ -47,7 +49,7 @@ def mask(
         return None
     result = _softened(np.asarray(np.prod(parts, axis=0), np.float32))
     if not result.any():
-        raise PictureError("Nothing of this picture is left to dream on; please choose another place.")
+        raise PictureError(Text("Nothing of this picture is left to dream on; please choose another place."))
     return result
 
 
@@ -64,7 +66,7 @@ def _place(
     height, width = picture.shape[:2]
     if place == SECOND_PICTURE:
         if second is None:
-            raise RecipeError("There is no second picture: add one whose bright parts say where.")
+            raise RecipeError(Text("There is no second picture: add one whose bright parts say where."))
         return np.asarray(np.clip(resize(second, width, height).mean(axis=2), 0, 1), np.float32)
     from dream.seeing import class_map
 
@@ -72,8 +74,10 @@ def _place(
     seers = {name: backbones.get(name) or bundled(name) for name in CLASSIFIERS}
     found, sure = class_map(picture, numbers, seers)
     if sure < SURE:
-        names = " or ".join(imagenet.titles()[number] for number in numbers)
-        raise RecipeError(f"I see no {names} in this picture; please name something that is there.")
+        names = either([imagenet.titles()[number] for number in numbers])
+        raise RecipeError(
+            Text("I see no {names} in this picture; please name something that is there.", names=names)
+        )
     return np.asarray(np.clip((found - OUTSIDE) / (INSIDE - OUTSIDE), 0, 1), np.float32)
 
 

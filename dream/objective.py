@@ -23,6 +23,7 @@ from dream.backbone.catalog import (
     layers_called,
 )
 from dream.suggestions import did_you_mean, either, nearest
+from dream.texts import Text, _
 
 MAX_TERMS = 8
 MAX_CHANNELS = 32
@@ -62,21 +63,41 @@ class Term:
         count = imagenet.COUNT if self.is_classes else self.networks[0].layers[self.layer]
         weight = round(float(self.weight), 4)
         if not 0 < abs(weight) <= 100:
-            raise RecipeError(f"The weight of {self.layer} must be a number other than 0, from -100 to 100.")
+            raise RecipeError(
+                Text(
+                    "The weight of {layer} must be a number other than 0, from -100 to 100.", layer=self.layer
+                )
+            )
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "channels", tuple(sorted(set(self.channels))))
         if any(not 0 <= channel < count for channel in self.channels):
-            raise RecipeError(f"{self.layer} has the channels 0 to {count - 1}.")
+            raise RecipeError(
+                Text("{layer} has the channels 0 to {count}.", layer=self.layer, count=count - 1)
+            )
         if len(self.channels) > MAX_CHANNELS:
-            raise RecipeError(f"Name at most {MAX_CHANNELS} channels of {self.layer}, or all by naming none.")
+            raise RecipeError(
+                Text(
+                    "Name at most {most} channels of {layer}, or all by naming none.",
+                    most=MAX_CHANNELS,
+                    layer=self.layer,
+                )
+            )
         if self.channels and self.top:
-            raise RecipeError(f"Give {self.layer} either channels or top, not both.")
+            raise RecipeError(Text("Give {layer} either channels or top, not both.", layer=self.layer))
         if not 0 <= self.top <= count:
-            raise RecipeError(f"{self.layer} has {count} channels: top can be 1 to {count}.")
+            raise RecipeError(
+                Text("{layer} has {count} channels: top can be 1 to {count}.", layer=self.layer, count=count)
+            )
         if self.is_classes and not self.channels and not self.top:
-            raise RecipeError(f"Name a class to dream of, such as {self.layer}:ostrich.")
+            raise RecipeError(Text("Name a class to dream of, such as {layer}:ostrich.", layer=self.layer))
         if self.is_classes and self.top > MAX_CHANNELS:
-            raise RecipeError(f"Dream of at most {MAX_CHANNELS} classes: write {self.layer}:top5.")
+            raise RecipeError(
+                Text(
+                    "Dream of at most {most} classes: write {layer}:top5.",
+                    most=MAX_CHANNELS,
+                    layer=self.layer,
+                )
+            )
 
     @property
     def is_classes(self) -> bool:
@@ -169,13 +190,16 @@ def class_numbers(phrase: str) -> tuple[int, ...]:
     if len(meanings) == 1:
         return meanings[0]
     if not meanings:
-        hint = (
-            did_you_mean(phrase, imagenet.singulars(), cutoff=SIMILAR)
-            or "some are tabby, ostrich and volcano."
+        hint = did_you_mean(phrase, imagenet.singulars(), cutoff=SIMILAR) or _(
+            "some are tabby, ostrich and volcano."
         )
-        raise RecipeError(f"I know no class called “{shortened(phrase)}”; {hint}")
+        raise RecipeError(
+            Text("I know no class called “{phrase}”; {hint}", phrase=shortened(phrase), hint=hint)
+        )
     names = [",".join(imagenet.names()[number] for number in meaning) for meaning in meanings]
-    raise RecipeError(f"“{shortened(phrase)}” can mean two things: write {either(names)}.")
+    raise RecipeError(
+        Text("“{phrase}” can mean two things: write {names}.", phrase=shortened(phrase), names=either(names))
+    )
 
 
 def layer_named(name: str, first: NetworkName = "") -> str:
@@ -187,29 +211,39 @@ def layer_named(name: str, first: NetworkName = "") -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RecipeError(f"Several networks have a layer called {name}: write {either(found[:3])}.")
-    raise RecipeError(unknown(name, LAYERS, "layer"))
+        raise RecipeError(
+            Text(
+                "Several networks have a layer called {name}: write {names}.",
+                name=name,
+                names=either(found[:3]),
+            )
+        )
+    hint = _hint(name, LAYERS)
+    raise RecipeError(Text("I know no layer called “{word}”; {hint}", word=shortened(name), hint=hint))
 
 
-def unknown(word: str, known: Iterable[str], kind: str) -> str:
-    """One sentence about an unknown word, with the nearest known ones."""
+def unknown_option(word: str, known: Iterable[str]) -> Text:
+    """One sentence about a word that is no option, with the nearest known ones."""
+    return Text("I know no option called “{word}”; {hint}", word=shortened(word), hint=_hint(word, known))
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
     known = list(known)
-    hint = did_you_mean(word, known, cutoff=SIMILAR) or f"some are {', '.join(known[:8])}."
-    return f"I know no {kind} called “{shortened(word)}”; {hint}"
+    return did_you_mean(word, known, cutoff=SIMILAR) or _("some are {names}.", names=", ".join(known[:8]))
 
 
-def unknown_thing(word: str, presets: Iterable[str]) -> str:
+def unknown_thing(word: str, presets: Iterable[str]) -> Text:
     """One sentence about a word that is neither a layer, a preset nor a class."""
     if network := NETWORKS.get(word):
         middle = list(network.layers)[len(network.layers) // 2]
-        return f"{word} is a network: name one of its layers, such as {middle}."
+        return Text("{word} is a network: name one of its layers, such as {layer}.", word=word, layer=middle)
     near = nearest_things(word, presets)
     hint = (
-        f"did you mean {either(near)}?"
+        _("did you mean {words}?", words=either(near))
         if near
-        else "write a layer such as block8, or a thing such as ostrich."
+        else _("write a layer such as block8, or a thing such as ostrich.")
     )
-    return f"I know no layer, preset or class called “{shortened(word)}”; {hint}"
+    return Text("I know no layer, preset or class called “{word}”; {hint}", word=shortened(word), hint=hint)
 
 
 def nearest_things(word: str, presets: Iterable[str]) -> list[str]:
@@ -251,8 +285,11 @@ def read_terms(word: str, presets: Iterable[str], network: NetworkName = "") -> 
             if named and not is_layer(named[1]) and named[1] != CLASS:
                 raise RecipeError(unknown_thing(named[1], presets))
             raise RecipeError(
-                f"I can't read “{shortened(word)}”: write layers like block8, block8*0.5, block8:12,40 or "
-                "block8+block11."
+                Text(
+                    "I can't read “{word}”: write layers like block8, block8*0.5, block8:12,40 or "
+                    "block8+block11.",
+                    word=shortened(word),
+                )
             )
         name, chosen = match["layer"], match["chosen"] or ""
         if name != CLASS:
@@ -270,7 +307,7 @@ def _channels(layer: str, chosen: str) -> tuple[tuple[int, ...], int]:
     """The channels in "12,40" or "ostrich,tabby", and the number in "top5". Raises RecipeError."""
     if top := re.fullmatch(r"top(\d+)", chosen):
         if not int(top[1][:9]):
-            raise RecipeError(f"top needs at least one channel: write {layer}:top5.")
+            raise RecipeError(Text("top needs at least one channel: write {layer}:top5.", layer=layer))
         return (), int(top[1][:9])
     of_classes = layer == CLASS or layer in CLASSIFIERS.values()
     channels: list[int] = []
@@ -280,5 +317,7 @@ def _channels(layer: str, chosen: str) -> tuple[tuple[int, ...], int]:
         elif of_classes:
             channels += class_numbers(one)
         else:
-            raise RecipeError(f"Channels of {layer} are numbers: write {layer}:12,40 or {layer}:top5.")
+            raise RecipeError(
+                Text("Channels of {layer} are numbers: write {layer}:12,40 or {layer}:top5.", layer=layer)
+            )
     return tuple(channels), 0

@@ -26,6 +26,7 @@ from dream.formats import PictureError as PictureError
 from dream.formats import Probe as Probe
 from dream.formats import is_picture as is_picture
 from dream.quarantine import Quarantined, QuarantinedClip
+from dream.texts import Text
 
 Pixels = NDArray[np.float32]
 
@@ -93,15 +94,17 @@ def contents(file: PictureFile) -> bytes:
     if not isinstance(file, str | os.PathLike):
         read = file.read()
         if not isinstance(read, bytes):
-            raise PictureError("That file is open as text; please open it in binary mode.")
+            raise PictureError(Text("That file is open as text; please open it in binary mode."))
         return read
     path = Path(file)
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise PictureError(f"There is no file {path}.") from None
+        raise PictureError(Text("There is no file {path}.", path=path)) from None
     except OSError as error:
-        raise PictureError(f"{path} can't be read: {(error.strerror or str(error)).lower()}.") from None
+        raise PictureError(
+            Text("{path} can't be read: {reason}.", path=path, reason=(error.strerror or str(error)).lower())
+        ) from None
 
 
 def encode(
@@ -182,10 +185,14 @@ def to_bytes(pixels: Pixels) -> NDArray[np.uint8]:
 def check_length(data: bytes, limits: Limits) -> None:
     """Raise PictureError if a file is empty or too large."""
     if not data:
-        raise PictureError("That file is empty; please attach a picture.")
+        raise PictureError(Text("That file is empty; please attach a picture."))
     if len(data) > limits.bytes:
         raise PictureError(
-            f"That file has {len(data) / 1e6:.1f} MB; please send one of at most {limits.bytes / 1e6:g} MB."
+            Text(
+                "That file has {size} MB; please send one of at most {most} MB.",
+                size=f"{len(data) / 1e6:.1f}",
+                most=f"{limits.bytes / 1e6:g}",
+            )
         )
 
 

@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from dream.formats import TOO_EXPENSIVE, Limits, PictureError, Probe
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Quarantined:
         if refusal := answer.get("refusal"):
             if cause := answer.get("cause"):
                 log.info("A picture was refused: %s", cause)
-            raise PictureError(refusal)
+            raise PictureError(Text.load(refusal))
         return answer
 
 

@@ -32,12 +32,13 @@ from dream.objective import (
     number_text,
     read_terms,
     shortened,
-    unknown,
+    unknown_option,
     unknown_thing,
 )
 from dream.objective import RecipeError as RecipeError
 from dream.objective import Term as Term
 from dream.suggestions import either, nearest
+from dream.texts import Text, _
 
 MAX_LENGTH = 2000
 """The most characters of a recipe's text: room for every valid recipe, and for any Discord message."""
@@ -49,7 +50,7 @@ ASCENTS = ("usual", "plain")
 TILES = ("both", "across", "down")
 OUTPUTS = ("mp4", "gif", "webp", "still")
 
-NO_MORPH = "name one recipe, without >."
+NO_MORPH = Text("name one recipe, without >.")
 
 AUTO, AUTO_CLASSES = "auto", 3
 """What asks for the classes that the networks see most in the picture itself, and how many these are."""
@@ -72,7 +73,7 @@ class Option:
     """
 
     name: str
-    meaning: str
+    meaning: Text
     low: float = 0
     high: float = 0
     whole: bool = False
@@ -88,11 +89,16 @@ class Option:
     def expected(self) -> str:
         """What may be written after the equals sign, in words."""
         if self.is_place:
-            return f"a thing, such as tabby, or {SECOND_PICTURE}, for the bright parts of a second one"
+            return _(
+                "a thing, such as tabby, or {picture}, for the bright parts of a second one",
+                picture=SECOND_PICTURE,
+            )
         if self.choices:
             return either(self.choices)
         low, high = number_text(self.low), number_text(self.high)
-        return f"a {'whole ' if self.whole else ''}number from {low} to {high}"
+        if self.whole:
+            return _("a whole number from {low} to {high}", low=low, high=high)
+        return _("a number from {low} to {high}", low=low, high=high)
 
     def read(self, value: object) -> Any:
         """`value`, text or not, as this option's value. Raises RecipeError."""
@@ -108,42 +114,58 @@ class Option:
                 number = float("nan")
             if self.low <= number <= self.high and not (self.whole and number % 1):
                 return int(number) if self.whole else round(number, 4)
-        raise RecipeError(f"{self.name} must be {self.expected}, not “{shortened(value)}”.")
+        raise RecipeError(
+            Text(
+                "{name} must be {expected}, not “{typed}”.",
+                name=self.name,
+                expected=self.expected,
+                typed=shortened(value),
+            )
+        )
 
 
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option("steps", "gradient steps on each octave, on average", 1, 5000, whole=True),
-        Option("octaves", "how many sizes the dream grows through", 1, 12, whole=True),
-        Option("scale", "how much larger each octave is than the one before", 1.1, 2),
+        Option("steps", Text("gradient steps on each octave, on average"), 1, 5000, whole=True),
+        Option("octaves", Text("how many sizes the dream grows through"), 1, 12, whole=True),
+        Option("scale", Text("how much larger each octave is than the one before"), 1.1, 2),
         Option(
-            "strength", "how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild", 0.0001, 0.1
+            "strength",
+            Text("how far a step moves the picture: 0.007 gentle, 0.014 normal, 0.03 wild"),
+            0.0001,
+            0.1,
         ),
-        Option("size", "the result's longer side in pixels", 16, 4096, whole=True),
-        Option("seed", "the same seed dreams the same dream again", 0, 2**32 - 1, whole=True),
-        Option("keep", "what stays as in the photograph", choices=KEEPS),
-        Option("blend", "how much of the result is dream, the rest is the photograph", 0, 1),
-        Option("smooth", "how soft the dream's lines are: 0 crisp, 1 normal, 2 soft", 0, 4),
+        Option("size", Text("the result's longer side in pixels"), 16, 4096, whole=True),
+        Option("seed", Text("the same seed dreams the same dream again"), 0, 2**32 - 1, whole=True),
+        Option("keep", Text("what stays as in the photograph"), choices=KEEPS),
+        Option("blend", Text("how much of the result is dream, the rest is the photograph"), 0, 1),
+        Option("smooth", Text("how soft the dream's lines are: 0 crisp, 1 normal, 2 soft"), 0, 4),
         Option(
             "objective",
-            "what grows: square, what is strongest in the picture; mean, all that the layers see",
+            Text("what grows: square, what is strongest in the picture; mean, all that the layers see"),
             choices=OBJECTIVES,
         ),
-        Option("only", "dream only where this is", is_place=True),
-        Option("except", "dream everywhere but where this is", is_place=True),
-        Option("tile", "a wallpaper: the dream goes on at the other side without a seam", choices=TILES),
+        Option("only", Text("dream only where this is"), is_place=True),
+        Option("except", Text("dream everywhere but where this is"), is_place=True),
+        Option(
+            "tile", Text("a wallpaper: the dream goes on at the other side without a seam"), choices=TILES
+        ),
         Option(
             "ascent",
-            "usual, steps with all that makes them quick and clean; plain, the bare gradient's",
+            Text("usual, steps with all that makes them quick and clean; plain, the bare gradient's"),
             choices=ASCENTS,
         ),
-        Option("quality", "how much time to take", choices=QUALITIES),
-        Option("zoom", "a video, so much larger at each frame; 1 shows how the dream comes about", 1, 1.2),
-        Option("rotate", "how many degrees a video turns from frame to frame", -10, 10),
-        Option("seconds", "how long a video is, or a morph of a picture", 1, 60),
+        Option("quality", Text("how much time to take"), choices=QUALITIES),
         Option(
-            "as", "what a moving picture or a video becomes; still dreams its first frame", choices=OUTPUTS
+            "zoom", Text("a video, so much larger at each frame; 1 shows how the dream comes about"), 1, 1.2
+        ),
+        Option("rotate", Text("how many degrees a video turns from frame to frame"), -10, 10),
+        Option("seconds", Text("how long a video is, or a morph of a picture"), 1, 60),
+        Option(
+            "as",
+            Text("what a moving picture or a video becomes; still dreams its first frame"),
+            choices=OUTPUTS,
         ),
     )
 }
@@ -182,36 +204,50 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.terms:
             raise RecipeError(
-                "Name what to dream of: a layer such as block8, a preset, or a thing such as ostrich."
+                Text("Name what to dream of: a layer such as block8, a preset, or a thing such as ostrich.")
             )
         if len(self.terms) > MAX_TERMS:
-            raise RecipeError(f"A dream can be of at most {MAX_TERMS} layers at once.")
+            raise RecipeError(Text("A dream can be of at most {most} layers at once.", most=MAX_TERMS))
         for option in OPTIONS.values():
             value = getattr(self, option.field)
             if value is not None:
                 object.__setattr__(self, option.field, option.read(value))
         is_place = self.only or self.except_ or self.tile
         if self.is_video and is_place:
-            raise RecipeError("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
+            raise RecipeError(
+                Text("only, except and tile are for pictures; leave out zoom, rotate and seconds.")
+            )
         if self.then:
             self._check_morph(bool(is_place))
 
     def _check_morph(self, is_place: bool) -> None:
         if len(self.then) >= MAX_STAGES:
-            raise RecipeError(f"A morph goes through at most {MAX_STAGES} recipes; please leave some out.")
+            raise RecipeError(
+                Text(
+                    "A morph goes through at most {most} recipes; please leave some out.",
+                    most=MAX_STAGES,
+                )
+            )
         if is_place:
-            raise RecipeError(f"only, except and tile are for pictures; {NO_MORPH}")
+            raise RecipeError(Text("only, except and tile are for pictures; {hint}", hint=NO_MORPH))
         if self.as_ == "still":
-            raise RecipeError(f"A morph moves, so it can't be a still; leave out still, or {NO_MORPH}")
+            raise RecipeError(
+                Text("A morph moves, so it can't be a still; leave out still, or {hint}", hint=NO_MORPH)
+            )
         for stage in self.then:
             if others := [name for name in stage.given if name not in STAGE_OPTIONS]:
-                raise RecipeError(f"{others[0]} is for a whole morph: give it with its first recipe.")
+                raise RecipeError(
+                    Text("{option} is for a whole morph: give it with its first recipe.", option=others[0])
+                )
             if stage.then:
-                raise RecipeError("A morph is no part of another; name its recipes one by one.")
+                raise RecipeError(Text("A morph is no part of another; name its recipes one by one."))
         if len(str(self)) > MAX_LENGTH:
             raise RecipeError(
-                f"That morph takes {len(str(self))} characters to write; please make it one of at most "
-                f"{MAX_LENGTH}."
+                Text(
+                    "That morph takes {count} characters to write; please make it one of at most {most}.",
+                    count=len(str(self)),
+                    most=MAX_LENGTH,
+                )
             )
 
     @classmethod
@@ -230,7 +266,11 @@ class Recipe:
         """
         if len(text) > MAX_LENGTH:
             raise RecipeError(
-                f"That recipe has {len(text)} characters; please write one of at most {MAX_LENGTH}."
+                Text(
+                    "That recipe has {count} characters; please write one of at most {most}.",
+                    count=len(text),
+                    most=MAX_LENGTH,
+                )
             )
         presets = presets or {}
         text = text.lower()
@@ -240,7 +280,7 @@ class Recipe:
             return cls._completed(parts[0], presets, default, network)
         if not all(part.terms or part.preset for part in parts):
             raise RecipeError(
-                "A morph needs a recipe on both sides of each >: write serpents > coral, for instance."
+                Text("A morph needs a recipe on both sides of each >: write serpents > coral, for instance.")
             )
         return cls._morph(parts, [cls._completed(part, presets, "", network) for part in parts])
 
@@ -268,7 +308,7 @@ class Recipe:
         for part in parts:
             for name in part.options.keys() - STAGE_OPTIONS:
                 if name in whole:
-                    raise RecipeError(f"{name.rstrip('_')} is given twice; give it once.")
+                    raise RecipeError(Text("{name} is given twice; give it once.", name=name.rstrip("_")))
                 whole[name] = part.options[name]
         for stage in stages:
             for name, value in stage.given.items():
@@ -464,16 +504,20 @@ def _read(text: str, presets: Mapping[str, str], network: NetworkName) -> _Words
         if equals:
             option = OPTIONS.get(name)
             if option is None:
-                raise RecipeError(unknown(name, OPTIONS, "option"))
+                raise RecipeError(unknown_option(name, OPTIONS))
             if option.field in options:
-                raise RecipeError(f"{name} is given twice; give it once.")
+                raise RecipeError(Text("{name} is given twice; give it once.", name=name))
             options[option.field] = option.read({"colour": "color"}.get(value, value))
         elif word == AUTO and word not in presets:
             terms.append(Term(CLASS, top=AUTO_CLASSES))
         elif word in presets:
             if named:
                 raise RecipeError(
-                    f"{named} and {word} are both presets; name one of them, or write {named} > {word}."
+                    Text(
+                        "{first} and {word} are both presets; name one of them, or write {first} > {word}.",
+                        first=named,
+                        word=word,
+                    )
                 )
             named = word
         else:
@@ -569,7 +613,13 @@ def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
     plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO, "still")]
     for word in plain[:MAX_TERMS]:
         if option := OPTIONS.get(word):
-            raise RecipeError(f"{word} needs a value: write {word}= and {option.expected}, without a space.")
+            raise RecipeError(
+                Text(
+                    "{word} needs a value: write {word}= and {expected}, without a space.",
+                    word=word,
+                    expected=option.expected,
+                )
+            )
         near = (
             nearest_things(word, presets)
             if len(plain) == 1
@@ -578,8 +628,20 @@ def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
         if near or word in NETWORKS:
             raise RecipeError(unknown_thing(word, presets))
     if plain:
-        preset = f"a preset, such as {either(presets[:3])}, or " if presets else ""
+        phrase = shortened(" ".join(plain))
+        if not presets:
+            raise RecipeError(
+                Text(
+                    "I can't dream of “{phrase}”: name a layer, such as block8, or one of a thousand things "
+                    "that I know, such as tabby, ostrich or volcano.",
+                    phrase=phrase,
+                )
+            )
         raise RecipeError(
-            f"I can't dream of “{shortened(' '.join(plain))}”: name {preset}a layer, such as block8, or one "
-            "of a thousand things that I know, such as tabby, ostrich or volcano."
+            Text(
+                "I can't dream of “{phrase}”: name a preset, such as {presets}, or a layer, such as block8, "
+                "or one of a thousand things that I know, such as tabby, ostrich or volcano.",
+                phrase=phrase,
+                presets=either(presets[:3]),
+            )
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from mmap import mmap
 
 from dream.formats import TOO_EXPENSIVE, Limits, PictureError
+from dream.texts import Text
 
 Data = bytes | mmap
 
@@ -45,21 +46,33 @@ def check(data: Data, format: str, limits: Limits) -> None:
 
 def too_large(limits: Limits, width: int, height: int) -> PictureError:
     """The refusal of a picture of `width` × `height` pixels."""
-    most = f"{limits.pixels / 1e6:g} megapixels"
-    return PictureError(f"That picture is {width} × {height} pixels; please send one of at most {most}.")
+    return PictureError(
+        Text(
+            "That picture is {width} × {height} pixels; please send one of at most {most} megapixels.",
+            width=width,
+            height=height,
+            most=f"{limits.pixels / 1e6:g}",
+        )
+    )
 
 
-def too_many(what: str, most: int) -> PictureError:
+def too_many(what: Text, most: int) -> PictureError:
     """The refusal of a file with more parts, such as "scans", than allowed."""
     return PictureError(
-        f"That picture has more than {most} {what}, which no photograph needs; please save it as a plain "
-        "JPEG and send that."
+        Text(
+            "That picture has more than {most} {what}, which no photograph needs; please save it "
+            "as a plain JPEG and send that.",
+            most=most,
+            what=what,
+        )
     )
 
 
 def too_many_frames(limits: Limits) -> PictureError:
     """The refusal of an animation."""
-    return PictureError(f"That animation has more than {limits.frames} frames; please send a shorter one.")
+    return PictureError(
+        Text("That animation has more than {most} frames; please send a shorter one.", most=limits.frames)
+    )
 
 
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -76,9 +89,9 @@ def _check_jpeg(data: Data, limits: Limits) -> None:
         segments += 1
         scans += marker == 0xDA
         if scans > MAX_SCANS:
-            raise too_many("scans", MAX_SCANS)
+            raise too_many(Text("scans"), MAX_SCANS)
         if segments > MAX_SEGMENTS:
-            raise too_many("segments", MAX_SEGMENTS)
+            raise too_many(Text("segments"), MAX_SEGMENTS)
         position += struct.unpack_from(">H", data, position)[0]
 
 
@@ -99,7 +112,7 @@ def _check_png(data: Data, limits: Limits) -> None:
         if kind == b"acTL" and struct.unpack_from(">I", data, position + 8)[0] > limits.frames:
             raise too_many_frames(limits)
         position += 12 + length
-    raise too_many("chunks", MAX_CHUNKS)
+    raise too_many(Text("chunks"), MAX_CHUNKS)
 
 
 def _check_webp(data: Data, limits: Limits) -> None:
@@ -122,7 +135,7 @@ def _check_webp(data: Data, limits: Limits) -> None:
         if frames > limits.frames:
             raise too_many_frames(limits)
         position += 8 + length + length % 2
-    raise too_many("chunks", MAX_CHUNKS)
+    raise too_many(Text("chunks"), MAX_CHUNKS)
 
 
 def _check_gif(data: Data, limits: Limits) -> None:
@@ -142,7 +155,7 @@ def _check_gif(data: Data, limits: Limits) -> None:
         while length := data[position]:
             blocks += 1
             if blocks > MAX_BLOCKS:
-                raise too_many("blocks", MAX_BLOCKS)
+                raise too_many(Text("blocks"), MAX_BLOCKS)
             position += 1 + length
         blocks += 1
         position += 1
@@ -164,14 +177,14 @@ def _check_tiff(data: Data, limits: Limits) -> None:
         (count,) = struct.unpack_from(f"{order}H", data, at)
         first, entry, values = at + 2, f"{order}HHI", "IIH"
     if count > MAX_TAGS:
-        raise too_many("tags", MAX_TAGS)
+        raise too_many(Text("tags"), MAX_TAGS)
     size = struct.calcsize(entry) + struct.calcsize(values[0])
     tile = {322: 1, 323: 1}
     for number in range(count):
         start = first + number * size
         tag, kind, length = struct.unpack_from(entry, data, start)
         if tag in (273, 279, 324, 325) and length > MAX_STRIPS:
-            raise too_many("strips", MAX_STRIPS)
+            raise too_many(Text("strips"), MAX_STRIPS)
         if tag in tile:
             value = "H" if kind == 3 else "I" if kind == 4 else values[0]
             (tile[tag],) = struct.unpack_from(order + value, data, start + struct.calcsize(entry))
@@ -204,9 +217,9 @@ def _check_heif(data: Data, limits: Limits) -> None:
         tiles += len(inputs)
         pixels += sum(width * height for width, height in (size_of.get(item, (0, 0)) for item in inputs))
     if tiles > MAX_ITEMS:
-        raise too_many("tiles", MAX_ITEMS)
+        raise too_many(Text("tiles"), MAX_ITEMS)
     if pixels > 2 * limits.pixels:
-        raise too_many("megapixels in its tiles", round(2 * limits.pixels / 1e6))
+        raise too_many(Text("megapixels in its tiles"), round(2 * limits.pixels / 1e6))
 
 
 def _boxes(data: Data, within: range) -> Iterator[tuple[bytes, range]]:
@@ -225,7 +238,7 @@ def _boxes(data: Data, within: range) -> Iterator[tuple[bytes, range]]:
             return
         yield kind, range(position + header, end)
         position = end
-    raise too_many("boxes", MAX_ITEMS)
+    raise too_many(Text("boxes"), MAX_ITEMS)
 
 
 def _associations(data: Data, box: range) -> Iterator[tuple[int, list[int]]]:
@@ -235,7 +248,7 @@ def _associations(data: Data, box: range) -> Iterator[tuple[int, list[int]]]:
     version, flags = data[box.start], data[box.start + 3]
     (count,) = struct.unpack_from(">I", data, box.start + 4)
     if count > MAX_ITEMS:
-        raise too_many("items", MAX_ITEMS)
+        raise too_many(Text("items"), MAX_ITEMS)
     item_format = ">IB" if version else ">HB"
     wide = flags & 1
     position = box.start + 8

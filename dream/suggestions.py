@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Callable, Iterable
 
+from dream.texts import _
+
 MAX_LENGTH = 64
 """A longer word gets no suggestion: no known one is near it, and comparing takes quadratic time."""
 
@@ -31,10 +33,16 @@ def did_you_mean(
     `quoted` is what is done to each suggestion, such as putting it between backticks.
     """
     near = nearest(word, known, most=most, cutoff=cutoff)
-    return f"did you mean {either([quoted(one) for one in near])}?" if near else ""
+    return _("did you mean {words}?", words=either([quoted(one) for one in near])) if near else ""
 
 
 def either(words: Iterable[str]) -> str:
     """The words as a choice: "a, b or c". At least one is needed."""
     *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
+    return _("{most} or {last}", most=", ".join(most), last=last) if most else last
+
+
+def both(words: Iterable[str]) -> str:
+    """The words as a list: "a, b and c". At least one is needed."""
+    *most, last = words
+    return _("{most} and {last}", most=", ".join(most), last=last) if most else last

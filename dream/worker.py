@@ -21,6 +21,7 @@ from dream.picture import probe as probe_picture
 from dream.recipe import RecipeError
 from dream.render import Progress, Rendered, Sights, Work
 from dream.render import see as see_picture
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def is_cancelled(worker: Worker, key: Key) -> bool:
 REFUSALS = (PictureError, RecipeError)
 """Errors of the input. Tasks return them, because Dask logs whatever a task raises as a failure."""
 
-TOO_SLOW = "This dream took much longer than it should, so I stopped it; please ask for a smaller size."
+TOO_SLOW = Text("This dream took much longer than it should, so I stopped it; please ask for a smaller size.")
 
 
 def dream(render: Render, job: str, work: Work) -> Rendered | ValueError:

@@ -16,6 +16,7 @@ from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import Job
 from config.schema import Config
+from dream.texts import Text
 
 
 class DatabaseFaults:
@@ -59,7 +60,7 @@ class Process:
         """The jobs whose message Discord refused for good: what it shows stays."""
         give_up = self.queue.unreachable
 
-        async def give_up_and_tell(id: str, reason: str) -> Job | None:
+        async def give_up_and_tell(id: str, reason: Text) -> Job | None:
             self.unreachable.add(id)
             return await give_up(id, reason)
 

@@ -19,23 +19,24 @@ from bot.user_installs import anywhere
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, Network, layers_called
 from dream.recipe import OPTIONS
-from dream.suggestions import did_you_mean
+from dream.suggestions import did_you_mean, either
+from dream.texts import Text, _
 
 COLOUR = discord.Colour.from_str("#8a6bff")
 
 RECIPES = (
-    "`serpents` a preset",
-    "`ostrich`, `great white shark`, `cats` one of a thousand things, by name",
-    "`block8` one layer of a network",
-    "`block8+block11*0.5` several, the second half as strong",
-    "`ostrich+block8*0.3` things and layers of all networks mix",
-    "`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip",
-    "`auto` the three things that the networks see most in the picture itself",
-    "`surprise me` a preset that chance picks",
-    "`block8-block3` away from what a layer sees",
-    "`block8:12,40` only some channels of a layer",
-    "`block8:top5` the channels that this very picture excites most",
-    "`block8 size=1024 seed=7` with options, in any order",
+    Text("`serpents` a preset"),
+    Text("`ostrich`, `great white shark`, `cats` one of a thousand things, by name"),
+    Text("`block8` one layer of a network"),
+    Text("`block8+block11*0.5` several, the second half as strong"),
+    Text("`ostrich+block8*0.3` things and layers of all networks mix"),
+    Text("`serpents > coral > ostrich` moves from one to the next: a film of a picture, or over a clip"),
+    Text("`auto` the three things that the networks see most in the picture itself"),
+    Text("`surprise me` a preset that chance picks"),
+    Text("`block8-block3` away from what a layer sees"),
+    Text("`block8:12,40` only some channels of a layer"),
+    Text("`block8:top5` the channels that this very picture excites most"),
+    Text("`block8 size=1024 seed=7` with options, in any order"),
 )
 
 MOST_OFFERED = 5 * MOST
@@ -47,14 +48,8 @@ MOST_NETWORKS = 20
 FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
 FIRST_OPTIONS = ("quality", "size", "strength", "keep")
 
-TOPICS = {
-    "recipes": ("Recipes: what to dream", RECIPES),
-    "options": (
-        "Options of a recipe",
-        tuple(f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()),
-    ),
-}
-"""What `help` tells besides the commands, by the word that asks for it."""
+TOPICS = ("recipes", "options")
+"""What `help` tells besides the commands: the words that ask for it."""
 
 
 class About(commands.Cog, name="Help"):
@@ -80,10 +75,13 @@ class About(commands.Cog, name="Help"):
         shown = _networks(wanted)
         effective = await self.bot.settings.effective(context.guild and context.guild.id, context.channel.id)
         embed = discord.Embed(
-            title="What I can dream of",
-            description="Each layer of a network sees something else: the lower ones strokes and textures, "
-            "the higher ones things and animals. Mix them, of several networks too, with `+`, weigh them "
-            "with `*0.5`. Or name a thing, such as `ostrich`: the first two networks know a thousand.",
+            title=_("What I can dream of"),
+            description=_(
+                "Each layer of a network sees something else: the lower ones strokes and textures, "
+                "the higher ones things and animals. Mix them, of several networks too, with `+`, "
+                "weigh them with `*0.5`. Or name a thing, such as `ostrich`: the first two networks "
+                "know a thousand."
+            ),
             colour=COLOUR,
         )
         examples: list[str] = []
@@ -93,28 +91,40 @@ class About(commands.Cog, name="Help"):
             layer, other = layer if layer in names else names[len(names) // 2], names[-min(3, len(names))]
             note = ""
             if found.name not in effective.networks:
-                note = "\n*May not be dreamt of here.*"
+                note = _("\n*May not be dreamt of here.*")
             elif not self.bot.settings.has_network(found.name):
                 stands_in = found.stand_in(layer)
-                note = f"\n*Its weights are not here yet: until then {stands_in} dreams for {layer}.*"
+                note = _(
+                    "\n*Its weights are not here yet: until then {other} dreams for {layer}.*",
+                    other=stands_in,
+                    layer=layer,
+                )
             elif effective.allows_layer(layer):
                 examples.append(layer)
                 if layer != other and effective.allows_layer(other):
                     examples.append(f"{layer}+{other}*0.5")
             title = f"{found.title} · `{names[0]}` … `{names[-1]}`"
-            embed.add_field(name=title[:256], value=found.description[:800] + note, inline=False)
+            embed.add_field(name=title[:256], value=_(found.description)[:800] + note, inline=False)
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
-        embed.add_field(name="Presets", value=fitting([f"`{name}`" for name in presets], between=" "))
+        embed.add_field(name=_("Presets"), value=fitting([f"`{name}`" for name in presets], between=" "))
         if examples:
-            tries = " or ".join(f"{prefix}dream {example}" for example in examples[:2])
-            embed.set_footer(text=f"Try {tries}")
+            tries = either([f"{prefix}dream {example}" for example in examples[:2]])
+            embed.set_footer(text=_("Try {tries}", tries=tries))
         page = atlas.picture(shown[0].name, self.bot.config.folder / "layers")
         if page:
             embed.set_image(url=f"attachment://{page.name}")
-        file = discord.File(page, description="What each layer dreams of by itself.") if page else None
+        file = discord.File(page, description=_("What each layer dreams of by itself.")) if page else None
         allowed = [
-            (layer, f"{one.title}, layer {one.depth(layer) + 1} of {len(one.layers)}")
+            (
+                layer,
+                _(
+                    "{network}, layer {depth} of {count}",
+                    network=one.title,
+                    depth=one.depth(layer) + 1,
+                    count=len(one.layers),
+                ),
+            )
             for one in shown
             if self.bot.settings.has_network(one.name)
             for layer in one.spread(MOST_OFFERED // len(shown))
@@ -141,14 +151,16 @@ class About(commands.Cog, name="Help"):
         waiting = await self.bot.queue.jobs.count_unfinished()
         embed = discord.Embed(
             title="Dreambot",
-            description="I paint into pictures what a neural network sees in them, again and again, until it "
-            "is really there. The technique is called DeepDream.",
+            description=_(
+                "I paint into pictures what a neural network sees in them, again and again, until it "
+                "is really there. The technique is called DeepDream."
+            ),
             colour=COLOUR,
         )
-        embed.add_field(name="Version", value=version("dreambot"))
-        embed.add_field(name="Servers", value=str(len(self.bot.guilds)))
-        embed.add_field(name="Waiting now", value=str(waiting))
-        embed.set_footer(text=f"{self.bot.prefix_in(context)}help shows what to ask for")
+        embed.add_field(name=_("Version"), value=version("dreambot"))
+        embed.add_field(name=_("Servers"), value=str(len(self.bot.guilds)))
+        embed.add_field(name=_("Waiting now"), value=str(waiting))
+        embed.set_footer(text=_("{prefix}help shows what to ask for", prefix=self.bot.prefix_in(context)))
         await context.reply(embed=embed, mention_author=False, ephemeral=True)
 
     @commands.Cog.listener()
@@ -156,11 +168,15 @@ class About(commands.Cog, name="Help"):
         """Answer somebody who only says the bot's name."""
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
+            await self.bot.speak_to_all(message.guild)
             say = partial(_command, await self._prefix(message.guild))
             async with self.bot.catch_up.handling(message):
                 await message.reply(
-                    f"Hello! Post a picture with {say('dream')} and I'll dream on it. "
-                    f"{say('help')} shows the rest.",
+                    _(
+                        "Hello! Post a picture with {dream} and I'll dream on it. {help} shows the rest.",
+                        dream=say("dream"),
+                        help=say("help"),
+                    ),
                     mention_author=False,
                 )
 
@@ -174,23 +190,29 @@ class About(commands.Cog, name="Help"):
         p = self.bot.prefix_in(context)
         say = partial(_command, p)
         embed = discord.Embed(
-            title="How to dream",
-            description=f"Post a picture and write **{say('dream')}**. Or reply with it to somebody's "
-            "picture. Or just write it: I take the newest picture here.",
+            title=_("How to dream"),
+            description=_(
+                "Post a picture and write **{dream}**. Or reply with it to somebody's picture. Or "
+                "just write it: I take the newest picture here.",
+                dream=say("dream"),
+            ),
             colour=COLOUR,
         )
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         first = next(iter(presets), "block9")
+        choose = [
+            _("{command} a preset", command=say(f"dream {first}")),
+            _("{command} one of a thousand things", command=say("dream great white shark")),
+            _(
+                "{command} layers of a network, see {layers}",
+                command=say("dream block8+block11"),
+                layers=say("layers"),
+            ),
+            _("{command} with options", command=say("dream fire7 quality=rich size=1024")),
+        ]
+        embed.add_field(name=_("Choose what I see in it"), value="\n".join(choose), inline=False)
         embed.add_field(
-            name="Choose what I see in it",
-            value=f"{say(f'dream {first}')} a preset\n"
-            f"{say('dream great white shark')} one of a thousand things\n"
-            f"{say('dream block8+block11')} layers of a network, see {say('layers')}\n"
-            f"{say('dream fire7 quality=rich size=1024')} with options",
-            inline=False,
-        )
-        embed.add_field(
-            name=f"Presets, told apart by {say('presets')}",
+            name=_("Presets, told apart by {presets}", presets=say("presets")),
             value=fitting([f"`{name}`" for name in presets], between=" "),
             inline=False,
         )
@@ -198,22 +220,27 @@ class About(commands.Cog, name="Help"):
             f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
         ]
         embed.add_field(
-            name=f"Options, all of them by {say('help options')}", value=fitting(options), inline=False
+            name=_("Options, all of them by {help_options}", help_options=say("help options")),
+            value=fitting(options),
+            inline=False,
         )
         rest = []
         for cog in self.bot.cogs.values():
             names = [say(command.name) for command in await self._usable(context, cog)]
             if names:
-                rest.append(f"**{cog.qualified_name}** {' '.join(names)}")
-        embed.add_field(name="All commands", value=fitting(rest), inline=False)
+                rest.append(f"**{_(cog.qualified_name)}** {' '.join(names)}")
+        embed.add_field(name=_("All commands"), value=fitting(rest), inline=False)
         if not self.bot.intents.message_content:
             embed.add_field(
-                name="On this server",
-                value="I don't read messages here: use slash commands, or write my name before a command.",
+                name=_("On this server"),
+                value=_("I don't read messages here: use slash commands, or write my name before a command."),
                 inline=False,
             )
         embed.set_footer(
-            text=f"{p}help dream tells more about one command. Buttons under each dream do the rest."
+            text=_(
+                "{prefix}help dream tells more about one command. Buttons under each dream do the rest.",
+                prefix=p,
+            )
         )
         return embed
 
@@ -233,33 +260,50 @@ class About(commands.Cog, name="Help"):
         say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
-            title, topic = TOPICS[name.lower()]
-            return discord.Embed(title=title, description="\n".join(topic), colour=COLOUR)
+            return _topic(name.lower())
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
                 unknown_command(name, list(self.bot.all_commands), prefix)
-                or f"There is no command {code(prefix + name)}; {say('help')} shows them all."
+                or Text(
+                    "There is no command {command}; {help} shows them all.",
+                    command=code(prefix + name),
+                    help=say("help"),
+                )
             )
         embed = discord.Embed(
             title=f"{prefix}{command.qualified_name} {command.signature}".strip(),
-            description=command.help or command.description or command.short_doc,
+            description=_(command.help or command.description or command.short_doc),
             colour=COLOUR,
         )
         if "recipe" in command.clean_params:
-            more = (
-                f"{say('help recipes')} tells all that a recipe can say, {say('help options')} the options."
+            more = _(
+                "{help_recipes} tells all that a recipe can say, {help_options} the options.",
+                help_recipes=say("help recipes"),
+                help_options=say("help options"),
             )
-            embed.description = "\n".join([f"{embed.description}\n", "**Recipes**", *FIRST_RECIPES, "", more])
+            embed.description = "\n".join(
+                [f"{embed.description}\n", f"**{_('Recipes')}**", *map(str, FIRST_RECIPES), "", more]
+            )
         if command.aliases:
-            embed.add_field(name="Also", value=" ".join(map(say, command.aliases)))
+            embed.add_field(name=_("Also"), value=" ".join(map(say, command.aliases)))
         if isinstance(command, commands.Group):
             subcommands = [
-                f"{say(f'{sub.qualified_name} {sub.signature}'.strip())} {sub.short_doc}"
+                f"{say(f'{sub.qualified_name} {sub.signature}'.strip())} {_(sub.short_doc)}"
                 for sub in sorted(command.commands, key=lambda sub: sub.name)
             ]
-            embed.add_field(name="It has", value=fitting(subcommands), inline=False)
+            embed.add_field(name=_("It has"), value=fitting(subcommands), inline=False)
         return embed
+
+
+def _topic(word: str) -> discord.Embed:
+    """The page of one of the `TOPICS`."""
+    if word == "recipes":
+        title, lines = _("Recipes: what to dream"), [str(line) for line in RECIPES]
+    else:
+        title = _("Options of a recipe")
+        lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()]
+    return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
 
 
 def _command(prefix: str, words: str) -> str:
@@ -275,8 +319,10 @@ def _networks(name: str) -> list[Network]:
     found = [by_name[name]] if name in by_name else [LAYERS[layer] for layer in layers_called(name)]
     if not found:
         known = [*NETWORKS, *LAYERS]
-        hint = did_you_mean(name, known, quoted=code) or f"the networks are {', '.join(map(code, NETWORKS))}."
-        raise Refused(f"I know no network or layer called {code(name)}; {hint}")
+        hint = did_you_mean(name, known, quoted=code) or _(
+            "the networks are {names}.", names=", ".join(map(code, NETWORKS))
+        )
+        raise Refused(Text("I know no network or layer called {name}; {hint}", name=code(name), hint=hint))
     return found
 
 

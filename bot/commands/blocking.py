@@ -13,6 +13,7 @@ from bot.client import DreamBot
 from bot.durations import parse_duration
 from bot.errors import Refused
 from bot.ui.fitting import fitting
+from dream.texts import Text, _
 
 Context = commands.Context[DreamBot]
 
@@ -54,11 +55,14 @@ class Blocking(commands.Cog):
         """Stop a member from asking for dreams; those that wait are cancelled."""
         assert context.guild is not None and isinstance(context.author, discord.Member)
         if member.bot or member == context.author or has_manage_server(member):
-            raise Refused("You can't block yourself, an admin or a bot.")
+            raise Refused(Text("You can't block yourself, an admin or a bot."))
         if context.author != context.guild.owner and member.top_role >= context.author.top_role:
             raise Refused(
-                f"You can't block {member.mention}: their highest role is not below yours; "
-                "please ask somebody whose is higher."
+                Text(
+                    "You can't block {member}: their highest role is not below yours; please ask "
+                    "somebody whose is higher.",
+                    member=member.mention,
+                )
             )
         until = self.bot.clock.now() + duration if isinstance(duration, timedelta) else None
         await self.bot.moderation.block(
@@ -67,8 +71,14 @@ class Blocking(commands.Cog):
         for job in await self.bot.queue.jobs_of(member.id, context.guild.id):
             await self.bot.queue.cancel(job.id)
         await self.bot.daily.member_blocked(context.guild.id, member.id)
-        length = f"until {discord.utils.format_dt(until, 'f')}" if until else "until somebody unblocks them"
-        await context.reply(f"✅ {member.mention} can't ask for dreams {length}.", mention_author=False)
+        await self.bot.speak_to_all(context.guild)
+        who = member.mention
+        if until:
+            time = discord.utils.format_dt(until, "f")
+            text = _("✅ {member} can't ask for dreams until {time}.", member=who, time=time)
+        else:
+            text = _("✅ {member} can't ask for dreams until somebody unblocks them.", member=who)
+        await context.reply(text, mention_author=False)
 
     @commands.hybrid_command()
     @commands.guild_only()
@@ -79,10 +89,13 @@ class Blocking(commands.Cog):
         """Let a member ask for dreams again."""
         assert context.guild is not None
         if member == context.author:
-            raise Refused("You can't unblock yourself; please ask another moderator.")
+            raise Refused(Text("You can't unblock yourself; please ask another moderator."))
         if not await self.bot.moderation.unblock(context.guild.id, member.id, by=context.author.id):
-            raise Refused(f"{member.mention} is not blocked.")
-        await context.reply(f"✅ {member.mention} can ask for dreams again.", mention_author=False)
+            raise Refused(Text("{member} is not blocked.", member=member.mention))
+        await self.bot.speak_to_all(context.guild)
+        await context.reply(
+            _("✅ {member} can ask for dreams again.", member=member.mention), mention_author=False
+        )
 
     @commands.hybrid_command()
     @commands.guild_only()
@@ -93,12 +106,13 @@ class Blocking(commands.Cog):
         assert context.guild is not None
         lines = []
         for block in await self.bot.moderation.blocks(context.guild.id):
-            who = f"<@{block.member_id}>" if block.member_id else "somebody who asked to be forgotten"
-            until = f"until {discord.utils.format_dt(block.until, 'f')}" if block.until else "for good"
+            who = f"<@{block.member_id}>" if block.member_id else _("somebody who asked to be forgotten")
+            time = block.until and discord.utils.format_dt(block.until, "f")
+            until = _("until {time}", time=time) if time else _("for good")
             lines.append(f"{who} {until}" + (f": {block.reason}" if block.reason else ""))
-        text = fitting(lines, 4000) if lines else "Nobody is blocked."
+        text = fitting(lines, 4000) if lines else _("Nobody is blocked.")
         await context.reply(
-            embed=discord.Embed(title="Blocked members", description=text),
+            embed=discord.Embed(title=_("Blocked members"), description=text),
             mention_author=False,
             ephemeral=True,
         )

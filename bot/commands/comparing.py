@@ -16,6 +16,7 @@ from bot.errors import Refused
 from bot.pictures import Found, wanted_pictures
 from bot.user_installs import anywhere, is_away
 from dream.octaves import MOST_VARIANTS
+from dream.texts import Text
 
 ON_A_GRID = 9
 """The presets on a grid for which none were named."""
@@ -50,7 +51,11 @@ class Comparing(commands.Cog, name="Compare"):
         compared = [one.strip() for one in wanted.words.split("|") if one.strip()]
         if len(compared) < 2:
             prefix = self.bot.prefix_in(context)
-            raise Refused(f"Write two recipes with | between them: `{prefix}compare serpents | cubs`.")
+            raise Refused(
+                Text(
+                    "Write two recipes with | between them: `{prefix}compare serpents | cubs`.", prefix=prefix
+                )
+            )
         await self._ask(context, compared, wanted.pictures)
 
     @commands.hybrid_command(usage="[presets or layers]")
@@ -89,14 +94,19 @@ class Comparing(commands.Cog, name="Compare"):
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         found = presets_allowed(self.bot, reading.effective, presets)
         if len(found) < 2:
-            raise Refused("No presets may be dreamt here; name some layers, such as block3 block8.")
+            raise Refused(Text("No presets may be dreamt here; name some layers, such as block3 block8."))
         return found[:ON_A_GRID]
 
     async def _ask(
         self, context: commands.Context[DreamBot], recipes: list[str], pictures: Sequence[Found]
     ) -> None:
         if len(recipes) > MOST_VARIANTS:
-            raise Refused(f"A sheet has room for {MOST_VARIANTS} dreams; please name fewer.")
+            raise Refused(
+                Text(
+                    "A sheet has room for {most} dreams; please name fewer.",
+                    most=MOST_VARIANTS,
+                )
+            )
         if not pictures:
             raise Refused(no_picture(context))
         origin = pictures[0].origin(self.bot.config.picture.max_bytes)

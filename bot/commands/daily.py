@@ -22,6 +22,7 @@ from bot.ui.daily_post import post_message
 from bot.ui.errors import code
 from bot.visibility import is_no_less_public, may_be_source, visible_channels
 from dream.suggestions import did_you_mean
+from dream.texts import Text, _, text_of
 
 
 class Context(commands.Context[DreamBot]):
@@ -88,7 +89,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         try:
             schedule = Schedule.parse(f"{times} {zone} {days}")
         except ScheduleError as error:
-            raise Refused(str(error)) from None
+            raise Refused(text_of(error)) from None
         self.service.check_channel(context.guild.id, target.id)
         await self.service.turn_on(
             context.guild.id,
@@ -98,9 +99,11 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             daily_zone=schedule.zone,
             daily_days=schedule.days,
         )
-        text = f"🌅 A dream will be posted in {target.mention} at {schedule}."
+        text = _(
+            "🌅 A dream will be posted in {channel} at {schedule}.", channel=target.mention, schedule=schedule
+        )
         if due := await self.service.next_due(context.guild.id):
-            text += f" The next one comes {ui.format_moment(due)}."
+            text += _(" The next one comes {time}.", time=ui.format_moment(due))
         await self._answer(context, text)
 
     @on.autocomplete("zone")
@@ -115,9 +118,15 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def off(self, context: Context) -> None:
         """Post no more daily dreams here; the settings are kept."""
         if not (await self.bot.settings.effective(context.guild.id)).daily_enabled:
-            raise Refused(f"The daily dream is off already; `{self._example(context)}` turns it on.")
+            raise Refused(
+                Text(
+                    "The daily dream is off already; `{example}` turns it on.", example=self._example(context)
+                )
+            )
         await self._change(context, daily_enabled=False)
-        await self._answer(context, "The daily dream is off. What you chose is kept for when it is on again.")
+        await self._answer(
+            context, _("The daily dream is off. What you chose is kept for when it is on again.")
+        )
 
     @daily.command()
     @manager_only()
@@ -125,21 +134,29 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """Post one in between, now."""
         settings = await self.bot.settings.effective(context.guild.id)
         if not settings.daily_channel:
-            raise Refused(f"Choose a channel for the daily dream first: `{self._example(context)}`.")
+            raise Refused(
+                Text(
+                    "Choose a channel for the daily dream first: `{example}`.", example=self._example(context)
+                )
+            )
         self.service.check_channel(context.guild.id, settings.daily_channel)
         await self._answer(
-            context, f"I am dreaming it; it will be in <#{settings.daily_channel}> when it is ready."
+            context,
+            _(
+                "I am dreaming it; it will be in <#{daily_channel}> when it is ready.",
+                daily_channel=settings.daily_channel,
+            ),
         )
         post = await self.service.post_now(context.guild.id, str(context.message.id))
         if post.state == PostState.FAILED:
-            raise Refused(post.reason or "That dream failed; please try again.")
+            raise Refused(post.reason or Text("That dream failed; please try again."))
 
     @daily.command()
     @manager_only()
     async def preview(self, context: Context) -> None:
         """See what the next one could be like; only you see it."""
         if not context.interaction:
-            await self._answer(context, "I am dreaming it; you get it as a direct message.")
+            await self._answer(context, _("I am dreaming it; you get it as a direct message."))
         visible = {channel.id for channel in visible_channels(context.author)}
         shown = post_message(*await self.service.preview(context.guild.id, visible), context.guild)
         del shown["view"]
@@ -149,7 +166,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         try:
             await context.author.send(**shown)
         except discord.Forbidden:
-            raise Refused("I may not write to you; allow it, or use `/daily preview`.") from None
+            raise Refused(Text("I may not write to you; allow it, or use `/daily preview`.")) from None
 
     @daily.command(usage="[walk or a recipe]")
     @manager_only()
@@ -160,9 +177,9 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         await self.service.choose_recipe(context.guild.id, wanted, by=context.author.id)
         await self._answer(
             context,
-            f"The daily dream is made with {code(wanted, 200)}."
+            _("The daily dream is made with {recipe}.", recipe=code(wanted, 200))
             if wanted
-            else "The daily dream walks over the presets.",
+            else _("The daily dream walks over the presets."),
         )
 
     @recipe.autocomplete("recipe")
@@ -170,7 +187,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the walk, and what `dream` offers."""
-        walk = app_commands.Choice(name="walk · over the presets, led by your votes", value="walk")
+        walk = app_commands.Choice(name=_("walk · over the presets, led by your votes"), value="walk")
         choices = await recipe_choices(self.bot, interaction.guild_id, typed)
         return [walk, *choices][:MOST_CHOICES] if typed.lower() in "walk" else choices
 
@@ -181,10 +198,16 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """Open a thread under each post, or don't."""
         settings = await self._change(context, daily_thread=switch == "on")
         channel = context.guild.get_channel(settings.daily_channel)
-        text = f"Threads under the daily dream are {switch}."
+        text = (
+            _("Threads under the daily dream are on.")
+            if switch == "on"
+            else _("Threads under the daily dream are off.")
+        )
         may = channel and channel.permissions_for(context.guild.me)
         if settings.daily_thread and channel and may and not may.create_public_threads:
-            text += f" I need the permission Create Public Threads in {channel.mention} for it."
+            text += _(
+                " I need the permission Create Public Threads in {channel} for it.", channel=channel.mention
+            )
         await self._answer(context, text)
 
     @daily.group(fallback="show", invoke_without_command=True)
@@ -203,7 +226,9 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         settings = await self.bot.settings.effective(context.guild.id)
         source = what.strip().lower()
         if source == "folder" and self.bot.config.daily.folder is None:
-            raise Refused("The operator of this bot offers no folder of pictures; try `samples` or `sky`.")
+            raise Refused(
+                Text("The operator of this bot offers no folder of pictures; try `samples` or `sky`.")
+            )
         if source in ui.SOURCES:
             sources = {*settings.daily_sources, source}
             await self._change_sources(
@@ -213,14 +238,29 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         channel = find_text_channel(context.author, what.strip())
         target = context.guild.get_channel(settings.daily_channel)
         if channel.is_nsfw():
-            raise Refused(f"{channel.mention} is age-restricted, so I take no pictures from it.")
+            raise Refused(
+                Text("{channel} is age-restricted, so I take no pictures from it.", channel=channel.mention)
+            )
         if not may_be_source(channel):
-            raise Refused(f"I need View Channel and Read Message History in {channel.mention}.")
+            raise Refused(
+                Text("I need View Channel and Read Message History in {channel}.", channel=channel.mention)
+            )
         if not is_no_less_public(channel, target):
             first = (
-                "" if target else f" Choose a channel for the daily dream first: `{self._example(context)}`."
+                ""
+                if target
+                else _(
+                    " Choose a channel for the daily dream first: `{example}`.",
+                    example=self._example(context),
+                )
             )
-            raise Refused(f"I take no pictures from there: {ui.why_less_public(channel, target)}.{first}")
+            raise Refused(
+                Text(
+                    "I take no pictures from there: {why}.{first}",
+                    why=ui.why_less_public(channel, target),
+                    first=first,
+                )
+            )
         channels = dict.fromkeys([*settings.daily_source_channels, channel.id])
         await self._change_sources(context, daily_source_channels=tuple(channels))
 
@@ -270,11 +310,11 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         if not posts:
             due = await self.service.next_due(context.guild.id)
             then = (
-                f"the first comes {ui.format_moment(due)}."
+                _("the first comes {time}.", time=ui.format_moment(due))
                 if due
-                else f"`{self._example(context)}` turns it on."
+                else _("`{example}` turns it on.", example=self._example(context))
             )
-            raise Refused(f"There was no daily dream here yet; {then}")
+            raise Refused(Text("There was no daily dream here yet; {then}", then=then))
         await self._answer(context, embed=ui.history(posts))
 
     @daily.command(usage="[undo]")
@@ -284,15 +324,16 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         if what == "undo":
             allowed = await self.service.allow_member(context.author.id)
             text = (
-                "Your pictures may be dreamt of again."
+                _("Your pictures may be dreamt of again.")
                 if allowed
-                else "Your pictures may be dreamt of anyway."
+                else _("Your pictures may be dreamt of anyway.")
             )
         else:
             await self.service.forget_member(context.author.id)
-            text = (
+            text = _(
                 "Your pictures will not be used for the daily dream any more, on any server. "
-                f"`{self.bot.prefix_in(context)}daily forget undo` takes that back."
+                "`{prefix}daily forget undo` takes that back.",
+                prefix=self.bot.prefix_in(context),
             )
         await self._answer(context, text)
 
@@ -304,8 +345,14 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             return
         name = f"{self.bot.prefix_in(context)}{group.qualified_name}"
         hint = did_you_mean(word, group.all_commands, most=1, quoted=lambda near: f"`{name} {near}`")
-        shown = f"`{self.bot.prefix_in(context)}help {group.qualified_name}` shows what there is."
-        raise Refused(f"I don't know {code(f'{name} {word}')}; {hint or shown}")
+        shown = _(
+            "`{prefix}help {command}` shows what there is.",
+            prefix=self.bot.prefix_in(context),
+            command=group.qualified_name,
+        )
+        raise Refused(
+            Text("I don't know {command}; {hint}", command=code(f"{name} {word}"), hint=hint or shown)
+        )
 
     def _example(self, context: Context) -> str:
         return f"{self.bot.prefix_in(context)}{EXAMPLE}"

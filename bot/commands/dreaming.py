@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.asking import SURPRISE, ask, read_recipe, seeded
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import ordinal, speak, spoken
 from bot.pictures import MOST_PICTURES, Found, Wanted, avatar, picture_in, upload, wanted_pictures
 from bot.queue.request import SKY, Upload
 from bot.store.jobs import Job, Kind, State
@@ -20,13 +21,15 @@ from bot.ui.buttons import submit_remix
 from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
-from bot.ui.status import described, ordinal, when
+from bot.ui.status import described, when
 from bot.user_installs import CONTEXTS, INSTALLS, anywhere, is_away
 from bot.visibility import can_see, is_no_less_public, listed_channel
+from config.presets import preset_title
 from dream.backbone.catalog import LAYERS, NETWORKS
 from dream.backbone.classes import normal, singulars
 from dream.formats import PictureError
 from dream.recipe import OPTIONS, Recipe, RecipeError
+from dream.texts import Text, _, ngettext, text_of
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100
@@ -43,8 +46,8 @@ class Dreaming(commands.Cog, name="Dreams"):
                 name=name, callback=callback, allowed_installs=INSTALLS, allowed_contexts=CONTEXTS
             )
             for name, callback in (
-                ("Dream this picture", self.dream_message),
-                ("Dream this avatar", self.dream_avatar),
+                (app_commands.locale_str("Dream this picture"), self.dream_message),
+                (app_commands.locale_str("Dream this avatar"), self.dream_avatar),
             )
         ]
 
@@ -101,7 +104,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         await interaction.response.defer(ephemeral=not is_away(interaction), thinking=True)
         found = await picture_in(message, self.bot)
         if found is None:
-            raise Refused("There is no picture in that message; please choose one that has.")
+            raise Refused(Text("There is no picture in that message; please choose one that has."))
         await self._ask(await commands.Context.from_interaction(interaction), "", found)
 
     async def dream_avatar(self, interaction: discord.Interaction[Any], member: discord.User) -> None:
@@ -133,14 +136,14 @@ class Dreaming(commands.Cog, name="Dreams"):
         """Say how a dream was made: in reply to it, or on a file of it that you saved."""
         wanted = await wanted_pictures(context, given=picture)
         if not wanted.pictures:
-            raise Refused("I see no dream here; please reply to one, or attach a file of one.")
+            raise Refused(Text("I see no dream here; please reply to one, or attach a file of one."))
         found = wanted.pictures[0]
         job = await self.bot.queue.jobs.get(found.parent) if found.parent else None
         recipe = job.recipe if job else await self.bot.queue.read_recipe(self._upload(found))
         try:
             shown = recipe_message(Recipe.parse(recipe or ""), job and job.preset)
         except RecipeError:
-            raise Refused("That picture carries no recipe of mine.") from None
+            raise Refused(Text("That picture carries no recipe of mine.")) from None
         await context.reply(**shown.sending(), mention_author=False, ephemeral=True)
 
     def _upload(self, found: Found) -> Upload:
@@ -154,7 +157,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             shown = await page(self.bot, context.author.id, context.guild and context.guild.id, 0)
             await context.send(**shown.sending(), ephemeral=True)
         else:
-            text = "Your dreams are a press away, for your eyes only."
+            text = _("Your dreams are a press away, for your eyes only.")
             await context.reply(text, view=opener(), mention_author=False)
 
     @commands.hybrid_command(usage="[all]", aliases=["stop"])
@@ -164,16 +167,20 @@ class Dreaming(commands.Cog, name="Dreams"):
         """Cancel your newest dream that isn't finished, or all of them."""
         mine = await self.bot.queue.jobs_of(context.author.id, context.guild and context.guild.id)
         if not mine:
-            raise Refused("You have no dream waiting here; a moderator can press Cancel under any dream.")
+            raise Refused(
+                Text("You have no dream waiting here; a moderator can press Cancel under any dream.")
+            )
         chosen = mine if which.lower() == "all" else mine[-1:]
         cancelled = [job for job in chosen if await self.bot.queue.cancel(job.id)]
         match cancelled:
             case []:
-                sentence = "Too late to cancel: it is already finished."
+                sentence = _("Too late to cancel: it is already finished.")
             case [job]:
-                sentence = f"Cancelled your dream of {described(job, 60)}."
+                sentence = _("Cancelled your dream of {dream}.", dream=described(job, 60))
             case _:
-                sentence = f"Cancelled {len(cancelled)} of your dreams."
+                sentence = ngettext(
+                    "Cancelled {count} of your dreams.", "Cancelled {count} of your dreams.", len(cancelled)
+                )
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
     async def _ask(
@@ -194,7 +201,7 @@ class Dreaming(commands.Cog, name="Dreams"):
             self.bot, context.author, context.channel, wanted.words, context.interaction
         )
         recipe, left_out = seeded(reading.recipe), len(wanted.pictures) - MOST_PICTURES
-        why = f"I dream on {MOST_PICTURES} pictures at a time."
+        why = Text("I dream on {count} pictures at a time.", count=MOST_PICTURES)
         for number, found in enumerate(wanted.pictures[:MOST_PICTURES]):
             try:
                 origin = found.origin(self.bot.config.picture.max_bytes, wanted.guide)
@@ -212,40 +219,49 @@ class Dreaming(commands.Cog, name="Dreams"):
             except (Refused, PictureError) as error:
                 if number == 0:
                     raise
-                why, left_out = str(error), len(wanted.pictures) - number
+                why, left_out = text_of(error), len(wanted.pictures) - number
                 break
         if left_out > 0:
-            what = "One picture was" if left_out == 1 else f"{left_out} pictures were"
-            await context.send(f"-# {what} left out: {why}", silent=True)
+            await self.bot.speak_to_all(context.guild)
+            left = ngettext(
+                "-# One picture was left out: {why}",
+                "-# {count} pictures were left out: {why}",
+                left_out,
+                why=why,
+            )
+            await context.send(left, silent=True)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Read the forms that buttons opened, also before a restart."""
         if interaction.type is discord.InteractionType.modal_submit:
+            speak(spoken(interaction.locale))
             await submit_remix(interaction)
 
     def _listing(self, context: commands.Context[DreamBot], waiting: Sequence[Job]) -> str:
         if not waiting:
-            return "Nobody is waiting: your dream would start at once."
+            return _("Nobody is waiting: your dream would start at once.")
         lines = []
         for number, job in enumerate(waiting[:MOST_LINES], 1):
-            where = "dreaming" if job.state is not State.QUEUED else ordinal(number)
+            where = _("dreaming") if job.state is not State.QUEUED else ordinal(number)
             ready = when(self.bot.queue.ready_at(job.id), self.bot.clock.now())
             lines.append(f"**{where}** {_described(context, job)}{f' · {ready}' if ready else ''}")
         if len(waiting) > MOST_LINES:
-            lines.append(f"…and {len(waiting) - MOST_LINES} more")
+            lines.append(_("…and {count} more", count=len(waiting) - MOST_LINES))
         return "\n".join(lines)
 
 
-def no_picture(context: commands.Context[DreamBot]) -> str:
+def no_picture(context: commands.Context[DreamBot]) -> Text:
     """What to say where a command means no picture."""
     prefix = context.bot.prefix_in(context)
     if prefix == "/":
-        return "I see no picture here; please add one to `/dream` as `picture`, or try `/sky`."
+        return Text("I see no picture here; please add one to `/dream` as `picture`, or try `/sky`.")
     dream, sky = code(f"{prefix}dream"), code(f"{prefix}sky")
-    return (
-        f"I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
-        f"has one. {sky} needs none."
+    return Text(
+        "I see no picture here; please attach one to {dream}, or reply with {dream} to a message that "
+        "has one. {sky} needs none.",
+        dream=dream,
+        sky=sky,
     )
 
 
@@ -264,7 +280,7 @@ async def answer(context: commands.Context[DreamBot], asking: Awaitable[Job]) ->
     if job.state is State.FAILED:
         raise Refused(job.reason)
     if context.interaction and job.status_message_id is None:
-        await send_ephemeral(context.interaction, "Your dream is on its way.")
+        await send_ephemeral(context.interaction, _("Your dream is on its way."))
     elif context.interaction and not job.interaction_token:  # the dream's own message is the answer
         with contextlib.suppress(discord.HTTPException):
             await context.interaction.delete_original_response()
@@ -276,17 +292,17 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     Of a channel that one of them may not see, they learn that something is dreamt, and no more.
     """
     if job.kind is Kind.DAILY:
-        return "the daily dream"
+        return _("the daily dream")
     here = context.channel
     if job.channel_id != here.id and (job.member_id != context.author.id or not context.interaction):
         guild = context.guild
         channel = guild and listed_channel(guild.get_channel_or_thread(job.channel_id or 0))
         if channel is None or not can_see(context.author, channel):
-            return "a dream elsewhere"
+            return _("a dream elsewhere")
         if not context.interaction and not is_no_less_public(channel, listed_channel(here)):
-            return "a dream elsewhere"
-    who = f" for <@{job.member_id}>" if job.member_id else ""
-    return f"{described(job, 60)}{who}"
+            return _("a dream elsewhere")
+    who = _("for {member}", member=f"<@{job.member_id}>") if job.member_id else ""
+    return f"{described(job, 60)} {who}".rstrip()
 
 
 async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
@@ -299,7 +315,7 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
-    name, equals, _ = word.partition("=")
+    name, equals = word.partition("=")[:2]
     option = OPTIONS.get(name) if equals else None
     presets = await bot.settings.presets(guild_id)
     hint = ""
@@ -310,7 +326,7 @@ async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> lis
         offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
-        offers |= {} if plus else {SURPRISE: f"{SURPRISE} · a preset that chance picks"}
+        offers |= {} if plus else {SURPRISE: f"{SURPRISE} · {_('a preset that chance picks')}"}
         offers |= _layer_offers(bot, word)
     start = before + (space or plus)
     found = [(start + offer, start + text) for offer, text in offers.items() if word in offer]
@@ -351,13 +367,13 @@ def _classes(typed: str, taken: Collection[str]) -> Iterator[tuple[str, str]]:
         class_ = f"class:{name}" if name in taken else name
         yield (
             f"{before}{plus}{class_}",
-            f"{before}{plus}{name.replace('_', ' ')} · a thing that the networks know",
+            f"{before}{plus}{name.replace('_', ' ')} · {_('a thing that the networks know')}",
         )
 
 
 def _offer(bot: DreamBot, name: str, recipe: str) -> str:
     """How a preset is offered."""
-    text = bot.presets[name].title if name in bot.presets else recipe
+    text = preset_title(name) if name in bot.presets else recipe
     return f"{name} · {text}{_note(bot, *Recipe.parse(recipe).networks)}"
 
 
@@ -374,7 +390,7 @@ def _layer_offers(bot: DreamBot, word: str) -> dict[str, str]:
 def _note(bot: DreamBot, *networks: str) -> str:
     """What is said where one of these networks' weights are absent."""
     here = all(map(bot.settings.has_network, networks))
-    return "" if here else " (not here yet: another network stands in)"
+    return "" if here else _(" (not here yet: another network stands in)")
 
 
 async def setup(bot: DreamBot) -> None:

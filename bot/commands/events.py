@@ -12,10 +12,12 @@ from discord.ext import commands
 from bot.backoff import attempts
 from bot.client import DreamBot
 from bot.discord_errors import is_transient
+from bot.language import speak, spoken
 from bot.store.outage import is_outage
 from bot.ui.errors import code, explain, send_ephemeral, unknown_command
 from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
+from dream.texts import _
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,11 @@ CHECKED = 100
 
 class DreamTree(app_commands.CommandTree[DreamBot]):
     """Slash commands, whose errors are told to whoever used them and to nobody else."""
+
+    async def interaction_check(self, interaction: discord.Interaction[DreamBot], /) -> bool:
+        """Speak the language of whoever uses a command: they alone read most answers."""
+        speak(spoken(interaction.locale))
+        return True
 
     async def on_error(
         self, interaction: discord.Interaction[DreamBot], error: app_commands.AppCommandError, /
@@ -65,7 +72,7 @@ class Events(commands.Cog):
             word = (context.invoked_with or "").lower()
             first = word.partition("+")[0]
             if is_layer(first) or first in self.bot.presets or normal(first) in meanings():
-                sentence = f"To dream of that, write {code(f'{prefix}dream {word}')}."
+                sentence = _("To dream of that, write {command}.", command=code(f"{prefix}dream {word}"))
             else:
                 sentence = unknown_command(word, list(self.bot.all_commands), prefix)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import discord
 from discord.ext import commands
@@ -13,10 +14,14 @@ from bot.delivery.operators import tell_operators
 from bot.errors import Refused
 from bot.moderation import Approval
 from bot.ui.moderation import question
+from dream.texts import Text, _
 
 Context = commands.Context[DreamBot]
 
 log = logging.getLogger(__name__)
+
+LATER: Final = Text("please come back a little later.")
+"""What members read while the bot is paused, if its operator says nothing else."""
 
 
 class Operating(commands.Cog):
@@ -34,25 +39,27 @@ class Operating(commands.Cog):
 
     @operator.command()
     @operator_only()
-    async def pause(self, context: Context, *, notice: str = "please come back a little later.") -> None:
+    async def pause(self, context: Context, *, notice: str = LATER.message) -> None:
         """Take no new dreams; whoever asks reads the notice."""
         await self.bot.moderation.pause(notice[:500], by=context.author.id)
-        await context.reply("⏸️ Paused. Dreams already asked for go on.", mention_author=False)
+        await context.reply(_("⏸️ Paused. Dreams already asked for go on."), mention_author=False)
 
     @operator.command()
     @operator_only()
     async def resume(self, context: Context) -> None:
         """Take dreams again."""
         if not await self.bot.moderation.resume(by=context.author.id):
-            raise Refused("The bot is not paused.")
-        await context.reply("▶️ Taking dreams again.", mention_author=False)
+            raise Refused(Text("The bot is not paused."))
+        await context.reply(_("▶️ Taking dreams again."), mention_author=False)
 
     @operator.command()
     @operator_only()
     async def allow(self, context: Context, server_id: int) -> None:
         """Let a server in, whatever its size."""
         await self.bot.moderation.decide(server_id, Approval.ALLOWED, by=context.author.id)
-        await context.reply(f"✅ Server {server_id} may use the bot.", mention_author=False)
+        await context.reply(
+            _("✅ Server {server_id} may use the bot.", server_id=server_id), mention_author=False
+        )
 
     @operator.command()
     @operator_only()
@@ -61,7 +68,9 @@ class Operating(commands.Cog):
         await self.bot.moderation.decide(server_id, Approval.DENIED, by=context.author.id)
         if guild := self.bot.get_guild(server_id):
             await guild.leave()
-        await context.reply(f"✅ Server {server_id} may not use the bot.", mention_author=False)
+        await context.reply(
+            _("✅ Server {server_id} may not use the bot.", server_id=server_id), mention_author=False
+        )
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -90,6 +99,7 @@ class Operating(commands.Cog):
             case Approval.PENDING if approval is None:
                 assert self.bot.user is not None
                 await self.bot.moderation.decide(guild.id, Approval.PENDING, by=self.bot.user.id)
+                await self.bot.speak_to_all(None)
                 await tell_operators(self.bot, **question(guild))
 
 

@@ -18,6 +18,7 @@ from bot.ui.fitting import fitting
 from config.presets import OVERVIEW
 from dream.recipe import Recipe
 from dream.suggestions import did_you_mean
+from dream.texts import Text, _
 
 Context = commands.Context[DreamBot]
 
@@ -44,22 +45,25 @@ class PresetCommands(commands.Cog, name="Presets"):
         """A picture of the presets and a menu to dream one, as keyword arguments for a reply."""
         grid = code(f"{prefix}grid")
         embed = discord.Embed(
-            title="Presets",
-            description="Choose one below to dream it on the newest picture here. "
-            f"{grid} shows some of them on your picture at once.",
+            title=_("Presets"),
+            description=_(
+                "Choose one below to dream it on the newest picture here. {grid} shows some of them "
+                "on your picture at once.",
+                grid=grid,
+            ),
         )
         embed.set_image(url=f"attachment://{OVERVIEW.name}")
         ready = [name for name, preset in self.bot.presets.items() if self._is_here(preset.recipe)]
         absent = [f"`{name}`" for name in self.bot.presets if name not in ready]
         for title, names in (
-            ("This server's own", [f"`{name}`" for name in sorted(own)]),
-            ("Another network stands in for these, until their weights are here", absent),
+            (_("This server's own"), [f"`{name}`" for name in sorted(own)]),
+            (_("Another network stands in for these, until their weights are here"), absent),
         ):
             if names:
                 embed.add_field(name=title, value=fitting(names, between=" "), inline=False)
         choices = {name: own[name] for name in sorted(own)}
-        choices |= {name: self.bot.presets[name].description for name in ready}
-        file = discord.File(OVERVIEW, description="Each preset on the same photograph of a cat.")
+        choices |= {name: _(self.bot.presets[name].description) for name in ready}
+        file = discord.File(OVERVIEW, description=_("Each preset on the same photograph of a cat."))
         return {"embed": embed, "file": file, "view": menus(choices)}
 
     def _is_here(self, recipe: str) -> bool:
@@ -71,10 +75,10 @@ class PresetCommands(commands.Cog, name="Presets"):
             return discord.Embed(title=name, description=code(recipe, 4000))
         preset = self.bot.presets.get(name)
         if preset is None:
-            hint = did_you_mean(name, [*self.bot.presets, *own], quoted=code) or "`presets` lists them."
-            raise Refused(f"I know no preset called {code(name)}; {hint}")
+            hint = did_you_mean(name, [*self.bot.presets, *own], quoted=code) or _("`presets` lists them.")
+            raise Refused(Text("I know no preset called {name}; {hint}", name=code(name), hint=hint))
         return discord.Embed(
-            title=preset.title, description=f"{preset.description}\n{code(preset.recipe, 4000)}"
+            title=_(preset.title), description=f"{_(preset.description)}\n{code(preset.recipe, 4000)}"
         )
 
     @preset.autocomplete("name")
@@ -96,9 +100,14 @@ class PresetCommands(commands.Cog, name="Presets"):
         saved = await self.bot.settings.save_preset(
             context.guild.id, name.lower(), recipe, by=context.author.id
         )
+        await self.bot.speak_to_all(context.guild)
         await context.reply(
-            f"✅ **{name.lower()}** is now {code(saved, len(saved))}: try "
-            f"{code(f'{context.clean_prefix}dream {name.lower()}')}.",
+            _(
+                "✅ **{name}** is now {saved}: try {command}.",
+                name=name.lower(),
+                saved=code(saved, len(saved)),
+                command=code(f"{context.clean_prefix}dream {name.lower()}"),
+            ),
             mention_author=False,
         )
 
@@ -110,7 +119,8 @@ class PresetCommands(commands.Cog, name="Presets"):
         """Drop one of this server's own presets."""
         assert context.guild is not None
         await self.bot.settings.delete_preset(context.guild.id, name.lower(), by=context.author.id)
-        await context.reply(f"✅ **{name.lower()}** is gone.", mention_author=False)
+        await self.bot.speak_to_all(context.guild)
+        await context.reply(_("✅ **{name}** is gone.", name=name.lower()), mention_author=False)
 
     @delete.autocomplete("name")
     async def own_presets(

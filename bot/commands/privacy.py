@@ -8,6 +8,7 @@ from discord.ext import commands
 from bot.client import DreamBot
 from bot.ui.privacy import opener, question
 from bot.user_installs import anywhere
+from dream.texts import _, ngettext
 
 Context = commands.Context[DreamBot]
 
@@ -23,28 +24,51 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
     async def privacy(self, context: Context) -> None:
         """Say what is kept of you, and for how long."""
         kept = self.bot.config.privacy
-        days = _days(kept.retention_days)
         lines = [
-            f"**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {days} after "
-            "it is done, so that its buttons work.",
-            "**What you asked for.** Who asked for which recipe, where and when, goes with them.",
-            "**Other messages.** I keep nothing of them. If the admins let the daily dream use pictures that "
-            "members post, it takes only those in channels they chose; `/daily forget` keeps yours out.",
-            "**Stars.** Of a dream that was starred I count the ⭐, and do not keep who gave them. While it "
-            "stands in a hall of fame, whose it is and its recipe are kept.",
-            "**Your choices.** The button below says whether others may dream on your pictures, and whether "
-            "your dreams may be in halls of fame and your pictures become daily dreams.",
-            "**Settings and blocks.** Who changed, blocked or removed what is kept for "
-            f"{_days(kept.audit_days)}, a block until it ends.",
-            f"**Leaving.** What I have of a server is deleted {_days(kept.leave_days)} after I leave it.",
-            "**To be forgotten.** `/forget-me` deletes your pictures and jobs, on every server, once you "
-            "confirm it. Only a block, your choices, and that you asked stay, "
-            "under a code that does not tell who you are. Dreams already posted belong to their channel: 🗑️ "
-            "them first.",
+            ngettext(
+                "**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {count} "
+                "day after it is done, so that its buttons work.",
+                "**Pictures.** A picture that you ask me to dream on, and the dream, are kept for {count} "
+                "days after it is done, so that its buttons work.",
+                kept.retention_days,
+            ),
+            _("**What you asked for.** Who asked for which recipe, where and when, goes with them."),
+            _(
+                "**Other messages.** I keep nothing of them. If the admins let the daily dream use "
+                "pictures that members post, it takes only those in channels they chose; `/daily "
+                "forget` keeps yours out."
+            ),
+            _(
+                "**Stars.** Of a dream that was starred I count the ⭐, and do not keep who gave "
+                "them. While it stands in a hall of fame, whose it is and its recipe are kept."
+            ),
+            _(
+                "**Your choices.** The button below says whether others may dream on your pictures, "
+                "and whether your dreams may be in halls of fame and your pictures become daily "
+                "dreams."
+            ),
+            ngettext(
+                "**Settings and blocks.** Who changed, blocked or removed what is kept for {count} day, a "
+                "block until it ends.",
+                "**Settings and blocks.** Who changed, blocked or removed what is kept for {count} days, a "
+                "block until it ends.",
+                kept.audit_days,
+            ),
+            ngettext(
+                "**Leaving.** What I have of a server is deleted {count} day after I leave it.",
+                "**Leaving.** What I have of a server is deleted {count} days after I leave it.",
+                kept.leave_days,
+            ),
+            _(
+                "**To be forgotten.** `/forget-me` deletes your pictures and jobs, on every server, "
+                "once you confirm it. Only a block, your choices, and that you asked stay, under a "
+                "code that does not tell who you are. Dreams already posted belong to their channel: "
+                "🗑️ them first."
+            ),
         ]
-        links = [("Terms of service", kept.terms_url), ("Privacy policy", kept.policy_url)]
+        links = [(_("Terms of service"), kept.terms_url), (_("Privacy policy"), kept.policy_url)]
         lines += [f"[{title}]({address})" for title, address in links if address]
-        embed = discord.Embed(title="Your privacy", description="\n\n".join(lines))
+        embed = discord.Embed(title=_("Your privacy"), description="\n\n".join(lines))
         view = opener()
         await context.reply(embed=embed, view=view, mention_author=False, ephemeral=True)
 
@@ -75,10 +99,6 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
                 await self.bot.privacy.mark_joined(guild_id)
             elif not gone and not here and (guild_id >> 22) % count in shards:
                 await self.bot.privacy.mark_left(guild_id)
-
-
-def _days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number} days"
 
 
 async def setup(bot: DreamBot) -> None:

@@ -12,12 +12,14 @@ from bot.asking import read_recipe
 from bot.client import DreamBot
 from bot.consent import check_explicit
 from bot.errors import Refused
+from bot.language import percent
 from bot.pictures import upload, wanted_pictures
 from bot.ui.seeing import DreamOf
 from bot.user_installs import anywhere
 from bot.visibility import is_age_restricted
 from dream.recipe import AUTO
 from dream.render import Sights
+from dream.texts import Text, _
 
 MOST = 5
 BUTTONS = 3
@@ -40,7 +42,9 @@ class Seeing(commands.Cog, name="Seeing"):
         wanted = await wanted_pictures(context, given=picture)
         await read_recipe(self.bot, context.author, context.channel, AUTO, context.interaction)
         if not wanted.pictures:
-            raise Refused("I see no picture here; please attach one, or reply to a message that has one.")
+            raise Refused(
+                Text("I see no picture here; please attach one, or reply to a message that has one.")
+            )
         found = wanted.pictures[0]
         origin = found.origin(self.bot.config.picture.max_bytes)
         check_explicit(origin, context.channel)
@@ -54,16 +58,15 @@ class Seeing(commands.Cog, name="Seeing"):
             io.BytesIO(sights.sheet),
             "seen.jpg",
             spoiler=origin.spoiler or is_age_restricted(context.channel),
-            description="The picture, lit where each of these things is seen.",
+            description=_("The picture, lit where each of these things is seen."),
         )
         await context.reply(_text(sights), file=file, mention_author=False, ephemeral=True, **shown)
 
 
 def _text(sights: Sights) -> str:
     """What is seen, from left to right as it is shown."""
-    return "I see, from left to right:\n" + "\n".join(
-        f"**{thing.title}** {max(thing.share, 0.01):.0%}" for thing in sights.things
-    )
+    things = [f"**{thing.title}** {percent(max(thing.share, 0.01))}" for thing in sights.things]
+    return "\n".join([_("I see, from left to right:"), *things])
 
 
 async def setup(bot: DreamBot) -> None:

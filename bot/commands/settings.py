@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot.checks import NOT_A_MANAGER, has_manage_server, is_manager, manager_only
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import speak, spoken
 from bot.settings.values import SETTINGS
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.channels import find_channel_id
@@ -18,6 +19,7 @@ from bot.ui.settings.names import existence_check, names_to_ids
 from bot.ui.settings.panel import opener, panel
 from bot.ui.settings.text import LOG_LINES, log_embed, overview_embed, report_changes
 from bot.visibility import can_see
+from dream.texts import Text, _
 
 Context = commands.Context[DreamBot]
 
@@ -28,7 +30,7 @@ class ChannelName(commands.Converter[int]):
     async def convert(self, ctx: commands.Context[DreamBot], argument: str) -> int:  # type: ignore[override]
         """Return its id."""
         if not argument.startswith(("#", "<#")):
-            raise commands.BadArgument(f"“{argument[:40]}” is no channel")
+            raise commands.BadArgument(_("“{typed}” is no channel", typed=argument[:40]))
         return find_channel_id(ctx.author, argument)
 
 
@@ -54,10 +56,16 @@ class SettingsCommands(commands.Cog, name="Settings"):
         """Show what is decided for this server, with a button that opens the panel."""
         prefix = context.clean_prefix
         if words.split(" ")[0] in SETTINGS:
-            raise Refused(f"To change it, write `{prefix}settings set {words}`.")
+            raise Refused(
+                Text("To change it, write `{prefix}settings set {words}`.", prefix=prefix, words=words)
+            )
         if words:
             raise Refused(
-                f"I can't read that; `{prefix}settings` shows them, `{prefix}settings set size 768` sets one."
+                Text(
+                    "I can't read that; `{prefix}settings` shows them, `{prefix}settings set size 768` "
+                    "sets one.",
+                    prefix=prefix,
+                )
             )
         assert context.guild is not None
         await context.reply(
@@ -81,6 +89,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
             exists=existence_check(context.guild, context.author),
             may_set_admin_role=has_manage_server(context.author),
         )
+        await self.bot.speak_to_all(context.guild)  # it may be another language now
         text = await report_changes(self.bot, context.guild, context.author, changes)
         await context.reply(text, mention_author=False)
 
@@ -90,7 +99,12 @@ class SettingsCommands(commands.Cog, name="Settings"):
         """Take one setting back, or all of them."""
         assert context.guild is not None
         if not name and channel is None:
-            raise Refused(f"Say which, as in `{context.clean_prefix}settings reset size`, or `all`.")
+            raise Refused(
+                Text(
+                    "Say which, as in `{prefix}settings reset size`, or `all`.",
+                    prefix=context.clean_prefix,
+                )
+            )
         self._check_no_channel(context, name)
         changes = await self.bot.settings.reset(
             context.guild.id,
@@ -112,7 +126,9 @@ class SettingsCommands(commands.Cog, name="Settings"):
             here = find_channel_id(context.author, channel)
         seen = context.guild.get_channel(here)
         if seen is None or not can_see(context.author, seen):
-            raise Refused("I see no such channel on this server; choose one from the list that # opens.")
+            raise Refused(
+                Text("I see no such channel on this server; choose one from the list that # opens.")
+            )
         effective = await self.bot.settings.effective(context.guild.id, here)
         await context.reply(embed=overview_embed(effective, f"#{seen}"), mention_author=False)
 
@@ -129,7 +145,12 @@ class SettingsCommands(commands.Cog, name="Settings"):
         """Replace the settings and presets of this server by an exported file's."""
         assert context.guild is not None
         if not context.message.attachments:
-            raise Refused(f"Please attach the file that `{context.clean_prefix}settings export` gave you.")
+            raise Refused(
+                Text(
+                    "Please attach the file that `{prefix}settings export` gave you.",
+                    prefix=context.clean_prefix,
+                )
+            )
         file = context.message.attachments[0]
         changes = await import_file(self.bot, context.guild, file, context.author)
         text = await report_changes(self.bot, context.guild, context.author, changes)
@@ -152,6 +173,7 @@ class SettingsCommands(commands.Cog, name="Settings"):
     async def on_interaction(self, interaction: discord.Interaction[DreamBot]) -> None:
         """Answer forms that were opened before a restart."""
         if interaction.type is discord.InteractionType.modal_submit:
+            speak(spoken(interaction.locale))
             await answer_old_form(interaction)
 
 

@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.client import PERMISSIONS, DreamBot
 from bot.moderation import Approval
+from bot.ui.permission_names import permission_name
 from bot.ui.welcome import welcome
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Welcome(commands.Cog):
             log.info("there is no channel to say hello in", extra={"server": guild.id})
             return
         absent = discord.Permissions(PERMISSIONS.value & ~guild.me.guild_permissions.value)
-        lacking = [name.replace("_", " ").title() for name, on in absent if on]
+        lacking = [permission_name(name) for name, on in absent if on]
+        await self.bot.speak_to_all(guild)
         prefix = (await self.bot.settings.effective(guild.id)).prefix
         try:
             await channel.send(

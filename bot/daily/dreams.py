@@ -30,6 +30,7 @@ from bot.store.opt_outs import Matter
 from config.schema import Daily as DailyConfig
 from dream.picture import PictureError
 from dream.recipe import Recipe, RecipeError
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ class DreamSubmitter:
     def _parse(self, effective: Effective, text: str, presets: Mapping[str, str]) -> Recipe:
         recipe = effective.parse_recipe(text, presets)
         if recipe.moves:
-            raise RecipeError("The daily dream is a picture: leave out >, zoom, rotate and seconds.")
+            raise RecipeError(Text("The daily dream is a picture: leave out >, zoom, rotate and seconds."))
         self.settings.check_weights(recipe, effective)
         return recipe
 

@@ -24,6 +24,7 @@ from bot.store.daily import PAUSE_AFTER, PostRow, PostState
 from bot.store.outage import is_outage
 from config.schema import Daily as DailyConfig
 from dream.recipe import RecipeError
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,9 @@ class Planner:
         if post.job_id and (job := await self.queue.jobs.get(post.job_id)):
             tries, reason = tries + 1, job.reason
         if tries >= TRIES:
-            await self.posts.release(post, state=PostState.FAILED, reason=reason or "The dreams failed.")
+            await self.posts.release(
+                post, state=PostState.FAILED, reason=reason or Text("The dreams failed.")
+            )
             return
         try:
             await self._count_votes(server.id)
@@ -119,7 +122,7 @@ class Planner:
             settings = await self.settings.effective(server.id)
             chosen, job = await self.dreams.request(server, settings, rng, post.due_at)
         except RecipeError as error:
-            reason = f"The recipe cannot be dreamt: {error} Choose one with `daily recipe`."
+            reason = Text("The recipe cannot be dreamt: {error} Choose one with `daily recipe`.", error=error)
             await self.posts.release(post, state=PostState.FAILED, reason=reason)
             await self.report_failure(server.id, reason)
         except Refused as refused:  # the queue takes nothing now
@@ -127,7 +130,9 @@ class Planner:
         except Exception as error:
             log.exception("the daily dream of server %s could not be prepared", server.id)
             tries += not is_outage(error)
-            await self.posts.release(post, tries=tries, reason=f"It could not be prepared: {error}")
+            await self.posts.release(
+                post, tries=tries, reason=Text("It could not be prepared: {error}", error=error)
+            )
         else:
             if not await self.posts.release(post, tries=tries, job_id=job.id, **chosen.columns):
                 await self.queue.erase(job.id)  # the post was withdrawn meanwhile
@@ -149,13 +154,17 @@ class Planner:
             if votes is not None and votes != post.votes:
                 await self.posts.set_votes(post, votes)
 
-    async def report_failure(self, guild_id: int, reason: str) -> None:
+    async def report_failure(self, guild_id: int, reason: Text) -> None:
         """Count a failure that a server's admins have to fix; they are notified of the first in a row."""
         state = await self.states.count_failure(guild_id, reason)
         if state and state.failures == 1:
             await self.servers.notify_admins(
                 guild_id,
                 state.admin_id,
-                f"{reason} I try again at its next times, {PAUSE_AFTER} times in all, then it pauses; "
-                "`daily status` shows how it stands.",
+                Text(
+                    "{reason} I try again at its next times, {count} times in all, then it pauses; "
+                    "`daily status` shows how it stands.",
+                    reason=reason,
+                    count=PAUSE_AFTER,
+                ),
             )

@@ -246,5 +246,5 @@ class PostRepository:
             if values.get("state", OPEN[0]) not in OPEN:
                 self._counter.labels(post.state).inc()
                 where = {"post": post.id, "job": post.job_id, "server": post.guild_id}
-                log.info("daily post %s", post.state, extra=where | {"reason": post.reason})
+                log.info("daily post %s", post.state, extra=where | {"reason": str(post.reason)})
         return changed is not None

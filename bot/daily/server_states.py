@@ -16,6 +16,7 @@ from bot.settings.values import DailyDream
 from bot.store.daily import PAUSE_AFTER, DailyRow
 from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, SettingRow
+from dream.texts import Text as Sentence
 
 SCHEDULE: Final = ("daily_times", "daily_zone", "daily_days")
 WHERE_AND_WHEN: Final = {"daily_enabled", "daily_channel", *SCHEDULE}
@@ -73,7 +74,7 @@ class ServerStates:
         """Store who turned it on."""
         await self._update(guild_id, admin_id=admin_id)
 
-    async def count_failure(self, guild_id: int, reason: str) -> DailyRow | None:
+    async def count_failure(self, guild_id: int, reason: Sentence) -> DailyRow | None:
         """Add one to a server's failures; returns its row with the new count."""
         async with self._database.session() as session, session.begin():
             if row := await session.get(DailyRow, guild_id, with_for_update=True):

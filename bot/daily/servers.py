@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from bot.daily.sources import Source
 from bot.settings.values import DailyDream
 from bot.store.daily import PostRow
+from dream.texts import Text
 
 
 class Server(NamedTuple):
@@ -28,7 +29,7 @@ class Servers(Protocol):
     def get(self, guild_id: int) -> Server | None:
         """A server; None if it is another process's, or unavailable at the moment."""
 
-    def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
+    def obstacle(self, guild_id: int, channel_id: int | None) -> Text | None:
         """A sentence for admins on why nothing can be posted in a channel, or None."""
 
     async def member_pictures(self, guild_id: int, settings: DailyDream, since: datetime) -> list[Source]:
@@ -46,5 +47,5 @@ class Servers(Protocol):
     async def votes(self, post: PostRow) -> int | None:
         """The likes of a post minus the dislikes; None if unknown."""
 
-    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: Text) -> None:
         """Report a failure of the daily dream in a channel, or else to `admin_id` by direct message."""

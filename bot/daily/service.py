@@ -29,6 +29,7 @@ from bot.store.database import Database
 from bot.store.jobs import Job
 from bot.store.opt_outs import Matter
 from config.schema import Config
+from dream.texts import Text
 
 UNREACHABLE: Final = timedelta(days=1)
 """How long after its grace period a post of a server unavailable here is kept for other processes."""
@@ -102,7 +103,7 @@ class DailyService:
                 newest[due.post.guild_id] = due
         return [*reversed(newest.values())], missed
 
-    async def obstacle(self, guild_id: int) -> str | None:
+    async def obstacle(self, guild_id: int) -> Text | None:
         """A sentence for admins on why a server's dream cannot be made or posted now, or None."""
         server, settings = self._servers.get(guild_id), await self._settings.effective(guild_id)
         closed = server and await self._moderation.refusal(server.id, server.members)
@@ -165,7 +166,7 @@ class DailyService:
             now = self._clock.now()
             post = await self.posts.plan(guild_id, f"{UNSCHEDULED}{name}", now, channel_id=channel_id)
             if post is None:
-                raise Refused("That one is on its way already.")
+                raise Refused(Text("That one is on its way already."))
             await self.planner.prepare(post)
             if post.job_id and await self._queue.finished(post.job_id):
                 await self.on_ready(guild_id)
@@ -197,20 +198,20 @@ class DailyService:
         ended = await self._queue.finished(job.id)
         picture = await self._queue.jobs.picture(job.id, "result")
         if ended is None or picture is None:
-            raise Refused((ended and ended.reason) or "The preview was stopped; please try again.")
+            raise Refused((ended and ended.reason) or Text("The preview was stopped; please try again."))
         return Preview(PostRow(id=job.id, slot=UNSCHEDULED, **chosen.columns), ended, picture)
 
     def _server(self, guild_id: int) -> Server:
         server = self._servers.get(guild_id)
         if server is None:
-            raise Refused("Discord does not show me this server at the moment; please try again later.")
+            raise Refused(Text("Discord does not show me this server at the moment; please try again later."))
         return server
 
     @contextmanager
     def _one_at_a_time(self, guild_id: int) -> Iterator[None]:
         """Allow one unscheduled dream at a time per server; the queue sets no limit. Raises Refused."""
         if guild_id in self._unscheduled:
-            raise Refused("One is being dreamt already; please wait until it is there.")
+            raise Refused(Text("One is being dreamt already; please wait until it is there."))
         self._unscheduled.add(guild_id)
         try:
             yield

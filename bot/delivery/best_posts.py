@@ -15,6 +15,7 @@ from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import HallService
+from bot.language import speaking
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.hall import BestRow, BestState, StarredRow
@@ -75,9 +76,11 @@ class BestPosts:
         if post.state != BestState.POSTING:
             await self._best.begin(post, [shown.row.job_id for shown in dreams])
         await self._rate.final()
+        with speaking(await self._servers.language_of(channel.guild)):
+            message = best_message(post, dreams)
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                sent = await channel.send(nonce=post.id, **best_message(post, dreams))
+                sent = await channel.send(nonce=post.id, **message)
         except discord.HTTPException as error:
             if is_transient(error):
                 raise

@@ -19,11 +19,13 @@ from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.errors import Refused
+from bot.language import speak, speaking
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
 from bot.tasks import Tasks
 from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
+from dream.texts import Text, text_of
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ class DailyPosts:
     async def _post(self, due: Due) -> discord.Message | None:
         """Send one post; None if it failed, or another task or process has claimed it."""
         post, interrupted = due.post, due.post.state == PostState.POSTING
+        if guild := self._servers.guild(post.guild_id):
+            speak(await self._servers.language_of(guild))
         await self._rate.final()
         try:
             async with self._daily.posts.claim(post, PostState.POSTING) as claimed:
@@ -98,9 +102,9 @@ class DailyPosts:
     async def _mark_failed(self, post: PostRow, error: Exception) -> None:
         """Mark a post as failed; report the failure to the server's admins if they can fix it."""
         reason = (
-            f"Discord refused the post: {error.text}."
+            Text("Discord refused the post: {text}.", text=error.text)
             if isinstance(error, discord.HTTPException)
-            else str(error)
+            else text_of(error)
         )
         await self._daily.posts.release(post, state=PostState.FAILED, reason=reason)
         if isinstance(error, Refused | discord.Forbidden | discord.NotFound):
@@ -110,7 +114,7 @@ class DailyPosts:
         """Send the message. Raises LookupError if the dream's result has been deleted."""
         picture = await self._queue.jobs.picture(due.job.id, "result") if due.job else None
         if due.job is None or picture is None:
-            raise LookupError("Its dream is not kept any more.")
+            raise LookupError(Text("Its dream is not kept any more."))
         async with asyncio.timeout(SEND_TIMEOUT):
             takes_reports = await self._settings.takes_reports(channel.guild.id)
             message = post_message(due.post, due.job, picture, channel.guild, takes_reports=takes_reports)
@@ -130,7 +134,7 @@ class DailyPosts:
         """The message of an interrupted post if it was sent. Raises Refused if the history is unreadable."""
         if not channel.permissions_for(channel.guild.me).read_message_history:
             raise Refused(
-                "I was stopped while posting, and cannot see without Read Message History if I had."
+                Text("I was stopped while posting, and cannot see without Read Message History if I had.")
             )
         return await find_post(channel, post.id, post.due_at)
 
@@ -150,7 +154,7 @@ class DailyPosts:
                 except (Refused, discord.HTTPException) as error:
                     log.info("whether post %s was sent is not known: %s", post.id, error)
             await self._daily.posts.release(
-                post, state=PostState.MISSED, reason="It was too late to post it."
+                post, state=PostState.MISSED, reason=Text("It was too late to post it.")
             )
         if post.job_id:
             await self._queue.cancel(post.job_id)
@@ -163,8 +167,9 @@ class DailyPosts:
                 for emoji in (LIKE, DISLIKE):
                     await self._rate.final()
                     await message.add_reaction(emoji)
-                if settings.daily_thread:
+                if settings.daily_thread and message.guild:
                     await self._rate.final()
-                    await message.create_thread(name=title(post))
+                    with speaking(await self._servers.language_of(message.guild)):
+                        await message.create_thread(name=title(post))
             except discord.HTTPException as error:
                 log.info("post %s has no votes or thread: %s", post.id, error)

@@ -12,19 +12,20 @@ from bot.daily.servers import Server
 from bot.daily.sources import Source
 from bot.delivery.member_pictures import member_pictures, names_in
 from bot.errors import Refused
+from bot.language import speaking, spoken
+from bot.settings.service import Settings
 from bot.settings.values import DailyDream
 from bot.store.daily import PostRow
 from bot.ui.daily_post import DISLIKE
+from bot.ui.permission_names import permission_name
 from bot.visibility import is_no_less_public, may_be_source
+from dream.suggestions import both
+from dream.texts import Text, _, text_of
 
 log = logging.getLogger(__name__)
 
-NEEDED: Final = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
-}
-"""The permissions needed to post: discord.py's names, and Discord's for members."""
+NEEDED: Final = ("view_channel", "send_messages", "attach_files")
+"""The permissions needed to post."""
 
 
 class DiscordServers:
@@ -33,8 +34,8 @@ class DiscordServers:
     Pictures larger than `max_bytes` are skipped.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_bytes: int, settings: Settings) -> None:
+        self._max_bytes, self._settings = max_bytes, settings
         self._client: discord.Client | None = None
 
     def attach(self, client: discord.Client) -> None:
@@ -56,6 +57,10 @@ class DiscordServers:
         guild = self._client.get_guild(guild_id) if self._client else None
         return None if guild is None or guild.unavailable else guild
 
+    async def language_of(self, guild: discord.Guild) -> str:
+        """The language of what everybody reads on a server."""
+        return spoken(guild.preferred_locale, (await self._settings.effective(guild.id)).language)
+
     def guild_channel(self, guild_id: int, channel_id: int | None) -> discord.TextChannel | None:
         """A text channel, if it is there and the server is available."""
         guild = self.guild(guild_id)
@@ -72,18 +77,24 @@ class DiscordServers:
         guild = self.guild(guild_id)
         channel = guild and guild.get_channel(channel_id or 0)
         if not isinstance(channel, discord.TextChannel):
-            raise Refused("The channel of the daily dream is gone; choose one with `daily on`.")
+            raise Refused(Text("The channel of the daily dream is gone; choose one with `daily on`."))
         may = channel.permissions_for(channel.guild.me)
-        if missing := [name for right, name in NEEDED.items() if not getattr(may, right)]:
-            raise Refused(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
+        if missing := [permission_name(right) for right in NEEDED if not getattr(may, right)]:
+            raise Refused(
+                Text(
+                    "I need the permission {permissions} in {channel}.",
+                    permissions=both(missing),
+                    channel=channel.mention,
+                )
+            )
         return channel
 
-    def obstacle(self, guild_id: int, channel_id: int | None) -> str | None:
+    def obstacle(self, guild_id: int, channel_id: int | None) -> Text | None:
         """A sentence for admins on why nothing can be posted in a channel, or None."""
         try:
             self.channel(guild_id, channel_id)
         except Refused as refused:
-            return str(refused)
+            return text_of(refused)
         return None
 
     async def member_pictures(self, guild_id: int, settings: DailyDream, since: datetime) -> list[Source]:
@@ -137,13 +148,16 @@ class DiscordServers:
             raise LookupError(f"server {guild_id} is out of reach")
         return await self.partial_channel(guild_id, channel_id).fetch_message(message_id or 0)
 
-    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: str) -> None:
+    async def notify_admins(self, guild_id: int, admin_id: int | None, reason: Text) -> None:
         """Report a failure in the updates channel, by direct message, or in the system channel."""
         guild = self.guild(guild_id)
         if guild is None or self._client is None:
             return
         name = discord.utils.escape_markdown(guild.name)
-        text = f"🌧️ The daily dream of **{name}** could not be posted. {reason}"
+        with speaking(await self.language_of(guild)):
+            text = _(
+                "🌧️ The daily dream of **{server}** could not be posted. {reason}", server=name, reason=reason
+            )
         for channel in (guild.public_updates_channel, admin_id, guild.owner_id, guild.system_channel):
             try:
                 if isinstance(channel, int):

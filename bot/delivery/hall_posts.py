@@ -25,6 +25,7 @@ from bot.delivery.messages import SEND_TIMEOUT, find_post
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
 from bot.hall.service import WEEK, HallService
+from bot.language import speak
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.hall import OPEN_BEST, BestState, Placing, StarredRow
@@ -102,6 +103,7 @@ class HallPosts:
         row = await self._starred.claim(job_id)
         if row is None or (guild := self._servers.guild(row.guild_id)) is None:
             return
+        speak(await self._servers.language_of(guild))
         try:
             await self._count(row)
             if await self._belongs_in(row):

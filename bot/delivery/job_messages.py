@@ -29,6 +29,7 @@ from bot.clock import Clock
 from bot.delivery.messages import TOO_LARGE, find_message, refusal
 from bot.delivery.rate_limit import RateLimit
 from bot.discord_errors import is_transient
+from bot.language import speaking
 from bot.queue.queue import Listener, Queue
 from bot.queue.repository import MessageRef
 from bot.store.jobs import Job, State
@@ -36,6 +37,7 @@ from bot.store.outage import is_outage
 from bot.tasks import Tasks
 from bot.ui.status import Status, ping, status, when
 from dream.render import Progress
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,8 @@ POSITIONS_SHOWN: Final = 50
 """Jobs in the queue up to which each is shown its new position."""
 LONG_WAIT: Final = timedelta(minutes=1)
 """How long a dream must still take for whoever asked to be offered a ping."""
-UNEXPECTED: Final = "The bot could not show this dream; its log says why."
-LASTS_15_MINUTES: Final = (
+UNEXPECTED: Final = Text("The bot could not show this dream; its log says why.")
+LASTS_15_MINUTES: Final = Text(
     "-# I can't post here myself, so this answer changes for 15 minutes only; later, `/mine` shows the dream."
 )
 
@@ -240,7 +242,7 @@ class JobMessages(Listener):
                 raise
             return await self._give_up(job, refusal(error))
 
-    async def _give_up(self, job: Job, reason: str) -> Job | None:
+    async def _give_up(self, job: Job, reason: Text) -> Job | None:
         """Fail a dream whose file is too large, which can still be shown; else leave the message as it is."""
         if reason == TOO_LARGE and (refused := await self._jobs.refuse(job.id, reason)):
             return refused
@@ -386,4 +388,7 @@ class JobMessages(Listener):
 
 def _brief(job: Job, shown: Status) -> Status:
     """A message that can only be edited for as long as an interaction's token is valid, until it is final."""
-    return shown if job.state.is_final else shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")
+    if job.state.is_final:
+        return shown
+    with speaking(job.language):
+        return shown._replace(content=f"{shown.content}\n{LASTS_15_MINUTES}")

@@ -8,13 +8,14 @@ from typing import Final
 import discord
 
 from bot.delivery.member_pictures import history
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
-MESSAGE_GONE: Final = "The message or its channel was deleted."
-NOT_ALLOWED: Final = "The bot is no longer allowed to post in that channel."
-INTERACTION_OVER: Final = "The bot may not post in that channel, and the command's 15 minutes are over."
-TOO_LARGE: Final = "The dream is too large a file for this server; ask for a smaller size."
+MESSAGE_GONE: Final = Text("The message or its channel was deleted.")
+NOT_ALLOWED: Final = Text("The bot is no longer allowed to post in that channel.")
+INTERACTION_OVER: Final = Text("The bot may not post in that channel, and the command's 15 minutes are over.")
+TOO_LARGE: Final = Text("The dream is too large a file for this server; ask for a smaller size.")
 SEND_TIMEOUT: Final = 120
 """Seconds, at most, for sending a post."""
 HISTORY_LIMIT: Final = 200
@@ -23,7 +24,7 @@ CLOCK_SKEW: Final = timedelta(minutes=10)
 """How far this clock may be ahead of Discord's, for the search of a post."""
 
 
-def refusal(error: discord.HTTPException) -> str:
+def refusal(error: discord.HTTPException) -> Text:
     """One sentence that says why Discord will never take this call."""
     match error:
         case discord.HTTPException(code=10015) | discord.HTTPException(code=50027):
@@ -36,7 +37,7 @@ def refusal(error: discord.HTTPException) -> str:
             return TOO_LARGE
         case _:
             log.error("Discord refuses a message", exc_info=error)
-            return f"Discord refused the message: {error.text}"
+            return Text("Discord refused the message: {text}", text=error.text)
 
 
 async def find_message(

@@ -24,6 +24,7 @@ from config.schema import Config
 from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE, on_sheet
 from dream.picture import PictureError
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ COMPARISON_SECONDS: Final = 1.5
 """What a comparison of a picture with its dream takes one worker, about."""
 JOBS_LOOKED_AT: Final = 64
 """Jobs that are looked at, at most, to tell when one more fits."""
-DISK_FULL: Final = "I've no room for more pictures just now; please ask again later, or tell my operator."
+DISK_FULL: Final = Text(
+    "I've no room for more pictures just now; please ask again later, or tell my operator."
+)
 
 
 class Admitted(NamedTuple):
@@ -169,8 +172,12 @@ class Admission:
             return
         if excess := self.byte_limits.excess(_reservation(request, size)):
             raise LimitReached(
-                f"{excess.subject} {excess.reserved / 1e6:.0f} MB of pictures in line, as many as fit; "
-                "please send a smaller one, or ask again when some of those dreams are done."
+                Text(
+                    "{subject} {size} MB of pictures in line, as many as fit; please send a smaller "
+                    "one, or ask again when some of those dreams are done.",
+                    subject=excess.subject,
+                    size=f"{excess.reserved / 1e6:.0f}",
+                )
             )
 
     def _check_seconds(self, request: DreamRequest, cost: float) -> None:
@@ -178,14 +185,21 @@ class Admission:
             return
         if cost > self.limits.server:  # whoever waits behind it would wait as long
             raise LimitReached(
-                f"That dream would take about {cost / 60:.0f} minutes, longer than I dream at a time; "
-                "please ask for a smaller size, fewer steps or fewer seconds."
+                Text(
+                    "That dream would take about {minutes} minutes, longer than I dream at a time; please "
+                    "ask for a smaller size, fewer steps or fewer seconds.",
+                    minutes=f"{cost / 60:.0f}",
+                )
             )
         own = request.member_seconds, request.server_seconds
         if excess := self.limits.excess(_reservation(request, cost), *own):
             raise LimitReached(
-                f"{excess.subject} as many dreams in line as fit; please ask again "
-                f"{countdown(self._room_at(excess), self._clock.now())}, when some of them are done."
+                Text(
+                    "{subject} as many dreams in line as fit; please ask again {when}, when some of "
+                    "them are done.",
+                    subject=excess.subject,
+                    when=countdown(self._room_at(excess), self._clock.now()),
+                )
             )
 
     def _room_at(self, excess: Excess) -> datetime:

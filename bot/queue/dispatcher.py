@@ -24,6 +24,7 @@ from dream.farm import Farm, FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
 from dream.render import Progress, Rendered
+from dream.texts import Text, text_of
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ RETRY_PAUSE: Final = 1.0
 """Seconds before jobs are started again after the database failed."""
 FARM_PAUSE: Final = 5.0
 """Seconds before a dream is started again after the farm dropped it."""
-WENT_WRONG: Final = "Something went wrong in this dream; please try again, or another picture or recipe."
+WENT_WRONG: Final = Text(
+    "Something went wrong in this dream; please try again, or another picture or recipe."
+)
 
 
 class Callbacks(Protocol):
@@ -194,7 +197,7 @@ class Dispatcher:
             pictures.clear()  # the farm need not keep them in memory
             rendered = await dreaming
         except (PictureError, RecipeError, FarmError) as error:
-            reason = str(error)
+            reason = text_of(error)
             await self._end(run, lambda: self._jobs.fail(id, reason), cause=type(error).__name__)
         except (Cancelled, asyncio.CancelledError) as error:
             dropped = isinstance(error, Cancelled)

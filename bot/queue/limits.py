@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.errors import Refused
+from dream.texts import Text
 
 
 class LimitReached(Refused):
@@ -27,7 +28,7 @@ class Excess:
     `subject` begins the sentence that tells it: "You already have".
     """
 
-    subject: str
+    subject: Text
     over: float
     reserved: float
     ids: tuple[str, ...]
@@ -64,20 +65,20 @@ class Limits:
         self, job: Reservation, member: float | None = None, server: float | None = None
     ) -> Excess | None:
         """The limit that this job would exceed, or None. A server's own limits can only be lower."""
-        scopes: list[tuple[str, float, float, Callable[[Reservation], bool]]] = [
+        scopes: list[tuple[Text, float, float, Callable[[Reservation], bool]]] = [
             (
-                "You already have",
+                Text("You already have"),
                 min(self.member, member or self.member),
                 self.members[job.member_id],
                 lambda one: one.member_id == job.member_id,
             ),
             (
-                "This server already has",
+                Text("This server already has"),
                 min(self.server, server or self.server),
                 self.servers[job.guild_id],
                 lambda one: one.guild_id == job.guild_id,
             ),
-            ("Everyone together already has", self.total, self.sum, lambda one: True),
+            (Text("Everyone together already has"), self.total, self.sum, lambda one: True),
         ]
         for subject, limit, reserved, counts in scopes if job.guild_id else (scopes[0], scopes[2]):
             if reserved > 0 and reserved + job.amount > limit:

@@ -31,18 +31,21 @@ from dream.farm import Farm
 from dream.picture import PictureError
 from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Sights
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
-STOPPING: Final = "I'm being restarted; please ask again in a minute."
-CANCELLED: Final = "This dream was cancelled."
-MESSAGE_DELETED: Final = "This dream was cancelled with its message."
-PICTURE_WITHDRAWN: Final = "Whoever posted the picture withdrew it, and all dreams of it."
-PICTURE_DELETED: Final = "This dream was cancelled: its picture is gone."
-NOT_ANSWERED: Final = "This dream was cancelled: whoever posted the picture did not answer within a day."
+STOPPING: Final = Text("I'm being restarted; please ask again in a minute.")
+CANCELLED: Final = Text("This dream was cancelled.")
+MESSAGE_DELETED: Final = Text("This dream was cancelled with its message.")
+PICTURE_WITHDRAWN: Final = Text("Whoever posted the picture withdrew it, and all dreams of it.")
+PICTURE_DELETED: Final = Text("This dream was cancelled: its picture is gone.")
+NOT_ANSWERED: Final = Text(
+    "This dream was cancelled: whoever posted the picture did not answer within a day."
+)
 CONSENT_WITHIN: Final = timedelta(days=1)
 """How long whoever posted a picture is asked for their consent."""
-DATABASE_AWAY: Final = "I can't write anything down just now; please ask again in a minute."
+DATABASE_AWAY: Final = Text("I can't write anything down just now; please ask again in a minute.")
 
 
 class Listener:
@@ -183,7 +186,7 @@ class Queue:
         self._enqueue(job)
         return True
 
-    async def cancel(self, id: str, reason: str = CANCELLED) -> bool:
+    async def cancel(self, id: str, reason: Text = CANCELLED) -> bool:
         """Stop a job that waits or dreams, whoever owns it; False if it is too late for that."""
         job = await self.jobs.cancel(id, reason)
         if job is None:
@@ -232,7 +235,7 @@ class Queue:
         """Stop and delete every job of a server."""
         await self._erase(Job.guild_id == guild_id)
 
-    async def unreachable(self, id: str, reason: str) -> Job | None:
+    async def unreachable(self, id: str, reason: Text) -> Job | None:
         """Discord will never show a job's state: one that is unfinished fails. Returns it as it then is."""
         job = await self.jobs.unreachable(id, reason)
         self.statistics.undeliverable(id, reason)

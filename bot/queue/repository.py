@@ -36,10 +36,11 @@ from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
 from dream.render import Rendered
+from dream.texts import Text
 
 SMALL: Final = 1_000_000
 """Bytes of a file that is hashed at once; larger ones in a thread."""
-PICTURE_GONE: Final = "I don't have that picture any more; please post it again and start a new dream."
+PICTURE_GONE: Final = Text("I don't have that picture any more; please post it again and start a new dream.")
 KEPT_WHEN_ERASED: Final = {
     "guild_id",
     "channel_id",
@@ -234,6 +235,7 @@ class JobRepository:
             previews=request.previews,
             spoiler=request.spoiler,
             explicit=request.explicit,
+            language=request.language,
             consented_at=request.consented_at,
             root=id,
             max_bytes=request.max_bytes,
@@ -290,12 +292,12 @@ class JobRepository:
                 await self._add_pictures(session, id, {"result": result})
             return job
 
-    async def fail(self, id: str, reason: str) -> Job | None:
+    async def fail(self, id: str, reason: Text) -> Job | None:
         """Make `FAIL`."""
         async with self._database.session() as session, session.begin():
             return await self._make(session, FAIL, id, reason=reason)
 
-    async def cancel(self, id: str, reason: str) -> Job | None:
+    async def cancel(self, id: str, reason: Text) -> Job | None:
         """Make `CANCEL`; the picture of one that nobody agreed to is not kept."""
         async with self._database.session() as session, session.begin():
             was_held = await session.scalar(select(Job.id).where(Job.id == id, Job.state == State.HELD))
@@ -304,7 +306,7 @@ class JobRepository:
                 await self._delete_pictures(session, [id])
             return job
 
-    async def refuse(self, id: str, reason: str) -> Job | None:
+    async def refuse(self, id: str, reason: Text) -> Job | None:
         """Make `REFUSE`."""
         async with self._database.session() as session, session.begin():
             return await self._make(
@@ -350,18 +352,18 @@ class JobRepository:
                 await session.delete(job)
             return job
 
-    async def unreachable(self, id: str, reason: str) -> Job | None:
+    async def unreachable(self, id: str, reason: Text) -> Job | None:
         """Remember that Discord will never show a job's state; one that is unfinished fails."""
         async with self._database.session() as session, session.begin():
             await self._make(session, FAIL, id, reason=reason)
-            job = await self._set(session, Job.id == id, undeliverable=reason)
+            job = await self._set(session, Job.id == id, undeliverable=str(reason))
             if job is not None and job.erased:
                 await session.delete(job)
             return job
 
     # Deleting
 
-    async def erase(self, *conditions: ColumnElement[bool], withdrawn: str | None = None) -> Sequence[str]:
+    async def erase(self, *conditions: ColumnElement[bool], withdrawn: Text | None = None) -> Sequence[str]:
         """Cancel and delete every job that meets the conditions, with its pictures; returns their ids.
 
         A row whose message does not show its end stays until it does, with nothing in it of the member. With
@@ -382,7 +384,7 @@ class JobRepository:
                 await session.execute(shown)
             return ids
 
-    async def withdraw(self, job: Job, reason: str) -> Sequence[str]:
+    async def withdraw(self, job: Job, reason: Text) -> Sequence[str]:
         """Erase every dream that grew from the picture of a job; their messages show `reason`.
 
         They are those of its line, and the lines that began with the same message's picture.

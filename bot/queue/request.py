@@ -82,7 +82,8 @@ class DreamRequest:
     a channel's and its own id, holds the picture. `number` is the picture's in the message that asks for
     several, 0 the first. A job that `is_held` waits until whoever posted the picture consents; they have if
     `consented_at` is given. `max_bytes` is the largest file that may be posted where the dream goes.
-    `member_seconds` and `server_seconds` are the server's own limits, where it has any.
+    `member_seconds` and `server_seconds` are the server's own limits, where it has any. Its message is in
+    `language`.
     """
 
     recipe: Recipe
@@ -108,6 +109,7 @@ class DreamRequest:
     explicit: bool = False
     consented_at: datetime | None = None
     is_held: bool = False
+    language: str = "en"
     member_seconds: float | None = None
     server_seconds: float | None = None
 

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from bot.store.jobs import UNFINISHED, Job, State
 from dream import tracing
 from dream.recipe import Recipe, RecipeError
+from dream.texts import Text
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class JobStatistics:
         fields: dict[str, Any] = {"job": id}
         if state is State.FAILED:
             self._failures.labels(cause or "unknown").inc()
-            fields |= {"cause": cause, "reason": job.reason if job else None}
+            fields |= {"cause": cause, "reason": str(job.reason) if job and job.reason else None}
         if state is State.DONE and job:
             fields["seconds"] = _seconds(job.started_at, job.finished_at)
             self._dreamt.labels(_network(job)).observe(fields["seconds"])
@@ -137,10 +138,10 @@ class JobStatistics:
             tracing.record("deliver", job.id, job.finished_at)
         log.info("delivered", extra={"job": job.id, "state": job.state, "channel": job.channel_id})
 
-    def undeliverable(self, id: str, reason: str) -> None:
+    def undeliverable(self, id: str, reason: Text) -> None:
         """Discord will never take a job's message."""
         self._undeliverable.inc()
-        log.warning("cannot be delivered", extra={"job": id, "reason": reason})
+        log.warning("cannot be delivered", extra={"job": id, "reason": str(reason)})
 
 
 def _seconds(begin: datetime | None, end: datetime | None) -> float:

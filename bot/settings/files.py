@@ -13,6 +13,7 @@ from bot.settings.text import serialize
 from bot.settings.values import SettingError
 from bot.store.settings import WHOLE_SERVER
 from config.problems import suggestion
+from dream.texts import Text, _
 
 MAX_LENGTH: Final = 64_000
 """Characters of a file, at most."""
@@ -21,7 +22,7 @@ MAX_DOTS: Final = 4
 SECTIONS: Final = ("server", "channels", "presets")
 
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|#.*|\n')
-_NO_FILE: Final = "That is no settings file"
+_NO_FILE: Final = Text("That is no settings file")
 
 
 class Document(NamedTuple):
@@ -34,7 +35,7 @@ class Document(NamedTuple):
 def dump(server: ServerSettings) -> str:
     """A server's settings and presets as TOML, the inverse of `parse`."""
     document = tomlkit.document()
-    document.add(tomlkit.comment("A server's settings of Dreambot; give this file to: settings import"))
+    document.add(tomlkit.comment(_("A server's settings of Dreambot; give this file to: settings import")))
     document["server"] = _table(server.choices.get(WHOLE_SERVER, {}))
     document["channels"] = {
         str(channel): _table(chosen)
@@ -48,7 +49,7 @@ def dump(server: ServerSettings) -> str:
 def parse(text: str) -> Document:
     """Parse the text of a file that `dump` wrote. Raises SettingError."""
     if len(text) > MAX_LENGTH:
-        raise SettingError("That file is too large to be settings; please give one that `export` made.")
+        raise SettingError(Text("That file is too large to be settings; please give one that `export` made."))
     _check_depth(text)
     try:
         document = tomllib.loads(text)
@@ -57,7 +58,9 @@ def parse(text: str) -> Document:
     for key, table in document.items():
         if key not in SECTIONS or not isinstance(table, dict):
             hint = suggestion(key, SECTIONS)
-            raise SettingError(f"“{key[:40]}” is no section of a settings file; {hint}")
+            raise SettingError(
+                Text("“{name}” is no section of a settings file; {hint}", name=key[:40], hint=hint)
+            )
     choices = {WHOLE_SERVER: document.get("server", {})}
     for key, table in document.get("channels", {}).items():
         if not key.isdecimal() or not isinstance(table, dict) or int(key[:20]) == WHOLE_SERVER:
@@ -68,7 +71,7 @@ def parse(text: str) -> Document:
 
 def no_channel(key: str | int) -> SettingError:
     """The error for a table of a channel that the server does not have."""
-    return SettingError(f"[channels.{str(key)[:40]}] is no channel of this server.")
+    return SettingError(Text("[channels.{name}] is no channel of this server.", name=str(key)[:40]))
 
 
 def _check_depth(text: str) -> None:
@@ -77,14 +80,20 @@ def _check_depth(text: str) -> None:
     for string in _STRING.finditer(text):
         dots += text.count(".", end, string.start())
         if dots > MAX_DOTS:
-            raise SettingError(f"{_NO_FILE}: line {line} has a key of too many parts.")
+            raise SettingError(
+                Text("{no_file}: line {line} has a key of too many parts.", no_file=_NO_FILE, line=line)
+            )
         end = string.end()
         if string[0] == "\n":
             line, dots = line + 1, 0
         elif string[0] in ('""', "''") and text.startswith(string[0][0], end):
-            raise SettingError(f"{_NO_FILE}: line {line} begins a string of several lines.")
+            raise SettingError(
+                Text("{no_file}: line {line} begins a string of several lines.", no_file=_NO_FILE, line=line)
+            )
     if dots + text.count(".", end) > MAX_DOTS:
-        raise SettingError(f"{_NO_FILE}: line {line} has a key of too many parts.")
+        raise SettingError(
+            Text("{no_file}: line {line} has a key of too many parts.", no_file=_NO_FILE, line=line)
+        )
 
 
 def _table(choices: Choices) -> dict[str, Any]:

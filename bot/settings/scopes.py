@@ -18,6 +18,8 @@ from config.schema import Commands, Config, Dream, Limits
 from dream.backbone.catalog import LAYERS
 from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
 from dream.recipe import Recipe, RecipeError
+from dream.suggestions import either
+from dream.texts import Text
 
 
 class Scope(StrEnum):
@@ -44,15 +46,34 @@ class Effective(Values):
             here = next((name for name, net in LAYERS.items() if net.name in self.networks), "")
             term = next(term for term in recipe.all_terms if term.on(closed[0]))
             raise RecipeError(
-                f"{term.label} needs {closed[0]}, which may not dream here; "
-                f"try layers of {' or '.join(self.networks)}, such as {here}."
+                Text(
+                    "{name} needs {network}, which may not dream here; try layers of {networks}, such as "
+                    "{example}.",
+                    name=term.label,
+                    network=closed[0],
+                    networks=either(self.networks),
+                    example=here,
+                )
             )
         if self.layers and (others := [layer for layer in recipe.layers if layer not in self.layers]):
-            raise RecipeError(f"{others[0]} may not be dreamt of here; choose from {', '.join(self.layers)}.")
+            raise RecipeError(
+                Text(
+                    "{layer} may not be dreamt of here; choose from {layers}.",
+                    layer=others[0],
+                    layers=", ".join(self.layers),
+                )
+            )
         if recipe.size and recipe.size > self.max_size:
-            raise RecipeError(f"Dreams here have at most {self.max_size} pixels: say size={self.max_size}.")
+            raise RecipeError(
+                Text("Dreams here have at most {most} pixels: say size={most}.", most=self.max_size)
+            )
         if recipe.steps and recipe.steps > self.max_steps:
-            raise RecipeError(f"Dreams here have at most {self.max_steps} steps: say steps={self.max_steps}.")
+            raise RecipeError(
+                Text(
+                    "Dreams here have at most {most} steps: say steps={most}.",
+                    most=self.max_steps,
+                )
+            )
         usual, wanted = (VIDEO_SIZE, None) if recipe.moves else (DEFAULT_SIZE, self.size)
         size = recipe.size or wanted or (self.max_size if self.max_size < usual else None)
         steps = recipe.steps
@@ -72,18 +93,23 @@ class Effective(Values):
         """Whether a layer is allowed here."""
         return LAYERS[layer].name in self.networks and (not self.layers or layer in self.layers)
 
-    def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> str | None:
+    def refusal(self, channel_id: int, member_id: int, role_ids: Iterable[int]) -> Text | None:
         """A sentence on why this member may not ask for a dream in this channel, or None if they may."""
         roles = set(role_ids)
         if channel_id in self.forbidden_channels:
-            return "Dreams aren't asked for in this channel; please try another."
+            return Text("Dreams aren't asked for in this channel; please try another.")
         if self.channels and channel_id not in self.channels:
-            return f"Dreams have their place here: please ask in {format_value('channels', self.channels)}."
+            return Text(
+                "Dreams have their place here: please ask in {channels}.",
+                channels=format_value("channels", self.channels),
+            )
         if roles.intersection(self.blocked_roles):
-            return "One of your roles may not ask for dreams on this server; its admins can tell you more."
+            return Text(
+                "One of your roles may not ask for dreams on this server; its admins can tell you more."
+            )
         chosen = self.roles or self.members
         if chosen and member_id not in self.members and not roles.intersection(self.roles):
-            return "On this server only some members may ask for dreams; its admins can tell you more."
+            return Text("On this server only some members may ask for dreams; its admins can tell you more.")
         return None
 
 
@@ -153,37 +179,60 @@ class ServerSettings:
 
     def conflicts(
         self, operator: Values, presets: Mapping[str, str], chosen: Collection[int] = ()
-    ) -> list[str]:
+    ) -> list[Text]:
         """Sentences on settings that contradict each other, in any channel of this server.
 
         `chosen` are the ids of channels (or `WHOLE_SERVER`) whose recipe has just been set.
         """
-        found = []
+        found: list[Text] = []
         for channel_id in sorted({WHOLE_SERVER, *self.choices}):
             here = self.effective(operator, channel_id)
             own = self.choices.get(channel_id, {})
-            where = f" in <#{channel_id}>" if channel_id else ""
+            where = Text(" in <#{channel_id}>", channel_id=channel_id) if channel_id else ""
             if (size := own.get("size", 0)) > here.max_size:
-                found.append(f"First change size or max_size{where}: {size} is more than {here.max_size}.")
+                found.append(
+                    Text(
+                        "First change size or max_size{where}: {size} is more than {most}.",
+                        where=where,
+                        size=size,
+                        most=here.max_size,
+                    )
+                )
             try:
                 here.parse_recipe("", {**presets, **self.presets})
             except RecipeError as error:
                 decided_in = channel_id if "recipe" in own else WHOLE_SERVER
                 found.append(
-                    f"The recipe can't be “{here.recipe}”{where}: {error}"
+                    Text(
+                        "The recipe can't be “{recipe}”{where}: {error}",
+                        recipe=here.recipe,
+                        where=where,
+                        error=error,
+                    )
                     if decided_in in chosen
-                    else f"First choose another recipe{where}, which is now “{here.recipe}”: {error}"
+                    else Text(
+                        "First choose another recipe{where}, which is now “{recipe}”: {error}",
+                        where=where,
+                        recipe=here.recipe,
+                        error=error,
+                    )
                 )
         return found + self._daily_conflicts(operator, presets)
 
-    def _daily_conflicts(self, operator: Values, presets: Mapping[str, str]) -> list[str]:
+    def _daily_conflicts(self, operator: Values, presets: Mapping[str, str]) -> list[Text]:
         found = []
         here = self.effective(operator, self.choices.get(WHOLE_SERVER, {}).get("daily_channel"))
         if here.daily_enabled and not here.daily_channel:
-            found.append("First choose daily_channel: the daily dream needs a channel to be posted in.")
+            found.append(Text("First choose daily_channel: the daily dream needs a channel to be posted in."))
         try:
             if here.daily_recipe and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).moves:
-                found.append("The daily dream is a picture: leave out >, zoom, rotate and seconds.")
+                found.append(Text("The daily dream is a picture: leave out >, zoom, rotate and seconds."))
         except RecipeError as error:
-            found.append(f"The daily_recipe can't be “{here.daily_recipe}”: {error}")
+            found.append(
+                Text(
+                    "The daily_recipe can't be “{recipe}”: {error}",
+                    recipe=here.daily_recipe,
+                    error=error,
+                )
+            )
         return found

@@ -25,6 +25,8 @@ from config.problems import suggestion
 from config.schema import Config
 from dream.backbone.catalog import CLASS, LAYERS, NETWORKS
 from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
+from dream.suggestions import both
+from dream.texts import Text, _
 
 MAX_PRESETS: Final = 50
 MAX_PRESET_LENGTH: Final = 2000
@@ -92,10 +94,14 @@ class Settings:
         missing = [name for name in recipe.networks if not self.has_network(name)]
         for layer in recipe.stand_in(missing).layers if missing else ():
             if layer != CLASS and not effective.allows_layer(layer):
-                titles = " and ".join(f"{NETWORKS[name].title}'s" for name in missing)
+                titles = both([f"{NETWORKS[name].title}'s" for name in missing])
                 raise RecipeError(
-                    f"{titles} weights are not here yet, and {layer}, which stands in for them until "
-                    "then, may not be dreamt of here; please try later, or ask an admin to allow it."
+                    Text(
+                        "{networks} weights are not here yet, and {layer}, which stands in for them until "
+                        "then, may not be dreamt of here; please try later, or ask an admin to allow it.",
+                        networks=titles,
+                        layer=layer,
+                    )
                 )
 
     async def choose(
@@ -114,7 +120,9 @@ class Settings:
         `value` is text, or a value of the setting's type. `by` is the actor's id.
         """
         if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
-            raise SettingError("That is no channel of this server; choose one from the list that # opens.")
+            raise SettingError(
+                Text("That is no channel of this server; choose one from the list that # opens.")
+            )
         accepted = self._validate(guild_id, name, value, channel_id, exists)
         return await self._change(
             guild_id,
@@ -203,7 +211,12 @@ class Settings:
 
         def saved(server: ServerSettings) -> ServerSettings:
             if name not in server.presets and len(server.presets) >= MAX_PRESETS:
-                raise SettingError(f"This server has its {MAX_PRESETS} presets; delete one first.")
+                raise SettingError(
+                    Text(
+                        "This server has its {most} presets; delete one first.",
+                        most=MAX_PRESETS,
+                    )
+                )
             try:
                 server.effective(self.operator, None).resolve(Recipe.parse(accepted))
             except RecipeError as error:
@@ -219,8 +232,14 @@ class Settings:
         def without(server: ServerSettings) -> ServerSettings:
             if name not in server.presets:
                 own = list(server.presets)
-                hint = suggestion(name, own) if own else "it has none yet"
-                raise SettingError(f"This server has no preset of its own called “{name[:40]}”; {hint}")
+                hint = suggestion(name, own) if own else _("it has none yet")
+                raise SettingError(
+                    Text(
+                        "This server has no preset of its own called “{name}”; {hint}",
+                        name=name[:40],
+                        hint=hint,
+                    )
+                )
             return replace(server, presets={n: recipe for n, recipe in server.presets.items() if n != name})
 
         await self._change(guild_id, without, by=by, action="delete preset")
@@ -263,27 +282,47 @@ class Settings:
     def _validate(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
         accepted = parse_value(name, value)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
-            raise SettingError(f"{name} is set for the whole server, not for one channel.")
+            raise SettingError(Text("{name} is set for the whole server, not for one channel.", name=name))
         highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
         if (name in CEILINGS or name == "size") and accepted > highest:
-            raise SettingError(f"{name} can be at most {highest}: the bot's operator set that limit.")
+            raise SettingError(
+                Text(
+                    "{name} can be at most {highest}: the bot's operator set that limit.",
+                    name=name,
+                    highest=highest,
+                )
+            )
         if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):
-            raise SettingError(f"The bot's operator does not let {closed.pop()} dream.")
+            raise SettingError(Text("The bot's operator does not let {network} dream.", network=closed.pop()))
         if name == "daily_sources" and set(accepted) - {"samples", "sky", *self.operator.daily_sources}:
-            raise SettingError("The operator of this bot offers no folder of pictures; try samples or sky.")
+            raise SettingError(
+                Text("The operator of this bot offers no folder of pictures; try samples or sky.")
+            )
         if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
-            raise SettingError("admin_role can't be @everyone: everybody could change these settings then.")
+            raise SettingError(
+                Text("admin_role can't be @everyone: everybody could change these settings then.")
+            )
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
         if kind(name) in _ID_KINDS and (
             strangers := [n for n in several if not exists(_ID_KINDS[kind(name)], n)]
         ):
-            raise SettingError(f"{name} must be {expected(name)}; {strangers[0]} is not of this server.")
+            raise SettingError(
+                Text(
+                    "{name} must be {expected}; {id} is not of this server.",
+                    name=name,
+                    expected=expected(name),
+                    id=strangers[0],
+                )
+            )
         return accepted
 
     def _validate_preset(self, name: str, recipe: object) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", name):
             raise SettingError(
-                f"“{name[:40]}” can't be a preset's name; use 2 to 31 small letters, digits and underscores."
+                Text(
+                    "“{name}” can't be a preset's name; use 2 to 31 small letters, digits and underscores.",
+                    name=name[:40],
+                )
             )
         if (
             name in LAYERS
@@ -292,9 +331,17 @@ class Settings:
             or name in self.shipped_presets
             or name in ("all", "none")
         ):
-            raise SettingError(f"“{name}” already means something in a recipe; please choose another name.")
+            raise SettingError(
+                Text("“{name}” already means something in a recipe; please choose another name.", name=name)
+            )
         if not isinstance(recipe, str) or len(recipe) > MAX_PRESET_LENGTH:
-            raise SettingError(f"{name}: a recipe is a text of at most {MAX_PRESET_LENGTH} characters.")
+            raise SettingError(
+                Text(
+                    "{name}: a recipe is a text of at most {most} characters.",
+                    name=name,
+                    most=MAX_PRESET_LENGTH,
+                )
+            )
         try:
             return str(Recipe.parse(recipe, self.shipped_presets))
         except RecipeError as error:
@@ -302,7 +349,7 @@ class Settings:
 
     def _validate_presets(self, presets: Mapping[str, object]) -> dict[str, str]:
         if len(presets) > MAX_PRESETS:
-            raise SettingError(f"[presets] A server has room for {MAX_PRESETS} presets.")
+            raise SettingError(Text("[presets] A server has room for {most} presets.", most=MAX_PRESETS))
         return {name: self._validate_preset(name, recipe) for name, recipe in presets.items()}
 
     async def _change(
@@ -320,7 +367,7 @@ class Settings:
             after = change(before)
             changes = [*differences(before, after)]
             if not may_set_admin_role and any(name == "admin_role" for _, name, *_ in changes):
-                raise SettingError("Only members with Manage Server can choose the admin_role.")
+                raise SettingError(Text("Only members with Manage Server can choose the admin_role."))
             known = before.conflicts(self.operator, self.shipped_presets)
             chosen = {c.channel_id for c in changes if c.name == "recipe" and c.after is not None}
             for fault in after.conflicts(self.operator, self.shipped_presets, chosen):

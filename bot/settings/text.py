@@ -15,6 +15,7 @@ from config.problems import suggestion
 from config.schema import expected as range_of
 from dream.backbone.catalog import NETWORKS
 from dream.suggestions import either
+from dream.texts import Text, _
 
 LISTS: Final = (Kind.NETWORKS, Kind.LAYERS, Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS, Kind.SOURCES)
 """Kinds whose values are tuples."""
@@ -30,7 +31,13 @@ _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
 
 def unknown_setting(name: str) -> SettingError:
     """The error for an unknown setting, with the nearest known one."""
-    return SettingError(f"There is no setting called “{name[:40]}”; {suggestion(name, SETTINGS)}")
+    return SettingError(
+        Text(
+            "There is no setting called “{name}”; {hint}",
+            name=name[:40],
+            hint=suggestion(name, SETTINGS),
+        )
+    )
 
 
 def parse_value(name: str, value: object) -> Any:
@@ -38,9 +45,16 @@ def parse_value(name: str, value: object) -> Any:
     if name not in SETTINGS:
         raise unknown_setting(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
-        raise SettingError(f"{name} must be {expected(name)}.")
+        raise SettingError(Text("{name} must be {expected}.", name=name, expected=expected(name)))
     if isinstance(value, str) and len(value) > MAX_LENGTH:
-        raise SettingError(f"{name} must be {expected(name)}, in at most {MAX_LENGTH} characters.")
+        raise SettingError(
+            Text(
+                "{name} must be {expected}, in at most {most} characters.",
+                name=name,
+                expected=expected(name),
+                most=MAX_LENGTH,
+            )
+        )
     try:
         accepted = _TYPES[name].validate_python(_prepare(name, value))
     except ScheduleError as error:
@@ -49,10 +63,17 @@ def parse_value(name: str, value: object) -> Any:
         detail = error.errors()[0]
         if kind(name) in (Kind.LAYERS, Kind.ZONE) and detail["type"] == "value_error":
             raise SettingError(f"{name}: {detail['ctx']['error']}") from None
-        raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.") from None
+        raise _not_expected(name, value) from None
     if kind(name) is Kind.NETWORKS and any(network not in NETWORKS for network in accepted):
-        raise SettingError(f"{name} must be {expected(name)}, not “{str(value)[:60]}”.")
+        raise _not_expected(name, value)
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
+
+
+def _not_expected(name: str, value: object) -> SettingError:
+    typed = str(value)[:60]
+    return SettingError(
+        Text("{name} must be {expected}, not “{typed}”.", name=name, expected=expected(name), typed=typed)
+    )
 
 
 def serialize(value: Any) -> Any:
@@ -73,35 +94,42 @@ def expected(name: str, operator: Values | None = None) -> str:
     match kind(name):
         case Kind.NUMBER if name == "size":
             most = operator.max_size if operator else 4096
-            return f"a whole number from 64 to {most}, or 0 for the picture's own size"
+            return _("a whole number from 64 to {most}, or 0 for the picture's own size", most=most)
         case Kind.NUMBER:
             return range_of(SETTINGS[name], getattr(operator, name, None))
         case Kind.SWITCH:
-            return "on or off"
+            return _("on or off")
         case Kind.NETWORKS:
-            return "one or more of " + ", ".join(operator.networks if operator else NETWORKS)
+            return _("one or more of {names}", names=", ".join(operator.networks if operator else NETWORKS))
         case Kind.LAYERS:
-            return "layers such as block8 fire7, or none"
+            return _("layers such as block8 fire7, or none")
         case Kind.PREFIX:
-            return "one to five characters without a space"
+            return _("one to five characters without a space")
         case Kind.RECIPE if name == "daily_recipe":
-            return "a recipe such as block8+block11, a preset's name, or walk"
+            return _("a recipe such as block8+block11, a preset's name, or walk")
         case Kind.TIMES:
-            return "times of day such as 09:00, 9:30 pm"
+            return _("times of day such as 09:00, 9:30 pm")
         case Kind.ZONE:
-            return "a time zone such as Europe/Berlin"
+            return _("a time zone such as Europe/Berlin")
         case Kind.DAYS:
-            return "days of the week such as mon-fri or sat,sun, or daily"
+            return _("days of the week such as mon-fri or sat,sun, or daily")
         case Kind.SOURCES:
-            return "some of " + ", ".join(operator.daily_sources if operator else SOURCES) + ", or none"
+            sources = operator.daily_sources if operator else SOURCES
+            return _("some of {names}, or none", names=", ".join(sources))
         case Kind.CHOICE:
             return either(choices(name))
         case Kind.RECIPE:
-            return "a recipe such as block8+block11, or a preset's name"
-        case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS as several:
-            return f"up to 25 {several} of this server, or none"
-        case one:
-            return f"a {one} of this server, or none"
+            return _("a recipe such as block8+block11, or a preset's name")
+        case Kind.CHANNELS:
+            return _("up to 25 channels of this server, or none")
+        case Kind.ROLES:
+            return _("up to 25 roles of this server, or none")
+        case Kind.MEMBERS:
+            return _("up to 25 members of this server, or none")
+        case Kind.ROLE:
+            return _("a role of this server, or none")
+        case _:
+            return _("a channel of this server, or none")
 
 
 def choices(name: str) -> tuple[str, ...]:
@@ -111,11 +139,17 @@ def choices(name: str) -> tuple[str, ...]:
 
 def format_value(name: str, value: Any) -> str:
     """Format a setting's value as Discord's Markdown, with mentions."""
-    nothing = {"layers": "all", "channels": "all", "roles": "everybody"}.get(name, "none")
+    match name:
+        case "layers" | "channels":
+            nothing = _("all")
+        case "roles":
+            nothing = _("everybody")
+        case _:
+            nothing = _("none")
     mention = {Kind.ROLES: "<@&{}>", Kind.ROLE: "<@&{}>", Kind.MEMBERS: "<@{}>"}.get(kind(name), "<#{}>")
     match kind(name):
         case Kind.SWITCH:
-            return "on" if value else "off"
+            return _("on") if value else _("off")
         case Kind.CHANNELS | Kind.ROLES | Kind.MEMBERS:
             return " ".join(map(mention.format, value)) or nothing
         case Kind.CHANNEL | Kind.ROLE:
@@ -127,9 +161,9 @@ def format_value(name: str, value: Any) -> str:
         case Kind.DAYS:
             return f"`{format_days(value)}`"
         case _ if name == "daily_recipe" and not value:
-            return "a walk over the presets"
+            return _("a walk over the presets")
         case _ if name == "size" and not value:
-            return "the picture's own"
+            return _("the picture's own")
         case _:
             return f"`{value}`"
 

@@ -17,6 +17,7 @@ from bot.schedule import EVERY_DAY, MAX_TIMES, Schedule, parse_zone
 from config.problems import suggestion
 from config.schema import Commands, Dream, Ids, Limits, Section
 from dream.backbone.catalog import CLASS, LAYERS, layers_called
+from dream.texts import Text, _
 
 
 class SettingError(ValueError):
@@ -54,7 +55,13 @@ Removing the id instead could empty the list, which would allow everybody.
 def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name != CLASS and not layers_called(name):
-            raise ValueError(f"“{name[:40]}” is no layer; {suggestion(name, [*LAYERS, CLASS])}")
+            raise ValueError(
+                Text(
+                    "“{name}” is no layer; {hint}",
+                    name=name[:40],
+                    hint=suggestion(name, [*LAYERS, CLASS]),
+                )
+            )
     return tuple(layer for name in names for layer in layers_called(name) or [CLASS])
 
 
@@ -168,7 +175,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Dreams": ("recipe", "networks", "layers", "size", "previews", "spoiler"),
     "Limits": ("max_size", "max_steps", "member_seconds", "server_seconds"),
     "Access": ("channels", "forbidden_channels", "roles", "blocked_roles", "members", "others_pictures"),
-    "Server": ("admin_role", "report_channel", "prefix"),
+    "Server": ("admin_role", "report_channel", "prefix", "language"),
     "Daily": tuple(DailyDream.model_fields),
     "Hall": tuple(HallOfFame.model_fields),
 }
@@ -183,7 +190,12 @@ CHANNEL_SETTINGS: Final = frozenset(
 CEILINGS: Final = ("max_size", "max_steps", "member_seconds", "server_seconds")
 """Settings that may not exceed the operator's value."""
 
-_OPERATOR_KINDS: Final = {"recipe": Kind.RECIPE, "networks": Kind.NETWORKS, "prefix": Kind.PREFIX}
+_OPERATOR_KINDS: Final = {
+    "recipe": Kind.RECIPE,
+    "networks": Kind.NETWORKS,
+    "prefix": Kind.PREFIX,
+    "language": Kind.CHOICE,
+}
 
 
 def _kind(name: str, setting: FieldInfo) -> Kind:
@@ -204,4 +216,10 @@ def kind(name: str) -> Kind:
 
 def title(name: str) -> str:
     """A setting's title, or its name if this version does not know it."""
-    return (SETTINGS[name].title if name in SETTINGS else None) or name
+    return _(SETTINGS[name].title or name) if name in SETTINGS else name
+
+
+def description(name: str) -> str:
+    """What a setting means."""
+    text = SETTINGS[name].description
+    return _(text) if text else ""

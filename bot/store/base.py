@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, DateTime, Dialect
+from sqlalchemy import BigInteger, DateTime, Dialect, Text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+from dream.texts import Text as Sentence
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -26,6 +28,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class StoredSentence(TypeDecorator[Sentence]):
+    """A sentence for people, stored untranslated: whoever reads it reads it in their language."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sentence | str | None, dialect: Dialect) -> str | None:
+        """Store what it is made of."""
+        return value.dump() if isinstance(value, Sentence) else value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Sentence | None:
+        """Restore it; what earlier versions stored stays as it is."""
+        return None if value is None else Sentence.load(value)
 
 
 class Base(DeclarativeBase):

@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.base import Base
+from bot.store.base import Base, StoredSentence
+from dream.texts import Text as Sentence
 
 PAUSE_AFTER: Final = 3
 """Consecutive failures that a server's admins have to fix after which its daily dream pauses."""
@@ -45,7 +46,7 @@ class DailyRow(Base):
     """Who turned it on, and gets a direct message when it fails and no channel can be written to."""
     failures: Mapped[int] = mapped_column(default=0)
     """Consecutive posts that failed because of a missing channel, permission or recipe."""
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[Sentence | None] = mapped_column(StoredSentence)
 
     @property
     def paused(self) -> bool:
@@ -83,7 +84,7 @@ class PostRow(Base):
     message_id: Mapped[int | None] = mapped_column(index=True)
     posted_at: Mapped[datetime | None]
     votes: Mapped[int] = mapped_column(default=0)
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[Sentence | None] = mapped_column(StoredSentence)
 
     @property
     def is_scheduled(self) -> bool:

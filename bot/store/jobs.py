@@ -9,8 +9,9 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, and_,
 from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.store.base import Base
+from bot.store.base import Base, StoredSentence
 from dream.dreamer import Report
+from dream.texts import Text as Sentence
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class Job(Base):
     of a line of dreams was dreamt on, and `consented_at` when `author_id` agreed to somebody else's
     dreaming on it. `explicit` is whether Discord marked the picture as such. `variants` are what a sheet
     shows. `reason` is one sentence: why it failed or was cancelled. `report` holds the fields of
-    `dream.Report`. Who asked for a job that `pings` is told when it is done.
+    `dream.Report`. Who asked for a job that `pings` is told when it is done. Its message is in `language`.
 
     `shown_state` is the state that the status message was last recorded to show; `undeliverable` is why
     Discord will never show a later one. An `erased` job is deleted for everybody; its row stays, without
@@ -119,13 +120,14 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     owner: Mapped[str | None] = mapped_column(String(16))
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[Sentence | None] = mapped_column(StoredSentence)
     filename: Mapped[str | None] = mapped_column(Text)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     shown_state: Mapped[State | None] = mapped_column(_text(State))
     undeliverable: Mapped[str | None] = mapped_column(Text)
     erased: Mapped[bool] = mapped_column(default=False)
     pings: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str] = mapped_column(String(8), default="en")
 
     @property
     def asked_message_id(self) -> int | None:

@@ -13,6 +13,7 @@ import discord
 from bot.asking import ask, ask_for_sheet, effective_in
 from bot.checks import may_moderate
 from bot.errors import Refused
+from bot.language import speaking
 from bot.media import of_attachment
 from bot.pictures import upload
 from bot.queue.request import Origin, Variant
@@ -24,16 +25,19 @@ from bot.ui.errors import code, explain, send_ephemeral
 from bot.ui.links import message_url
 from bot.ui.remix import guide_in_form, read_form, remix_form, remixed
 from dream.recipe import Recipe
+from dream.texts import Text, _
 
 LEAST_GROWTH: Final = 1.1
 """How much larger a bigger dream is at least."""
-LEGEND: Final = "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
+LEGEND: Final = Text(
+    "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
+)
 
 
 class Remix(JobButton):
     """The same picture after a recipe that a form asks for."""
 
-    key, label = "remix", "Remix"
+    key, label = "remix", Text("Remix")
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Open the form."""
@@ -73,7 +77,13 @@ class Bigger(JobButton):
         )
         size = max(report.width, report.height) if report else most
         if size * LEAST_GROWTH > most:
-            raise Refused(f"Dreams have at most {most} pixels here, and this one has {size} already.")
+            raise Refused(
+                Text(
+                    "Dreams have at most {most} pixels here, and this one has {size} already.",
+                    most=most,
+                    size=size,
+                )
+            )
         await grow(interaction, row, enlarged(Recipe.parse(row.recipe), size, min(2 * size, most)))
 
 
@@ -86,13 +96,13 @@ class More(JobButton):
         """Show the other buttons to whoever pressed, and nobody else."""
         takes_reports = await interaction.client.settings.takes_reports(interaction.guild_id)
         view = _more(row, takes_reports, is_author=interaction.user.id == row.author_id)
-        await interaction.response.send_message(LEGEND, view=view, ephemeral=True)
+        await interaction.response.send_message(str(LEGEND), view=view, ephemeral=True)
 
 
 class Gentler(JobButton):
     """The same dream, less strong."""
 
-    key, label, emoji, line = "gentler", "Gentler", "🍃", 0
+    key, label, emoji, line = "gentler", Text("Gentler"), "🍃", 0
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for it with smaller steps."""
@@ -102,7 +112,7 @@ class Gentler(JobButton):
 class Wilder(JobButton):
     """The same dream, stronger."""
 
-    key, label, emoji, line = "wilder", "Wilder", "🔥", 0
+    key, label, emoji, line = "wilder", Text("Wilder"), "🔥", 0
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for it with larger steps."""
@@ -112,7 +122,7 @@ class Wilder(JobButton):
 class Vary(JobButton):
     """Four small dreams like this one, to choose from."""
 
-    key, label, emoji, line = "vary", "Four variations", "🔢", 0
+    key, label, emoji, line = "vary", Text("Four variations"), "🔢", 0
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the sheet."""
@@ -133,7 +143,7 @@ class Vary(JobButton):
 class Zoom(JobButton):
     """A video that falls into the dream."""
 
-    key, label, emoji, line = "zoom", "Fall into it", "🕳️", 1
+    key, label, emoji, line = "zoom", Text("Fall into it"), "🕳️", 1
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Ask for the video."""
@@ -147,7 +157,7 @@ class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
     def __init__(self, id: str, kind: Kind = Kind.SIDES) -> None:
         self.kind = kind
         self.key, self.line = str(kind), 1
-        self.label, self.emoji = ("Before & after", "🌓") if kind is Kind.SIDES else ("As a GIF", "🎞️")
+        self.label, self.emoji = (_("Before & after"), "🌓") if kind is Kind.SIDES else (_("As a GIF"), "🎞️")
         super().__init__(id)
 
     @classmethod
@@ -198,54 +208,59 @@ class Choose(JobButton, template=r"choose:(?P<number>\d+):(?P<id>[\w-]+)"):
 class ShowRecipe(JobButton):
     """The exact recipe, to be copied."""
 
-    key, label, emoji, line = "recipe", "Recipe", "📋", 2
+    key, label, emoji, line = "recipe", Text("Recipe"), "📋", 2
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Tell it to whoever pressed."""
         own = (await effective_in(interaction.client, interaction.channel)).prefix
         prefix = own if interaction.client.intents.message_content else "/"
-        await send_ephemeral(interaction, f"The same dream again:\n```\n{prefix}dream {row.recipe}\n```")
+        await send_ephemeral(
+            interaction,
+            _("The same dream again:\n```\n{prefix}dream {recipe}\n```", prefix=prefix, recipe=row.recipe),
+        )
 
 
 class Cancel(JobButton):
     """Stop a dream that waits or is being dreamt."""
 
-    key, label, emoji = "cancel", "Cancel", "✖️"
+    key, label, emoji = "cancel", Text("Cancel"), "✖️"
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Cancel the job; its message says so by itself."""
         if not await _may_remove(interaction, row):
-            raise Refused("Only whoever asked for this dream, or a moderator, can cancel it.")
+            raise Refused(Text("Only whoever asked for this dream, or a moderator, can cancel it."))
         await interaction.response.defer()
         if not await interaction.client.queue.cancel(row.id):
-            raise Refused("Too late to cancel: this dream is already finished.")
+            raise Refused(Text("Too late to cancel: this dream is already finished."))
 
 
 class PingMe(JobButton):
     """Tell whoever asked for a dream, by a mention, once it is ready."""
 
-    key, label, emoji = "ping", "Ping me", "🔔"
+    key, label, emoji = "ping", Text("Ping me"), "🔔"
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Remember it. Raises Refused."""
         if interaction.user.id != row.member_id:
-            raise Refused("Only whoever asked for this dream can be pinged when it is ready.")
+            raise Refused(Text("Only whoever asked for this dream can be pinged when it is ready."))
         if not await interaction.client.queue.ping(row.id):
-            raise Refused("That dream is finished already.")
-        await interaction.response.edit_message(view=discord.ui.View(timeout=None).add_item(Cancel(row.id)))
-        await send_ephemeral(interaction, "🔔 I'll ping you here once, when your dream is ready.")
+            raise Refused(Text("That dream is finished already."))
+        with speaking(row.language):
+            view = discord.ui.View(timeout=None).add_item(Cancel(row.id))
+        await interaction.response.edit_message(view=view)
+        await send_ephemeral(interaction, _("🔔 I'll ping you here once, when your dream is ready."))
 
 
 class Delete(JobButton):
     """Take a dream away, with the picture that it was dreamt from."""
 
-    key, label, emoji, line = "delete", "Delete", "🗑️", 2
+    key, label, emoji, line = "delete", Text("Delete"), "🗑️", 2
     is_of_reports = True
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Delete the message and what is kept of the job."""
         if not await _may_remove(interaction, row):
-            raise Refused("Only whoever asked for this dream, or a moderator, can delete it.")
+            raise Refused(Text("Only whoever asked for this dream, or a moderator, can delete it."))
         await interaction.response.defer()
         bot = interaction.client
         await bot.queue.erase(row.id)
@@ -256,11 +271,11 @@ class Delete(JobButton):
             with contextlib.suppress(discord.NotFound, discord.Forbidden):
                 await channel.get_partial_message(row.status_message_id).delete()
         if interaction.message and interaction.message.flags.ephemeral:
-            await interaction.edit_original_response(content="🗑️ That dream is deleted.", view=None)
+            await interaction.edit_original_response(content=_("🗑️ That dream is deleted."), view=None)
         elif interaction.message and interaction.message.id != row.status_message_id:
-            await interaction.edit_original_response(
-                content=f"🗑️ {interaction.user.mention} removed the reported dream.", view=None
-            )
+            with speaking(await bot.language_of(interaction.guild)):
+                done = _("🗑️ {member} removed the reported dream.", member=interaction.user.mention)
+            await interaction.edit_original_response(content=done, view=None)
 
     async def miss(self, interaction: Interaction) -> None:
         """Let moderators delete at least the message. Raises Refused."""
@@ -271,39 +286,41 @@ class Delete(JobButton):
         ):
             raise Refused(self.gone)
         await interaction.message.delete()
-        await send_ephemeral(interaction, "🗑️ The message is gone; nothing else was kept of that dream.")
+        await send_ephemeral(interaction, _("🗑️ The message is gone; nothing else was kept of that dream."))
 
 
 class Flag(JobButton):
     """Show a dream to the server's moderators."""
 
-    key, label, emoji, line = "report", "Report", "🚩", 2
+    key, label, emoji, line = "report", Text("Report"), "🚩", 2
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Post a link to the dream in the channel that the admins named."""
         link = message_url(row.guild_id, row.channel_id, row.status_message_id)
-        what = f"a dream of <@{row.member_id}>" if row.member_id else "a dream"
+        member = f"<@{row.member_id}>"
+        what = Text("a dream of {member}", member=member) if row.member_id else Text("a dream")
         await report(interaction, what, link, Delete(row.id))
 
 
-async def report(interaction: Interaction, what: str, link: str, remedy: discord.ui.Item[Any]) -> None:
+async def report(interaction: Interaction, what: Text, link: str, remedy: discord.ui.Item[Any]) -> None:
     """Show a message to the server's moderators, with a button to do something about it. Raises Refused."""
     effective = await effective_in(interaction.client, interaction.channel)
     channel = interaction.guild and interaction.guild.get_channel(effective.report_channel or 0)
     if not isinstance(channel, discord.abc.Messageable):
-        raise Refused("This server has named no channel for reports; please tell a moderator directly.")
+        raise Refused(Text("This server has named no channel for reports; please tell a moderator directly."))
     view = discord.ui.View(timeout=None)
     view.add_item(remedy)
-    text = f"🚩 {interaction.user.mention} reports {what}: {link}"
+    with speaking(await interaction.client.language_of(interaction.guild)):
+        text = _("🚩 {member} reports {what}: {link}", member=interaction.user.mention, what=what, link=link)
     try:
         if await _is_reported(channel, link):
-            raise Refused("Thank you: the moderators have been told already.")
+            raise Refused(Text("Thank you: the moderators have been told already."))
         await channel.send(text, view=view)
     except discord.Forbidden:
         raise Refused(
-            "I may not post in the channel for reports; please tell a moderator directly."
+            Text("I may not post in the channel for reports; please tell a moderator directly.")
         ) from None
-    await send_ephemeral(interaction, "Thank you: the moderators have been told.")
+    await send_ephemeral(interaction, _("Thank you: the moderators have been told."))
 
 
 async def _is_reported(channel: discord.abc.Messageable, link: str) -> bool:
@@ -336,7 +353,8 @@ async def submit_remix(interaction: Interaction) -> None:
     except Exception as error:
         typed = chosen.get("recipe")
         await send_ephemeral(
-            interaction, explain(error) + (f"\nYou wrote {code(typed, 1000)}." if typed else "")
+            interaction,
+            explain(error) + (_("\nYou wrote {typed}.", typed=code(typed, 1000)) if typed else ""),
         )
 
 
@@ -388,7 +406,7 @@ async def origin_of(interaction: Interaction, job: Job, action: str, role: str =
         job.member_id == interaction.user.id and job.author_id in (None, interaction.user.id),
     )
     if job.channel_id != interaction.channel_id and not is_own:
-        raise Refused("That dream belongs to another channel; please press its buttons there.")
+        raise Refused(Text("That dream belongs to another channel; please press its buttons there."))
     is_sky = role == "source" and not job.has_source
     picture = None if is_sky else await bot.queue.kept_picture(job, role)
     if picture is None and not is_sky:

@@ -10,6 +10,7 @@ from bot.asking import seeded
 from bot.errors import Refused
 from bot.queue.request import Variant
 from dream.recipe import OPTIONS, Recipe
+from dream.texts import Text, _
 
 
 def enlarged(recipe: Recipe, size: int, wanted: int) -> Recipe:
@@ -30,7 +31,8 @@ def strengthened(recipe: Recipe, factor: float) -> Recipe:
     assert strength
     wanted = min(max(strength * factor, option.low), option.high)
     if round(wanted, 4) == strength:
-        raise Refused(f"It is as {'wild' if factor > 1 else 'gentle'} as a dream can be.")
+        wild, gentle = Text("It is as wild as a dream can be."), Text("It is as gentle as a dream can be.")
+        raise Refused(wild if factor > 1 else gentle)
     return replace(recipe, strength=wanted)
 
 
@@ -39,7 +41,7 @@ def variations(recipe: Recipe, preset: str | None, allows: Callable[[Recipe], bo
     reseeded = [seeded(replace(recipe, seed=None)) for _ in range(4)]
     moved = [shifted for by in (-1, 1) if (shifted := _shifted(recipe, by)) and allows(shifted)]
     changed = [Variant("+".join(one.layers), one) for one in moved]
-    return [*changed, *(Variant(f"seed {one.seed}", one, preset) for one in reseeded)][:4]
+    return [*changed, *(Variant(_("seed {seed}", seed=one.seed), one, preset) for one in reseeded)][:4]
 
 
 def _shifted(recipe: Recipe, by: int) -> Recipe | None:

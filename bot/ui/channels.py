@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.ui.errors import code
 from bot.visibility import visible_channels
 from dream.suggestions import did_you_mean, nearest
+from dream.texts import Text, _
 
 
 class Named(Protocol):
@@ -49,7 +50,11 @@ def find_channel_id(asker: discord.abc.User, typed: str) -> int:
     names = [channel.name for channel in channels]
     hint = did_you_mean(typed.removeprefix("#"), names, most=1, quoted="#{}".format)
     raise Refused(
-        f"I see no channel “{typed[:40]}” on this server; {hint or 'choose one from the list that # opens.'}"
+        Text(
+            "I see no channel “{typed}” on this server; {hint}",
+            typed=typed[:40],
+            hint=hint or "choose one from the list that # opens.",
+        )
     )
 
 
@@ -68,8 +73,15 @@ def find_text_channel(asker: discord.abc.User, typed: str, usage: str = "") -> d
     texts = {one.name: one for one in channels if isinstance(one, discord.TextChannel)}
     name = found.name if found else typed.removeprefix("#")
     near = nearest(name, texts, most=1, cutoff=0.4) or list(texts)[:1]
-    hint = f"try {texts[near[0]].mention}." if near else "make one first."
+    hint = _("try {channel}.", channel=texts[near[0]].mention) if near else _("make one first.")
     if found is None:
-        example = f" Write it like `{usage}`." if usage else ""
-        raise Refused(f"I see no channel {code(typed)} on this server; {hint}{example}")
-    raise Refused(f"{found.mention} is no text channel; {hint}")
+        example = _(" Write it like `{usage}`.", usage=usage) if usage else ""
+        raise Refused(
+            Text(
+                "I see no channel {typed} on this server; {hint}{example}",
+                typed=code(typed),
+                hint=hint,
+                example=example,
+            )
+        )
+    raise Refused(Text("{channel} is no text channel; {hint}", channel=found.mention, hint=hint))

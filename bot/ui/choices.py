@@ -13,6 +13,7 @@ from bot.errors import Refused
 from bot.pictures import newest_picture
 from bot.ui.components import Component, Interaction
 from dream.recipe import Recipe
+from dream.texts import Text, _
 
 MOST: Final = 25
 """Options of one menu, at most."""
@@ -50,7 +51,7 @@ async def dream_on_newest(
         interaction.client, interaction.channel, interaction.permissions, author_id=author_id
     )
     if found is None:
-        raise Refused("I see no picture here to dream on; please post one and choose again.")
+        raise Refused(Text("I see no picture here to dream on; please post one and choose again."))
     origin = found.origin(interaction.client.config.picture.max_bytes)
     await ask(
         interaction.client, interaction.user, interaction.channel, words, origin, interaction=interaction
@@ -67,6 +68,8 @@ def menus(choices: Mapping[str, str]) -> discord.ui.View:
             discord.SelectOption(label=word[:100], value=word, description=choices[word][:100] or None)
             for word in part
         ]
-        placeholder = f"Dream one of these on the newest picture: {part[0]} … {part[-1]}"
+        placeholder = _(
+            "Dream one of these on the newest picture: {first} … {last}", first=part[0], last=part[-1]
+        )
         view.add_item(DreamOne(discord.ui.Select(placeholder=placeholder[:150], options=options), number))
     return view

@@ -11,8 +11,10 @@ import discord
 
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import speak, spoken
 from bot.store.jobs import Job
 from bot.ui.errors import explain, send_ephemeral
+from dream.texts import Text
 
 Interaction = discord.Interaction[DreamBot]
 Row = TypeVar("Row")
@@ -25,7 +27,8 @@ class Component(discord.ui.DynamicItem[Any], template="-"):
     """A message component whose state is in its custom id. Subclasses define `handle`."""
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Run `handle`; errors are answered ephemerally."""
+        """Run `handle` in the language of whoever presses; errors are answered ephemerally."""
+        speak(spoken(interaction.locale))
         try:
             await self.handle(interaction)
         except Exception as error:
@@ -44,9 +47,9 @@ class RowButton(Component, Generic[Row], template="-"):
     """
 
     key: str = "-"
-    label: str | None = None
+    label: Text | str | None = None
     emoji: str | None = None
-    gone: ClassVar[str]
+    gone: ClassVar[Text]
     """The answer if the row no longer exists."""
     line: int | None = None
     """The line of buttons that it stands in; the first with room, if not given."""
@@ -59,7 +62,10 @@ class RowButton(Component, Generic[Row], template="-"):
     def __init__(self, id: str) -> None:
         self.row_id = id
         button: discord.ui.Button[Any] = discord.ui.Button(
-            label=self.label, emoji=self.emoji, custom_id=f"{self.key}:{id}", row=self.line
+            label=str(self.label) if self.label else None,
+            emoji=self.emoji,
+            custom_id=f"{self.key}:{id}",
+            row=self.line,
         )
         super().__init__(button, row=self.line)
 
@@ -115,7 +121,9 @@ class RowButton(Component, Generic[Row], template="-"):
 class JobButton(RowButton[Job]):
     """A button that does one thing to one job."""
 
-    gone = "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
+    gone = Text(
+        "I don't have that dream any more: pictures are kept for a few days only. Please start a new one."
+    )
 
     is_of_reports: ClassVar[bool] = False
     """Whether it stands under reports, too, which are in another channel than their dream."""

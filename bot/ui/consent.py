@@ -11,14 +11,16 @@ from bot.queue.queue import CONSENT_WITHIN, NOT_ANSWERED, PICTURE_DELETED
 from bot.store.jobs import Job, State
 from bot.ui.components import Interaction, JobButton
 from bot.ui.errors import send_ephemeral
+from dream.texts import Text, _, ngettext
 
-ALREADY_DECIDED: Final = "That is decided already."
+ALREADY_DECIDED: Final = Text("That is decided already.")
+DECLINED: Final = Text("Whoever posted the picture would rather not.")
 
 
 class Consent(JobButton):
     """Let somebody dream on one's picture."""
 
-    key, label, emoji = "consent", "Yes, they may", "✅"
+    key, label, emoji = "consent", Text("Yes, they may"), "✅"
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Let the dream wait for its turn. Raises Refused for anybody but whose picture it is."""
@@ -26,35 +28,39 @@ class Consent(JobButton):
         queue = interaction.client.queue
         if queue.clock.now() - row.created_at > CONSENT_WITHIN:
             await queue.cancel(row.id, NOT_ANSWERED)
-            raise Refused("That question has ended; they can ask again.")
+            raise Refused(Text("That question has ended; they can ask again."))
         if not await _is_still_there(interaction, row):
             await queue.cancel(row.id, PICTURE_DELETED)
-            raise Refused("That picture is gone, so nobody dreams on it.")
+            raise Refused(Text("That picture is gone, so nobody dreams on it."))
         await interaction.response.defer()
         if not await queue.consent(row.id):
             raise Refused(ALREADY_DECIDED)
         await send_ephemeral(
-            interaction, f"✅ <@{row.member_id}> may dream on your picture. ⋯ under a dream withdraws it."
+            interaction,
+            _(
+                "✅ <@{member_id}> may dream on your picture. ⋯ under a dream withdraws it.",
+                member_id=row.member_id,
+            ),
         )
 
 
 class Decline(JobButton):
     """Let somebody not dream on one's picture."""
 
-    key, label = "decline", "No"
+    key, label = "decline", Text("No")
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Cancel the dream. Raises Refused for anybody but whose picture it is."""
         await _check_asked(interaction, row)
         await interaction.response.defer()
-        if not await interaction.client.queue.cancel(row.id, "Whoever posted the picture would rather not."):
+        if not await interaction.client.queue.cancel(row.id, DECLINED):
             raise Refused(ALREADY_DECIDED)
 
 
 async def _check_asked(interaction: Interaction, row: Job) -> None:
     """Raise Refused for a question that is not the presser's, or is none any more."""
     if interaction.user.id != row.author_id:
-        raise Refused("Only whoever posted the picture can decide that.")
+        raise Refused(Text("Only whoever posted the picture can decide that."))
     if row.state is not State.HELD:
         raise Refused(ALREADY_DECIDED)
 
@@ -76,14 +82,19 @@ async def _is_still_there(interaction: Interaction, row: Job) -> bool:
 class Withdraw(JobButton):
     """Take all dreams of one's picture away."""
 
-    key, label, emoji, line = "withdraw", "Withdraw my picture", "🚫", 2
+    key, label, emoji, line = "withdraw", Text("Withdraw my picture"), "🚫", 2
 
     async def act(self, interaction: Interaction, row: Job) -> None:
         """Erase every dream that grew from it. Raises Refused for anybody but whose picture it is."""
         if interaction.user.id != row.author_id:
-            raise Refused("Only whoever posted the picture can withdraw it.")
+            raise Refused(Text("Only whoever posted the picture can withdraw it."))
         await interaction.response.defer()
         count = await interaction.client.queue.withdraw(row)
-        dreams = "the dream of it is" if count == 1 else f"all {count} dreams of it are"
-        done = f"🚫 Your picture is withdrawn: {dreams} taken back. Its own message is yours to delete."
+        done = ngettext(
+            "🚫 Your picture is withdrawn: the dream of it is taken back. Its own message is yours to "
+            "delete.",
+            "🚫 Your picture is withdrawn: all {count} dreams of it are taken back. Its own message is yours "
+            "to delete.",
+            count,
+        )
         await interaction.edit_original_response(content=done, view=None)

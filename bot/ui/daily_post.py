@@ -13,6 +13,7 @@ import discord
 from bot.checks import NOT_A_MODERATOR, may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import day_and_month, speaking
 from bot.store.daily import PostRow
 from bot.store.jobs import Job
 from bot.ui.buttons import report
@@ -21,6 +22,7 @@ from bot.ui.errors import send_ephemeral
 from bot.ui.links import message_url
 from bot.ui.status import named
 from bot.visibility import can_see
+from dream.texts import Text, _
 
 LIKE: Final = "💜"
 DISLIKE: Final = "👎"
@@ -40,12 +42,16 @@ def post_message(
     recipe = (report.recipe if report else job.recipe)[:LONGEST]
     # `bot.delivery.daily_posts` finds the message after a crash by the post's id in the file name.
     name = f"daily-{post.id}{PurePath(job.filename or 'dream.jpg').suffix}"
-    alt = f"The daily dream: {source_of(post)}, dreamt by a neural network with the recipe {recipe}."
+    alt = _(
+        "The daily dream: {source}, dreamt by a neural network with the recipe {recipe}.",
+        source=source_of(post),
+        recipe=recipe,
+    )
     made = named(recipe, post.preset, LONGEST)
-    lines = [f"### 🌅 {title(post)}", credit(post, guild), f"-# Dreamt with {made}"]
+    lines = [f"### 🌅 {title(post)}", credit(post, guild), _("-# Dreamt with {made}", made=made)]
     if report and report.note:
         lines.append(f"-# 🪞 {report.note}")
-    lines.append(f"-# {LIKE} or {DISLIKE}: your votes lead the next dreams")
+    lines.append(_("-# {like} or {dislike}: your votes lead the next dreams", like=LIKE, dislike=DISLIKE))
     view = discord.ui.View(timeout=None)
     before = [] if post.kind == "sky" else [ShowBefore(post.id)]
     for button in (*before, Remove(post.id), *([Flag(post.id)] if takes_reports else [])):
@@ -60,36 +66,39 @@ def post_message(
 def title(post: PostRow) -> str:
     """A post's title, with the local date of its slot."""
     if not post.is_scheduled:
-        return "A dream in between"
+        return _("A dream in between")
     day = date.fromisoformat(post.slot[:10])
-    return f"The dream of {day:%A}, {day.day} {day:%B}"
+    return _("The dream of {day}", day=day_and_month(day))
 
 
 def source_of(post: PostRow) -> str:
     """Describe a post's source, as part of a sentence."""
     match post.kind:
         case "members":
-            return "a picture by a member of this server"
+            return _("a picture by a member of this server")
         case "sky":
-            return "a generated sky"
+            return _("a generated sky")
         case _:
-            return f"the picture “{PurePath(post.source or '').stem.replace('_', ' ').replace('-', ' ')}”"
+            return _(
+                "the picture “{name}”",
+                name=PurePath(post.source or "").stem.replace("_", " ").replace("-", " "),
+            )
 
 
 def credit(post: PostRow, guild: discord.Guild) -> str:
     """Describe a post's source and its author, with links, as a sentence."""
     if post.kind == "sky":
-        return "From a sky that nobody has seen."
+        return _("From a sky that nobody has seen.")
     if post.author_id is None:
-        return f"From {source_of(post)}."
+        return _("From {source}.", source=source_of(post))
     link = message_url(guild.id, post.source_channel_id, post.source_message_id)
-    return f"From [a picture](<{link}>) by <@{post.author_id}>."
+    return _("From [a picture](<{link}>) by <@{author_id}>.", link=link, author_id=post.author_id)
 
 
 class PostButton(RowButton[PostRow]):
     """The base of the buttons under a post."""
 
-    gone = "I don't know this dream any more: it is too long ago."
+    gone = Text("I don't know this dream any more: it is too long ago.")
 
     async def load(self, bot: DreamBot) -> PostRow | None:
         """The post."""
@@ -99,7 +108,7 @@ class PostButton(RowButton[PostRow]):
 class ShowBefore(PostButton):
     """Show the source picture, ephemerally."""
 
-    key, label, emoji = "daily-before", "Before", "🖼️"
+    key, label, emoji = "daily-before", Text("Before"), "🖼️"
 
     async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Send the source picture. Raises Refused if the user cannot see the channel that it comes from."""
@@ -112,10 +121,10 @@ class ShowBefore(PostButton):
             visible = True
         source = await interaction.client.queue.jobs.picture(row.job_id or "", "source") if visible else None
         if source is None:
-            raise Refused("The picture from before is not kept any more.")
-        name, description = _file_name(row, source), f"Before: {source_of(row)}."
+            raise Refused(Text("The picture from before is not kept any more."))
+        name, description = _file_name(row, source), _("Before: {source}.", source=source_of(row))
         await interaction.followup.send(
-            f"Before it was dreamt. {credit(row, interaction.guild)}",
+            _("Before it was dreamt. {credit}", credit=credit(row, interaction.guild)),
             file=discord.File(io.BytesIO(source), name, description=description),
             ephemeral=True,
         )
@@ -124,7 +133,7 @@ class ShowBefore(PostButton):
 class Remove(PostButton):
     """Let a moderator delete a post and exclude its picture from later dreams."""
 
-    key, label, emoji = "daily-remove", "Remove", "🗑️"
+    key, label, emoji = "daily-remove", Text("Remove"), "🗑️"
 
     async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Delete the post, its dream and its picture; edit the report if this is one. Raises Refused."""
@@ -138,10 +147,11 @@ class Remove(PostButton):
         with contextlib.suppress(discord.NotFound):
             await channel.get_partial_message(row.message_id or message.id).delete()
         if row.message_id not in (None, message.id):
-            done = f"🗑️ {interaction.user.mention} removed the reported dream."
+            with speaking(await bot.language_of(interaction.guild)):
+                done = _("🗑️ {member} removed the reported dream.", member=interaction.user.mention)
             await message.edit(content=done, view=None)
         await interaction.followup.send(
-            "🗑️ Removed. Its picture will not be dreamt of here again.", ephemeral=True
+            _("🗑️ Removed. Its picture will not be dreamt of here again."), ephemeral=True
         )
 
     async def miss(self, interaction: Interaction) -> None:
@@ -150,7 +160,7 @@ class Remove(PostButton):
             raise Refused(NOT_A_MODERATOR)
         assert interaction.message is not None
         await interaction.message.delete()
-        await send_ephemeral(interaction, "🗑️ Removed; nothing else was kept of that dream.")
+        await send_ephemeral(interaction, _("🗑️ Removed; nothing else was kept of that dream."))
 
 
 class Flag(PostButton):
@@ -161,7 +171,7 @@ class Flag(PostButton):
     async def act(self, interaction: Interaction, row: PostRow) -> None:
         """Post a link to it in the server's `report_channel`."""
         assert interaction.message is not None
-        await report(interaction, "a daily dream", interaction.message.jump_url, Remove(row.id))
+        await report(interaction, Text("a daily dream"), interaction.message.jump_url, Remove(row.id))
 
 
 DAILY_BUTTONS: Final = (ShowBefore, Remove, Flag)

@@ -17,10 +17,12 @@ from bot.errors import Refused
 from bot.queue.queue import DATABASE_AWAY
 from bot.settings.values import SettingError
 from bot.store.outage import is_outage
+from bot.ui.permission_names import permission_name
 from dream.farm import FarmError
 from dream.picture import PictureError
 from dream.recipe import RecipeError
-from dream.suggestions import nearest
+from dream.suggestions import both, either, nearest
+from dream.texts import _
 
 log = logging.getLogger(__name__)
 
@@ -69,48 +71,72 @@ def _sentence(error: BaseException, prefix: str, usage: str | None) -> str:
         error = error.original
     if isinstance(error, app_commands.TransformerError) and error.__cause__:
         error = error.__cause__
-    hint = f"write it like {code(usage, LONGEST)}" if usage else f"see {code(f'{prefix}help')}"
+    hint = (
+        _("write it like {usage}", usage=code(usage, LONGEST))
+        if usage
+        else _("see {command}", command=code(f"{prefix}help"))
+    )
     match error:
         case _ if isinstance(error, SPEAKING):
             return str(error)
         case commands.NoPrivateMessage() | app_commands.NoPrivateMessage():
-            return "That works on a server only; please ask me there."
+            return _("That works on a server only; please ask me there.")
         case commands.MissingPermissions() | app_commands.MissingPermissions():
-            wanted = " and ".join(name.replace("_", " ").title() for name in error.missing_permissions)
-            return f"That needs the {wanted} permission; please ask somebody who has it."
+            wanted = both([permission_name(name) for name in error.missing_permissions])
+            return _(
+                "That needs the {permissions} permission; please ask somebody who has it.", permissions=wanted
+            )
         case commands.CheckFailure() | app_commands.CheckFailure():
-            return "You may not do that here; an admin of this server can help."
+            return _("You may not do that here; an admin of this server can help.")
         case commands.MissingRequiredArgument():
             missing = error.param.displayed_name or error.param.name
-            return f"Something is missing: {code(missing)}; {hint}."
+            return _("Something is missing: {missing}; {hint}.", missing=code(missing), hint=hint)
         case commands.BadLiteralArgument():
-            choices = " or ".join(code(str(choice)) for choice in error.literals)
-            return f"“{error.argument[:40]}” should be {choices}; {hint}."
+            choices = either([code(str(choice)) for choice in error.literals])
+            return _(
+                "“{typed}” should be {choices}; {hint}.",
+                typed=error.argument[:40],
+                choices=choices,
+                hint=hint,
+            )
         case commands.RangeError():
-            return f"{error.value} should be from {error.minimum} to {error.maximum}; {hint}."
+            return _(
+                "{value} should be from {least} to {most}; {hint}.",
+                value=error.value,
+                least=error.minimum,
+                most=error.maximum,
+                hint=hint,
+            )
         case commands.CommandOnCooldown() | app_commands.CommandOnCooldown():
-            return f"That was quick! Please try again in {max(1, round(error.retry_after))} s."
+            seconds = max(1, round(error.retry_after))
+            return _("That was quick! Please try again in {seconds} s.", seconds=seconds)
         case commands.BadArgument() if str(error).startswith("Converting to"):
-            return f"I couldn't read that; {hint}."
+            return _("I couldn't read that; {hint}.", hint=hint)
         case commands.UserInputError():
             typed = getattr(error, "argument", None)
             detail = str(error).rstrip(".").replace(f'"{typed}"', f"“{typed}”")
-            return f"I couldn't read that: {detail}; {hint}."
+            return _("I couldn't read that: {detail}; {hint}.", detail=detail, hint=hint)
         case discord.Forbidden():
-            return (
-                "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files and "
-                "Read Message History."
+            return _(
+                "I'm not allowed to do that here; I need View Channel, Send Messages, Attach Files "
+                "and Read Message History."
             )
         case SQLAlchemyError() | ConnectionError() if is_outage(error):
             log.warning("a command failed for now: %r", error)
-            return DATABASE_AWAY
+            return str(DATABASE_AWAY)
         case _:
             number = secrets.token_hex(3)
             log.error("unforeseen error %s", number, exc_info=error)
-            return f"Something went wrong on my side; please try again in a minute (it is noted as {number})."
+            return _(
+                "Something went wrong on my side; please try again in a minute (it is noted as {number}).",
+                number=number,
+            )
 
 
 def unknown_command(word: str, known: list[str], prefix: str) -> str | None:
     """Return what to say about a command that does not exist: the nearest one, or nothing if none is near."""
     close = nearest(word, known, most=1, cutoff=0.75)
-    return f"I don't know {code(prefix + word)}; did you mean {code(prefix + close[0])}?" if close else None
+    if not close:
+        return None
+    meant = code(prefix + close[0])
+    return _("I don't know {typed}; did you mean {meant}?", typed=code(prefix + word), meant=meant)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from dream.texts import _
+
 FIELD: Final = 1024
 """Characters of an embed's field, at most."""
 
@@ -16,4 +18,4 @@ def fitting(lines: Iterable[str], limit: int = FIELD, between: str = "\n") -> st
         if len(text) + len(line) + len(between) + 1 > limit:
             return f"{text}…"
         text += line + between
-    return text.removesuffix(between) or "none yet"
+    return text.removesuffix(between) or _("none yet")

@@ -12,34 +12,33 @@ import discord
 from bot.checks import may_moderate
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.language import speaking
 from bot.settings.values import HallOfFame
 from bot.store.hall import BestRow, StarredRow
 from bot.ui.buttons import report
 from bot.ui.components import Interaction, RowButton
 from bot.ui.errors import code, send_ephemeral
 from bot.ui.links import message_url
+from bot.ui.permission_names import permission_name
 from config.presets import preset_title
+from dream.suggestions import both
+from dream.texts import Text, _
 
 STAR: Final = "⭐"
 MEDALS: Final = ("🥇", "🥈", "🥉")
-BEST_TITLE: Final = "### 🏆 The best dreams of the week"
+BEST_TITLE: Final = Text("### 🏆 The best dreams of the week")
 LONGEST: Final = 300
 """Characters of a recipe, at most."""
 
 
-NEEDED: Final = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
-    "read_message_history": "Read Message History",
-}
-"""The permissions needed in the hall of fame: discord.py's names, and Discord's for members."""
+NEEDED: Final = ("view_channel", "send_messages", "attach_files", "read_message_history")
+"""The permissions needed in the hall of fame."""
 
 
 def missing_permissions(channel: discord.TextChannel) -> list[str]:
     """The names of the permissions that the bot lacks to post in a channel and to find its posts again."""
     may = channel.permissions_for(channel.guild.me)
-    return [name for right, name in NEEDED.items() if not getattr(may, right)]
+    return [permission_name(right) for right in NEEDED if not getattr(may, right)]
 
 
 def hall_warnings(guild: discord.Guild, settings: HallOfFame, changed: Collection[str]) -> list[str]:
@@ -50,9 +49,15 @@ def hall_warnings(guild: discord.Guild, settings: HallOfFame, changed: Collectio
         if name not in changed or channel is None:
             continue
         if not isinstance(channel, discord.TextChannel):
-            found.append(f"{channel.mention} is no text channel, so I post nothing there.")
+            found.append(_("{channel} is no text channel, so I post nothing there.", channel=channel.mention))
         elif missing := missing_permissions(channel):
-            found.append(f"I need the permission {' and '.join(missing)} in {channel.mention}.")
+            found.append(
+                _(
+                    "I need the permission {permissions} in {channel}.",
+                    permissions=both(missing),
+                    channel=channel.mention,
+                )
+            )
     return [f"⚠️ {one}" for one in dict.fromkeys(found)]
 
 
@@ -72,31 +77,38 @@ def hall_message(shown: Shown, *, takes_reports: bool) -> dict[str, Any]:
     row = shown.row
     view = discord.ui.View(timeout=None)
     url = message_url(row.guild_id, row.channel_id, row.message_id)
-    view.add_item(discord.ui.Button(label="To the dream", url=url)).add_item(TakeOut(row.job_id))
+    view.add_item(discord.ui.Button(label=_("To the dream"), url=url)).add_item(TakeOut(row.job_id))
     if takes_reports:
         view.add_item(Flag(row.job_id))
-    file = _file(shown, f"hall-{row.job_id}", f"A dream with the recipe {row.recipe[:LONGEST]}.")
+    file = _file(
+        shown, f"hall-{row.job_id}", _("A dream with the recipe {recipe}.", recipe=row.recipe[:LONGEST])
+    )
     return {"content": hall_text(row), "file": file, "view": view}
 
 
 def hall_text(row: StarredRow) -> str:
     """What stands above a dream in the hall of fame."""
-    picture = f" · from a picture by <@{row.author_id}>" if row.author_id not in (None, row.member_id) else ""
-    return (
-        f"{STAR} **{row.stars}** · **{_title(row)}** for <@{row.member_id}>{picture}\n"
-        f"-# {code(row.recipe, LONGEST)}"
+    picture = (
+        _(" · from a picture by <@{author_id}>", author_id=row.author_id)
+        if row.author_id not in (None, row.member_id)
+        else ""
     )
+    return f"{STAR} **{row.stars}** · **{_title(row)}** {_for(row)}{picture}\n-# {code(row.recipe, LONGEST)}"
 
 
 def best_message(post: BestRow, dreams: Sequence[Shown]) -> dict[str, Any]:
     """The message of a week's best, as keyword arguments for `send`; the post's id is in its files' names."""
-    lines, files = [BEST_TITLE], []
+    lines, files = [str(BEST_TITLE)], []
     for number, shown in enumerate(dreams, 1):
         row = shown.row
         place = MEDALS[number - 1] if number <= len(MEDALS) else f"**{number}.**"
         url = message_url(row.guild_id, row.channel_id, row.message_id)
-        lines.append(f"{place} {STAR} {row.stars} · [{_title(row)}](<{url}>) for <@{row.member_id}>")
-        alt = f"Number {number} of the week: a dream with the recipe {row.recipe[:LONGEST]}."
+        lines.append(f"{place} {STAR} {row.stars} · [{_title(row)}](<{url}>) {_for(row)}")
+        alt = _(
+            "Number {number} of the week: a dream with the recipe {recipe}.",
+            number=number,
+            recipe=row.recipe[:LONGEST],
+        )
         files.append(_file(shown, f"best-{post.id}-{number}-{row.job_id}", alt))
     return {"content": "\n".join(lines), "files": files}
 
@@ -112,7 +124,7 @@ def without(message: discord.Message, row: StarredRow) -> dict[str, Any] | None:
 class HallButton(RowButton[StarredRow]):
     """The base of the buttons under a dream in the hall of fame."""
 
-    gone = "I don't know that dream any more; please tell a moderator."
+    gone = Text("I don't know that dream any more; please tell a moderator.")
 
     async def load(self, bot: DreamBot) -> StarredRow | None:
         """The dream's row."""
@@ -122,23 +134,24 @@ class HallButton(RowButton[StarredRow]):
 class TakeOut(HallButton):
     """Take a dream out of the hall of fame for good: by whose it is, or a moderator."""
 
-    key, label, emoji = "hall-remove", "Take it out", "🗑️"
+    key, label, emoji = "hall-remove", Text("Take it out"), "🗑️"
 
     async def act(self, interaction: Interaction, row: StarredRow) -> None:
         """Withdraw it; its post is deleted by the reconciler. Raises Refused."""
         is_theirs = interaction.user.id in (row.member_id, row.author_id)
         if not is_theirs and not await may_moderate(interaction, row.post_channel_id):
-            raise Refused("Only whose dream or picture it is, or a moderator, can take it out.")
+            raise Refused(Text("Only whose dream or picture it is, or a moderator, can take it out."))
         await interaction.client.hall.remove(row)
         if interaction.guild_id and not is_theirs:
             await interaction.client.moderation.log_removal(
                 interaction.guild_id, row.job_id, by=interaction.user.id
             )
         if interaction.message and interaction.message.id != row.post_message_id:
-            done = f"🗑️ {interaction.user.mention} took the reported dream out."
+            with speaking(await interaction.client.language_of(interaction.guild)):
+                done = _("🗑️ {member} took the reported dream out.", member=interaction.user.mention)
             await interaction.response.edit_message(content=done, view=None)
         else:
-            await send_ephemeral(interaction, "🗑️ It leaves the hall of fame, and will not come back.")
+            await send_ephemeral(interaction, _("🗑️ It leaves the hall of fame, and will not come back."))
 
 
 class Flag(HallButton):
@@ -150,7 +163,10 @@ class Flag(HallButton):
         """Post a link to it in the server's `report_channel`."""
         assert interaction.message is not None
         await report(
-            interaction, "a dream in the hall of fame", interaction.message.jump_url, TakeOut(row.job_id)
+            interaction,
+            Text("a dream in the hall of fame"),
+            interaction.message.jump_url,
+            TakeOut(row.job_id),
         )
 
 
@@ -158,7 +174,11 @@ HALL_BUTTONS: Final = (TakeOut, Flag)
 
 
 def _title(row: StarredRow) -> str:
-    return preset_title(row.preset) if row.preset else "A dream"
+    return preset_title(row.preset) if row.preset else _("A dream")
+
+
+def _for(row: StarredRow) -> str:
+    return _("for {member}", member=f"<@{row.member_id}>")
 
 
 def _file(shown: Shown, stem: str, alt: str) -> discord.File:

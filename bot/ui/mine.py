@@ -14,9 +14,10 @@ from bot.ui.components import Component, Interaction
 from bot.ui.errors import code
 from bot.ui.links import message_url
 from bot.ui.status import Status, title, with_result
+from dream.texts import Text, _
 
-NONE_YET: Final = "You have no finished dream here; post a picture and write `/dream`."
-GONE: Final = "-# Its picture is not kept any more."
+NONE_YET: Final = Text("You have no finished dream here; post a picture and write `/dream`.")
+GONE: Final = Text("-# Its picture is not kept any more.")
 LAST_ROW: Final = 4
 
 
@@ -47,7 +48,7 @@ class Turn(Component, template=r"mine:(?P<number>\d+)"):
 def opener() -> discord.ui.View:
     """A button for everybody's own dreams."""
     view = discord.ui.View(timeout=None)
-    return view.add_item(Turn(0, "My dreams", "🌙"))
+    return view.add_item(Turn(0, _("My dreams"), "🌙"))
 
 
 async def page(bot: DreamBot, member_id: int, guild_id: int | None, number: int) -> Status:
@@ -63,13 +64,18 @@ async def page(bot: DreamBot, member_id: int, guild_id: int | None, number: int)
     link = message_url(found.guild_id, found.channel_id, found.status_message_id)
     when = discord.utils.format_dt(found.created_at, "f")
     lines = [
-        f"**{title(found)}** · {when} · [where it stands](<{link}>)",
-        f"-# {number + 1} of {count} · {code(found.recipe, 300)}",
+        _("**{title}** · {when} · [where it stands](<{link}>)", title=title(found), when=when, link=link),
+        _(
+            "-# {number} of {count} · {recipe}",
+            number=number + 1,
+            count=count,
+            recipe=code(found.recipe, 300),
+        ),
     ]
     files = with_result(found, await bot.queue.jobs.picture(found.id, "result"))
-    return Status("\n".join(lines if files else [*lines, GONE]), view, files)
+    return Status("\n".join(lines if files else [*lines, str(GONE)]), view, files)
 
 
 def _turns(number: int, count: int) -> list[Turn]:
-    newer = [Turn(number - 1, "Newer", "◀️")] if number else []
-    return newer + ([Turn(number + 1, "Older", "▶️")] if number + 1 < count else [])
+    newer = [Turn(number - 1, _("Newer"), "◀️")] if number else []
+    return newer + ([Turn(number + 1, _("Older"), "▶️")] if number + 1 < count else [])

@@ -11,6 +11,7 @@ from bot.checks import NOT_AN_OPERATOR, is_operator
 from bot.errors import Refused
 from bot.moderation import Approval
 from bot.ui.components import Component, Interaction
+from dream.texts import _
 
 
 def question(guild: discord.Guild) -> dict[str, Any]:
@@ -18,8 +19,16 @@ def question(guild: discord.Guild) -> dict[str, Any]:
     view = discord.ui.View(timeout=None)
     view.add_item(Decision(Approval.ALLOWED, guild.id))
     view.add_item(Decision(Approval.DENIED, guild.id))
-    about = f"**{discord.utils.escape_markdown(guild.name)}** ({guild.id}) has {guild.member_count} members"
-    return {"content": f"{about}, more than your `ask_above`. May it use Dreambot?", "view": view}
+    about = _(
+        "**{server}** ({id}) has {count} members",
+        server=discord.utils.escape_markdown(guild.name),
+        id=guild.id,
+        count=guild.member_count,
+    )
+    return {
+        "content": _("{about}, more than your `ask_above`. May it use Dreambot?", about=about),
+        "view": view,
+    }
 
 
 class Decision(
@@ -32,7 +41,7 @@ class Decision(
         allowed = approval is Approval.ALLOWED
         super().__init__(
             discord.ui.Button(
-                label="Allow" if allowed else "Deny",
+                label=_("Allow") if allowed else _("Deny"),
                 style=discord.ButtonStyle.success if allowed else discord.ButtonStyle.danger,
                 custom_id=f"server:{approval}:{guild_id}",
             )
@@ -55,5 +64,6 @@ class Decision(
         if self.approval is Approval.DENIED and (guild := bot.get_guild(self.guild_id)):
             await guild.leave()
         await interaction.response.edit_message(
-            content=f"Server {self.guild_id} is {self.approval}.", view=None
+            content=_("Server {server} is {approval}.", server=self.guild_id, approval=self.approval),
+            view=None,
         )

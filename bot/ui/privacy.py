@@ -11,18 +11,19 @@ from bot.client import DreamBot
 from bot.errors import Refused
 from bot.store.opt_outs import Matter
 from bot.ui.components import Component, Interaction
+from dream.texts import Text, _
 
-QUESTION: Final = (
-    "This deletes your pictures, your dreams and what you asked for, on every server, and stops those that "
-    "wait. It can't be undone."
+QUESTION: Final = Text(
+    "This deletes your pictures, your dreams and what you asked for, on every server, "
+    "and stops those that wait. It can't be undone."
 )
-DONE: Final = "🌫️ Done: your pictures, dreams and what you asked for are deleted, on every server."
+DONE: Final = Text("🌫️ Done: your pictures, dreams and what you asked for are deleted, on every server.")
 
 
 CHOICES: Final = {
-    Matter.PICTURES: ("🖼️", "Others may dream on my pictures"),
-    Matter.HALL: ("⭐", "My dreams, and dreams of my pictures, may be in halls of fame"),
-    Matter.DAILY: ("🌅", "My pictures may become daily dreams"),
+    Matter.PICTURES: ("🖼️", Text("Others may dream on my pictures")),
+    Matter.HALL: ("⭐", Text("My dreams, and dreams of my pictures, may be in halls of fame")),
+    Matter.DAILY: ("🌅", Text("My pictures may become daily dreams")),
 }
 """What a member lets happen or not, with an emoji for its button."""
 
@@ -31,7 +32,7 @@ def question(member_id: int) -> dict[str, Any]:
     """The message, as keyword arguments for `send`."""
     view = discord.ui.View(timeout=None)
     view.add_item(ForgetMe(member_id))
-    return {"content": QUESTION, "view": view}
+    return {"content": str(QUESTION), "view": view}
 
 
 class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
@@ -41,7 +42,7 @@ class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
         self.member_id = member_id
         super().__init__(
             discord.ui.Button(
-                label="Delete everything of me",
+                label=_("Delete everything of me"),
                 style=discord.ButtonStyle.danger,
                 custom_id=f"forget-me:{member_id}",
             )
@@ -57,29 +58,31 @@ class ForgetMe(Component, template=r"forget-me:(?P<member>\d+)"):
     async def handle(self, interaction: Interaction) -> None:
         """Delete the member's data. Raises Refused for anybody else."""
         if interaction.user.id != self.member_id:
-            raise Refused("Only whoever asked can confirm it; `/forget-me` is yours to use.")
+            raise Refused(Text("Only whoever asked can confirm it; `/forget-me` is yours to use."))
         await interaction.response.defer()
         await interaction.client.privacy.forget_member(self.member_id)
-        await interaction.edit_original_response(content=DONE, view=None)
+        await interaction.edit_original_response(content=str(DONE), view=None)
 
 
 def opener() -> discord.ui.View:
     """A button that shows whoever presses their own choices."""
     view = discord.ui.View(timeout=None)
-    button: discord.ui.Button[Any] = discord.ui.Button(label="My choices", emoji="🛡️")
+    button: discord.ui.Button[Any] = discord.ui.Button(label=_("My choices"), emoji="🛡️")
     return view.add_item(Choice(button, "show", "mine"))
 
 
 async def choices(bot: DreamBot, member_id: int) -> dict[str, Any]:
     """A member's choices, each with a button that changes it, as keyword arguments for `send` and `edit`."""
     left_out = await bot.opt_outs.of(member_id)
-    view, lines = discord.ui.View(timeout=None), ["**Your choices**, on every server:"]
+    view, lines = discord.ui.View(timeout=None), [_("**Your choices**, on every server:")]
     for matter, (emoji, may) in CHOICES.items():
         is_in = matter not in left_out
         lines.append(f"{emoji} {may}: **{'yes' if is_in else 'no'}**")
-        button: discord.ui.Button[Any] = discord.ui.Button(label="No" if is_in else "Yes", emoji=emoji)
+        button: discord.ui.Button[Any] = discord.ui.Button(label=_("No") if is_in else _("Yes"), emoji=emoji)
         view.add_item(Choice(button, matter, "out" if is_in else "in"))
-    lines.append("-# A press changes it. What was posted of you in a hall of fame leaves it within a minute.")
+    lines.append(
+        _("-# A press changes it. What was posted of you in a hall of fame leaves it within a minute.")
+    )
     return {"content": "\n".join(lines), "view": view}
 
 

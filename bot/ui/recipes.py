@@ -13,6 +13,7 @@ from bot.ui.components import Component, Interaction
 from bot.ui.status import Status
 from config.presets import preset_title
 from dream.recipe import Recipe
+from dream.texts import Text, _
 
 _BLOCK: Final = re.compile(r"```\n(.+?)\n```", re.DOTALL)
 
@@ -22,7 +23,7 @@ class DreamRecipe(Component, template=r"dream-recipe"):
 
     def __init__(self) -> None:
         super().__init__(
-            discord.ui.Button(label="Dream it on my picture", emoji="🌀", custom_id="dream-recipe")
+            discord.ui.Button(label=_("Dream it on my picture"), emoji="🌀", custom_id="dream-recipe")
         )
 
     @classmethod
@@ -36,7 +37,7 @@ class DreamRecipe(Component, template=r"dream-recipe"):
         """Ask for the dream. Raises Refused."""
         found = _BLOCK.search(interaction.message.content if interaction.message else "")
         if found is None:
-            raise Refused("I can't read that recipe any more; please ask for it again.")
+            raise Refused(Text("I can't read that recipe any more; please ask for it again."))
         await dream_on_newest(interaction, Recipe.parse(found[1]), interaction.user.id)
 
 

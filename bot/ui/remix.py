@@ -16,12 +16,20 @@ from bot.asking import effective_in, preset_in
 from bot.store.jobs import Job
 from bot.ui.components import Interaction
 from config.presets import preset_title
-from dream.recipe import MAX_LENGTH, QUALITIES, Recipe, RecipeError
+from dream.recipe import MAX_LENGTH, Recipe, RecipeError
+from dream.texts import Text, _
 
 PREFIX: Final = "remix-form:"
 MOST_OPTIONS: Final = 25
 SIZES: Final = (512, 768, 1024, 1536, 2048)
-STRENGTHS: Final = {"gentle": 0.007, "normal": 0.014, "wild": 0.03}
+HOW: Final = {
+    "quality=quick": Text("quick quality"),
+    "quality=normal": Text("normal quality"),
+    "quality=rich": Text("rich quality"),
+    "strength=0.007": Text("gentle strength"),
+    "strength=0.014": Text("normal strength"),
+    "strength=0.03": Text("wild strength"),
+}
 
 
 async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
@@ -32,23 +40,22 @@ async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
     names = [name for name, recipe in presets.items() if bot.settings.has_weights(Recipe.parse(recipe))]
     own = [name for name in names if name not in bot.presets]
     shown = [*own, *(name for name in names if name not in own)][:MOST_OPTIONS]
-    form = discord.ui.Modal(title="Remix", custom_id=f"{PREFIX}{job.id}")
-    _add_menu(form, "preset", "Preset", {name: preset_title(name) for name in shown})
+    form = discord.ui.Modal(title=_("Remix"), custom_id=f"{PREFIX}{job.id}")
+    _add_menu(form, "preset", _("Preset"), {name: preset_title(name) for name in shown})
     text: discord.ui.TextInput[Any] = discord.ui.TextInput(
         custom_id="recipe", default=str(_unseeded(job)), max_length=MAX_LENGTH, required=False
     )
-    about = "Or write one: it goes before the preset."
-    form.add_item(discord.ui.Label(text="Recipe", description=about, component=text))
+    about = _("Or write one: it goes before the preset.")
+    form.add_item(discord.ui.Label(text=_("Recipe"), description=about, component=text))
     sizes = [size for size in SIZES if size < effective.max_size] + [effective.max_size]
-    _add_menu(form, "size", "Size", {str(size): f"{size} pixels" for size in sizes})
-    how = {f"quality={one}": f"{one} quality" for one in QUALITIES}
-    how |= {f"strength={value}": f"{name} strength" for name, value in STRENGTHS.items()}
-    _add_menu(form, "how", "Quality and strength", how, most=2)  # a form has room for five fields
-    about = "A second picture: what it shows is brought out in yours."
+    _add_menu(form, "size", _("Size"), {str(size): _("{size} pixels", size=size) for size in sizes})
+    how = {choice: str(text) for choice, text in HOW.items()}
+    _add_menu(form, "how", _("Quality and strength"), how, most=2)  # a form has room for five fields
+    about = _("A second picture: what it shows is brought out in yours.")
     guide: discord.ui.FileUpload[Any] = discord.ui.FileUpload(
         custom_id="guide", required=False, min_values=0, max_values=1
     )
-    form.add_item(discord.ui.Label(text="Guide picture", description=about, component=guide))
+    form.add_item(discord.ui.Label(text=_("Guide picture"), description=about, component=guide))
     return form
 
 
@@ -72,7 +79,7 @@ def remixed(
     for choice in chosen.get("how", "").split():
         name, _, value = choice.partition("=")
         if name in options:
-            raise RecipeError(f"You chose two kinds of {name}; please choose one.")
+            raise RecipeError(Text("You chose two kinds of {name}; please choose one.", name=name))
         options[name] = value
     recipe = recipe.adjusted(**options)
     if recipe != before and recipe.seed is None:
@@ -116,6 +123,11 @@ def _add_menu(
     """Add a select of values and labels that may be left as it is."""
     options = [discord.SelectOption(label=label, value=value) for value, label in choices.items()]
     select: discord.ui.Select[Any] = discord.ui.Select(
-        custom_id=name, placeholder="As it is", options=options, min_values=0, max_values=most, required=False
+        custom_id=name,
+        placeholder=_("As it is"),
+        options=options,
+        min_values=0,
+        max_values=most,
+        required=False,
     )
     form.add_item(discord.ui.Label(text=title, component=select))

@@ -12,6 +12,7 @@ from bot.errors import Refused
 from bot.pictures import picture_in
 from bot.ui.components import Component, Interaction
 from dream.recipe import AUTO, Recipe
+from dream.texts import Text
 
 
 class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
@@ -31,14 +32,14 @@ class DreamOf(Component, template=r"see:(?P<message>\d+):(?P<name>\w+)"):
     async def handle(self, interaction: Interaction) -> None:
         """Ask for the dream. Raises Refused."""
         if not isinstance(interaction.channel, discord.abc.Messageable):
-            raise Refused("I can't dream here; please ask in a channel.")
+            raise Refused(Text("I can't dream here; please ask in a channel."))
         try:
             message = await interaction.channel.fetch_message(self.message_id)
         except discord.HTTPException:
-            raise Refused("That picture is gone; please post it again.") from None
+            raise Refused(Text("That picture is gone; please post it again.")) from None
         found = await picture_in(message, interaction.client)
         if found is None:
-            raise Refused("That picture is gone; please post it again.")
+            raise Refused(Text("That picture is gone; please post it again."))
         await interaction.response.defer()
         await ask(
             interaction.client,

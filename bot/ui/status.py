@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import discord
 
 from bot.durations import countdown, format_duration
+from bot.language import ordinal, percent, speaking
 from bot.queue.queue import CANCELLED, CONSENT_WITHIN
 from bot.store.jobs import Job, Kind, State
 from bot.ui.buttons import Cancel, PingMe, dream_buttons
@@ -21,22 +22,26 @@ from dream.backbone.catalog import NETWORKS
 from dream.octaves import frames
 from dream.recipe import MAX_LENGTH, Recipe, RecipeError
 from dream.render import Progress
+from dream.suggestions import both
+from dream.texts import Text, _, ngettext
 
 BAR = 12
+FAILED = Text("This dream could not be dreamt; please try again.")
 PREVIEW = "preview.jpg"
 ACTIONS = {
-    "again": "again from",
-    "deeper": "deeper from",
-    "bigger": "bigger than",
-    "gentler": "gentler than",
-    "wilder": "wilder than",
-    "remix": "remixed from",
-    "vary": "variations of",
-    "choose": "chosen from",
-    "zoom": "a fall into",
-    "compare": "of",
+    "again": Text("again from {origin}"),
+    "deeper": Text("deeper from {origin}"),
+    "bigger": Text("bigger than {origin}"),
+    "gentler": Text("gentler than {origin}"),
+    "wilder": Text("wilder than {origin}"),
+    "remix": Text("remixed from {origin}"),
+    "vary": Text("variations of {origin}"),
+    "choose": Text("chosen from {origin}"),
+    "zoom": Text("a fall into {origin}"),
+    "compare": Text("of {origin}"),
 }
 """How the way from one dream to the next is told, by `Job.action`."""
+FROM = Text("from {origin}")
 
 
 class Status(NamedTuple):
@@ -59,49 +64,60 @@ def status(
     job: Job,
     *,
     position: int | None = None,
-    when: str = "",
+    when: Text | str = "",
     progress: Progress | None = None,
     result: bytes | None = None,
     is_long: bool = False,
 ) -> Status:
-    """How `job` looks to members now.
+    """How `job` looks to members now, in the language of its message.
 
     `position` is its position in the queue, 1 being the next; `when` says when it is likely to be ready;
     `progress` how far it is; `result` the finished dream's file. Whoever asked is offered to be pinged where
     the wait `is_long`.
     """
-    match job.state:
-        case State.HELD:
-            return _asking(job)
-        case State.QUEUED:
-            return _waiting(job, position, when, is_long)
-        case State.DREAMING:
-            return _dreaming(job, when, progress, is_long)
-        case State.FAILED:
-            return _message(f"🌧️ {job.reason or 'This dream could not be dreamt; please try again.'}")
-        case State.CANCELLED:
-            return _message(f"🌙 {job.reason or CANCELLED}")
-        case State.DONE:
-            return _done(job, result)
+    with speaking(job.language):
+        match job.state:
+            case State.HELD:
+                return _asking(job)
+            case State.QUEUED:
+                return _waiting(job, position, when, is_long)
+            case State.DREAMING:
+                return _dreaming(job, when, progress, is_long)
+            case State.FAILED:
+                return _message(f"🌧️ {job.reason or FAILED}")
+            case State.CANCELLED:
+                return _message(f"🌙 {job.reason or CANCELLED}")
+            case State.DONE:
+                return _done(job, result)
 
 
 def _asking(job: Job) -> Status:
     """The question to whoever posted a picture, whether somebody else may dream on it."""
-    picture = "your picture"
+    picture = _("your picture")
     if job.origin_message_id:
         picture = f"[{picture}](<{message_url(job.guild_id, job.origin_channel_id, job.origin_message_id)}>)"
     until = discord.utils.format_dt(job.created_at + CONSENT_WITHIN, "R")
+    question = _(
+        "🙋 {author}, {member} would like to dream on {picture}. May they?",
+        author=f"<@{job.author_id}>",
+        member=f"<@{job.member_id}>",
+        picture=picture,
+    )
+    ends = _("the question ends {time} · /privacy answers it for all", time=until)
     return _message(
-        f"🙋 <@{job.author_id}>, <@{job.member_id}> would like to dream on {picture}. May they?",
-        f"-# {described(job)} · the question ends {until} · /privacy answers it for all",
+        question,
+        f"-# {described(job)} · {ends}",
         buttons=[Consent(job.id), Decline(job.id), Cancel(job.id)],
     )
 
 
-def _waiting(job: Job, position: int | None, when: str, is_long: bool) -> Status:
-    where = "next in line" if position == 1 else f"{ordinal(position)} in line" if position else "in line"
+def _waiting(job: Job, position: int | None, when: Text | str, is_long: bool) -> Status:
+    if position == 1:
+        where = _("next in line")
+    else:
+        where = _("{ordinal} in line", ordinal=ordinal(position)) if position else _("in line")
     return _message(
-        f"💤 **Waiting** · {where}{_after(when)}", _small(job), buttons=_waiting_buttons(job, is_long)
+        f"💤 **{_('Waiting')}** · {where}{_after(when)}", _small(job), buttons=_waiting_buttons(job, is_long)
     )
 
 
@@ -109,19 +125,19 @@ def _waiting_buttons(job: Job, is_long: bool) -> list[discord.ui.Item[Any]]:
     return [Cancel(job.id), *([PingMe(job.id)] if is_long and not job.pings else [])]
 
 
-def _dreaming(job: Job, when: str, progress: Progress | None, is_long: bool) -> Status:
+def _dreaming(job: Job, when: Text | str, progress: Progress | None, is_long: bool) -> Status:
     buttons = _waiting_buttons(job, is_long)
     if progress is None:
-        return _message(f"🌀 **Dreaming**{_after(when)}", bar(0), _small(job), buttons=buttons)
+        return _message(f"🌀 **{_('Dreaming')}**{_after(when)}", bar(0), _small(job), buttons=buttons)
     files = []
     if progress.preview:
-        alt = f"The dream so far, {progress.done:.0%} done."
+        alt = _("The dream so far, {share} done.", share=percent(progress.done))
         name = PREVIEW.replace("jpg", "gif") if progress.preview.startswith(b"GIF") else PREVIEW
         files = [_file(progress.preview, name, alt, spoiler=job.spoiler)]
     finishing = progress.done >= 1
     return _message(
-        f"🌀 **Dreaming**{' · finishing' if finishing else _after(when)}",
-        f"{bar(progress.done)} {progress.done:.0%}",
+        f"🌀 **{_('Dreaming')}**{_after(_('finishing') if finishing else when)}",
+        f"{bar(progress.done)} {percent(progress.done)}",
         f"{_small(job)}{_after(part(job, progress))}",
         buttons=[] if finishing else buttons,
         files=files,
@@ -131,9 +147,10 @@ def _dreaming(job: Job, when: str, progress: Progress | None, is_long: bool) -> 
 def _done(job: Job, result: bytes | None) -> Status:
     report = job.dream_report
     files = with_result(job, result)
-    lines = [f"✨ **{title(job)}** for <@{job.member_id}>{_origin(job)}"]
+    asker = _("for {member}", member=f"<@{job.member_id}>")
+    lines = [f"✨ **{title(job)}** {asker}{_origin(job)}"]
     if job.variants:
-        lines.append("-# A number is a press away from its full dream.")
+        lines.append(_("-# A number is a press away from its full dream."))
     elif report:
         made = f"{code(report.recipe, MAX_LENGTH)} · {_titles(report.model)}"
         lines.append(f"-# {made} · {report.width} × {report.height} · {format_duration(report.seconds)}")
@@ -144,8 +161,10 @@ def _done(job: Job, result: bytes | None) -> Status:
 
 def ping(job: Job) -> str:
     """What tells whoever asked for a job that it has ended."""
-    ready = "your dream is ready." if job.state is State.DONE else "your dream did not work out."
-    return f"🔔 <@{job.member_id}> {ready}"
+    with speaking(job.language):
+        is_done = job.state is State.DONE
+        ready = _("your dream is ready.") if is_done else _("your dream did not work out.")
+        return f"🔔 <@{job.member_id}> {ready}"
 
 
 def with_result(job: Job, result: bytes | None) -> list[discord.File]:
@@ -159,62 +178,63 @@ def title(job: Job) -> str:
     """What a job is called: after its preset, if it was asked for by one."""
     match job.kind:
         case Kind.SHEET:
-            return f"{len(job.variants or ())} dreams to choose from"
+            shown = len(job.variants or ())
+            return ngettext("{count} dream to choose from", "{count} dreams to choose from", shown)
         case Kind.SIDES:
-            return "Before and after"
+            return _("Before and after")
         case Kind.WIPE:
-            return "From before to after"
+            return _("From before to after")
         case _:
-            return preset_title(job.preset) if job.preset else "Dreamt"
+            return preset_title(job.preset) if job.preset else _("Dreamt")
 
 
 def _alt(job: Job) -> str:
     """The description of a result for those who cannot see it."""
     report = job.dream_report
     if job.variants:
-        return "Numbered dreams of one picture: " + ", ".join(
-            f"{number} {one['label']}" for number, one in enumerate(job.variants, 1)
-        )
+        shown = ", ".join(f"{number} {one['label']}" for number, one in enumerate(job.variants, 1))
+        return _("Numbered dreams of one picture: {shown}", shown=shown)
     if job.kind.is_comparison:
-        return "A picture before and after it was dreamt on."
-    return f"A dream of {' and '.join(map(_thing, report.layers)) if report else job.recipe}."
+        return _("A picture before and after it was dreamt on.")
+    things = both([_thing(layer) for layer in report.layers]) if report else job.recipe
+    return _("A dream of {things}.", things=things)
 
 
 def _origin(job: Job) -> str:
     """What a dream grew from, with a link to it if it stands in the same channel."""
-    if job.action is None and (job.parent or job.author_id in (None, job.member_id)):
-        action = "from" if job.parent else ""
-    else:
-        action = ACTIONS.get(job.action or "", "from")
-    if not action:
+    if job.action is None and not job.parent and job.author_id in (None, job.member_id):
         return ""
-    what = "this dream" if job.parent else "this picture"
     if job.origin_message_id and job.origin_channel_id == job.channel_id:
-        what = f"[{what}](<{message_url(job.guild_id, job.channel_id, job.origin_message_id)}>)"
+        url = message_url(job.guild_id, job.channel_id, job.origin_message_id)
+        origin = f"[{_('this dream') if job.parent else _('this picture')}](<{url}>)"
     else:
-        what = what.replace("this", "a")
-    by = "" if job.parent or job.author_id is None else f" by <@{job.author_id}>"
-    return f" · {action} {what}{by}"
+        origin = _("a dream") if job.parent else _("a picture")
+    if not job.parent and job.author_id is not None:
+        origin = _("{picture} by {member}", picture=origin, member=f"<@{job.author_id}>")
+    return f" · {_(ACTIONS.get(job.action or '', FROM).message, origin=origin)}"
 
 
-def when(ready_at: datetime | None, now: datetime) -> str:
+def when(ready_at: datetime | None, now: datetime) -> Text | str:
     """When a dream is likely to be ready; empty where that is not known, or past."""
-    return "" if ready_at is None or ready_at <= now else f"ready {countdown(ready_at, now)}"
+    return "" if ready_at is None or ready_at <= now else Text("ready {when}", when=countdown(ready_at, now))
 
 
 def part(job: Job, progress: Progress) -> str:
     """Which part of the work is being done: a video's frame, or one of a picture's passes."""
     if job.variants:
-        return f"picture {progress.octave} of {progress.octaves}"
+        return _("picture {number} of {count}", number=progress.octave, count=progress.octaves)
     passes = progress.octaves
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and not recipe.is_video:
-        return f"frame {progress.step} of {progress.steps}"
+        return _("frame {number} of {count}", number=progress.step, count=progress.steps)
     if job.kind is Kind.ZOOM and (recipe := _parsed(job.recipe)) and recipe.settled().zoom != 1:
         passes -= 1  # a zoom's frames, which follow its passes, count as one more octave
         if progress.octave > passes:
             total = frames(recipe)
-            return f"frame {max(total - (progress.steps - progress.step), 1)} of {total}"
-    return f"pass {progress.octave} of {passes}" if passes > 1 else ""
+            frame = max(total - (progress.steps - progress.step), 1)
+            return _("frame {number} of {count}", number=frame, count=total)
+    if passes <= 1:
+        return ""
+    return _("pass {number} of {count}", number=progress.octave, count=passes)
 
 
 def _thing(name: str) -> str:
@@ -257,12 +277,6 @@ def bar(share: float) -> str:
     return "▰" * full + "▱" * (BAR - full)
 
 
-def ordinal(number: int) -> str:
-    """Write 1 as 1st, 2 as 2nd, 11 as 11th."""
-    teen = number % 100 in (11, 12, 13)
-    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
 def _message(
     *lines: str,
     buttons: Sequence[discord.ui.Item[Any]] = (),
@@ -284,8 +298,9 @@ def _small(job: Job) -> str:
 
 def _for(job: Job) -> str:
     """Name the asker where the message is no reply to the asking one."""
-    return "" if job.asked_message_id else f" for <@{job.member_id}>"
+    asker = _("for {member}", member=f"<@{job.member_id}>")
+    return "" if job.asked_message_id else f" {asker}"
 
 
-def _after(words: str) -> str:
+def _after(words: Text | str) -> str:
     return f" · {words}" if words else ""

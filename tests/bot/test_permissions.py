@@ -123,7 +123,7 @@ class People:
 
 
 def may(answer: str) -> str:
-    return "–" if any(refusal in answer for refusal in REFUSALS) else "✓"
+    return "–" if any(str(refusal) in answer for refusal in REFUSALS) else "✓"
 
 
 def told(used: simcord.InteractionResult) -> str:

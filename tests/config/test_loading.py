@@ -220,7 +220,7 @@ def test_a_size_that_is_left_to_the_picture_says_how_large_it_gets() -> None:
 def test_what_servers_decide_too_has_one_default_and_range_and_meaning() -> None:
     """The settings of a server that the operator decides as well are the very same fields."""
     shared = [(section, name) for section in (Dream, Limits, Commands) for name in section.model_fields]
-    assert len(shared) == 10
+    assert len(shared) == 11
     for section, name in shared:
         assert name not in Values.__annotations__
         ours, theirs = Values.model_fields[name], section.model_fields[name]

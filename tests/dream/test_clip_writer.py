@@ -12,6 +12,7 @@ from PIL import Image
 from dream.clip_writer import Master, write
 from dream.formats import ClipFormat
 from dream.picture import decode
+from dream.texts import Text
 from tests.support.clips import pan
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -125,7 +126,9 @@ def test_a_clip_is_made_smaller_before_it_is_made_shorter(
     assert 64 <= size[0] < 224
     assert frames == 30
     assert seconds == pytest.approx(master.seconds, abs=0.011)
-    assert f"Made smaller, {size[0]} × {size[1]} instead of 224 × 128 pixels" in written.fitted
+    assert f"Made smaller, {size[0]} × {size[1]} instead of 224 × 128 pixels" in str(
+        Text.load(written.fitted)
+    )
 
 
 def test_shorter_is_the_last_resort(master: Master, tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_shorter_is_the_last_resort(master: Master, tmp_path: Path) -> None:
     assert path.stat().st_size <= 120_000
     assert size[0] == 160
     assert 1 <= frames < 30
-    assert "shorter" in written.fitted
+    assert "shorter" in str(Text.load(written.fitted))
 
 
 @pytest.mark.parametrize("format", ["mp4", "gif", "webp"])

@@ -12,6 +12,7 @@ from bot.settings.files import MAX_LENGTH
 from bot.settings.rows import Change
 from bot.settings.values import SettingError
 from bot.ui.settings.names import existence_check
+from dream.texts import Text
 
 
 async def export_file(bot: DreamBot, guild_id: int) -> discord.File:
@@ -25,11 +26,11 @@ async def import_file(
 ) -> list[Change]:
     """Replace a server's settings by an attachment's. Raises SettingError."""
     if file.size > MAX_LENGTH:
-        raise SettingError("That file is too large to be settings; please give one that `export` made.")
+        raise SettingError(Text("That file is too large to be settings; please give one that `export` made."))
     try:
         text = (await file.read()).decode()
     except UnicodeDecodeError:
-        raise SettingError("That is no settings file; please give one that `export` made.") from None
+        raise SettingError(Text("That is no settings file; please give one that `export` made.")) from None
     return await bot.settings.import_toml(
         guild.id,
         text,

@@ -9,10 +9,12 @@ from typing import Any
 import discord
 
 from bot.client import DreamBot
+from bot.language import speak, spoken
 from bot.settings.text import expected, serialize
 from bot.settings.values import title
 from bot.ui.components import Interaction
 from bot.ui.errors import explain, send_ephemeral
+from dream.texts import _
 
 
 class Form(discord.ui.Modal):
@@ -20,6 +22,11 @@ class Form(discord.ui.Modal):
 
     def __init__(self, bot: DreamBot, title: str) -> None:
         super().__init__(title=title[:45], custom_id=f"{_custom_id_prefix(bot)}:{secrets.token_hex(4)}")
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Speak the language of whoever filled it in."""
+        speak(spoken(interaction.locale))
+        return True
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:  # type: ignore[override]
         """Answer with the error, ephemerally."""
@@ -32,14 +39,14 @@ class ValueForm(Form):
     def __init__(
         self, bot: DreamBot, name: str, value: Any, save: Callable[[Interaction, str], Awaitable[None]]
     ) -> None:
-        super().__init__(bot, f"Change {title(name)}")
+        super().__init__(bot, _("Change {title}", title=title(name)))
         self.save = save
         held = serialize(value)
         text = ", ".join(held) if isinstance(held, list) else str(held)
         self.value: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="value", default=text[:300], max_length=300, required=False
         )
-        may = f"It can be {expected(name, bot.settings.operator)}."
+        may = _("It can be {expected}.", expected=expected(name, bot.settings.operator))
         self.add_item(discord.ui.Label(text=title(name)[:45], description=may[:100], component=self.value))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
@@ -53,13 +60,13 @@ class ImportForm(Form):
     def __init__(
         self, bot: DreamBot, load: Callable[[Interaction, discord.Attachment], Awaitable[None]]
     ) -> None:
-        super().__init__(bot, "Import settings")
+        super().__init__(bot, _("Import settings"))
         self.load = load
         self.file: discord.ui.FileUpload[Any] = discord.ui.FileUpload(custom_id="file")
         self.add_item(
             discord.ui.Label(
-                text="A file that Export made",
-                description="It replaces every setting and preset of this server.",
+                text=_("A file that Export made"),
+                description=_("It replaces every setting and preset of this server."),
                 component=self.file,
             )
         )
@@ -76,7 +83,9 @@ async def answer_old_form(interaction: Interaction) -> None:
     if custom_id.startswith("settings-form:") and not custom_id.startswith(
         _custom_id_prefix(interaction.client)
     ):
-        await send_ephemeral(interaction, "I was restarted while that form was open; please open it again.")
+        await send_ephemeral(
+            interaction, _("I was restarted while that form was open; please open it again.")
+        )
 
 
 def _custom_id_prefix(bot: DreamBot) -> str:

@@ -13,6 +13,7 @@ from bot.settings.values import SETTINGS, Kind, SettingError, kind
 from bot.ui.channels import Named, find_by_name, parse_id
 from bot.visibility import visible_channels
 from dream.suggestions import did_you_mean
+from dream.texts import Text, _
 
 CHANNELS: Final = (Kind.CHANNEL, Kind.CHANNELS)
 ROLES: Final = (Kind.ROLE, Kind.ROLES)
@@ -48,7 +49,14 @@ async def names_to_ids(context: commands.Context[Any], name: str, typed: str) ->
         whole = await _find(context, name, part)
         ids += [whole] if whole else [await _find(context, name, word) or word for word in part.split()]
     if unknown := [one for one in ids if not one.isdecimal()]:
-        raise SettingError(f"{name} must be {expected(name)}; {_hint(context, name, unknown[0])}")
+        raise SettingError(
+            Text(
+                "{name} must be {expected}; {hint}",
+                name=name,
+                expected=expected(name),
+                hint=_hint(context, name, unknown[0]),
+            )
+        )
     return " ".join(ids)
 
 
@@ -74,10 +82,16 @@ def _choices(context: commands.Context[Any], name: str) -> list[Named]:
 
 
 def _hint(context: commands.Context[Any], name: str, typed: str) -> str:
-    what = "channel" if kind(name) in CHANNELS else "role" if kind(name) in ROLES else "member"
+    typed_name = typed[:40]
+    if kind(name) in CHANNELS:
+        none = _("I see no channel “{typed}” here", typed=typed_name)
+    elif kind(name) in ROLES:
+        none = _("I see no role “{typed}” here", typed=typed_name)
+    else:
+        none = _("I see no member “{typed}” here", typed=typed_name)
     near = ""
-    if what != "member":
+    if kind(name) is not Kind.MEMBERS:
         names = [one.name for one in _choices(context, name)]
         near = did_you_mean(typed.lstrip("#@"), names, most=1)
-    apart = " Put commas between names that hold spaces." if kind(name) in LISTS and not near else ""
-    return f"I see no {what} “{typed[:40]}” here" + (f"; {near}" if near else f".{apart}")
+    apart = _(" Put commas between names that hold spaces.") if kind(name) in LISTS and not near else ""
+    return f"{none}; {near}" if near else f"{none}.{apart}"

@@ -18,15 +18,26 @@ from bot.errors import Refused
 from bot.schedule import DAYS
 from bot.settings.rows import Change
 from bot.settings.text import SOURCES, choices, expected, serialize
-from bot.settings.values import CHANNEL_SETTINGS, FORGOTTEN, GROUPS, SETTINGS, Kind, SettingError, kind, title
+from bot.settings.values import (
+    CHANNEL_SETTINGS,
+    FORGOTTEN,
+    GROUPS,
+    SETTINGS,
+    Kind,
+    SettingError,
+    description,
+    kind,
+    title,
+)
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Interaction
 from bot.ui.fitting import FIELD
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
 from bot.ui.settings.names import existence_check
-from bot.ui.settings.text import LEGEND, LOG_LINES, format_settings, log_embed, report_changes
+from bot.ui.settings.text import LOG_LINES, format_settings, legend, log_embed, report_changes
 from dream.backbone.catalog import NETWORKS
+from dream.texts import Text, _
 
 CHANNELS: Final = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.forum]
 """Where dreams can be asked for; a thread's settings are its channel's."""
@@ -52,37 +63,44 @@ async def panel(
     server = await bot.settings.server(guild.id)
     here = server.effective(bot.settings.operator, channel_id)
     where = f"#{guild.get_channel(channel_id) or channel_id}" if channel_id else guild.name
-    embed = discord.Embed(title=f"Settings of {where}", description=format_settings(here, groups[group]))
-    embed.set_footer(text=LEGEND)
+    embed = discord.Embed(
+        title=_("Settings of {where}", where=where), description=format_settings(here, groups[group])
+    )
+    embed.set_footer(text=legend())
     view = discord.ui.View(timeout=None)
     scope: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
-        placeholder="The whole server, or choose one channel",
+        placeholder=_("The whole server, or choose one channel"),
         min_values=0,
         channel_types=CHANNELS,
         default_values=[discord.Object(channel_id)] if channel_id else [],
         row=0,
     )
     _add(view, "scope", channel_id, name or group, scope)
-    subjects = [discord.SelectOption(label=one, default=one == group) for one in groups]
+    subjects = [discord.SelectOption(label=_(one), value=one, default=one == group) for one in groups]
     _add(view, "show", channel_id, "", discord.ui.Select(options=subjects, row=1))
     options = [
         discord.SelectOption(
-            label=title(one), value=one, description=_short(SETTINGS[one].description), default=one == name
+            label=title(one), value=one, description=_short(description(one)), default=one == name
         )
         for one in groups[group]
     ]
-    menu: discord.ui.Select[Any] = discord.ui.Select(placeholder="Change…", options=options, row=2)
+    menu: discord.ui.Select[Any] = discord.ui.Select(placeholder=_("Change…"), options=options, row=2)
     _add(view, "show", channel_id, group, menu)
     if name:
         may = expected(name, bot.settings.operator)
-        about = f"{SETTINGS[name].description}\nIt can be {may}. In words: `settings set {name} …`"
+        about = _(
+            "{description}\nIt can be {may}. In words: `settings set {name} …`",
+            description=description(name),
+            may=may,
+            name=name,
+        )
         embed.add_field(name=title(name), value=about[:FIELD], inline=False)
         _add_editor(view, channel_id, name, getattr(here, name))
         chosen = server.choices.get(channel_id, {})
-        _add_button(view, "reset", channel_id, name, "Reset", row=4, disabled=name not in chosen)
-    for action, label in (("export", "Export"), ("import", "Import"), ("log", "Log")):
+        _add_button(view, "reset", channel_id, name, _("Reset"), row=4, disabled=name not in chosen)
+    for action, label in (("export", _("Export")), ("import", _("Import")), ("log", _("Log"))):
         _add_button(view, action, channel_id, name or group, label, row=4)
-    for heading, text in (("Changed", saved), ("⚠️ Not changed", refused)):
+    for heading, text in ((_("Changed"), saved), (_("⚠️ Not changed"), refused)):
         if text:
             embed.add_field(name=heading, value=text[:FIELD], inline=False)
     return {"embed": embed, "view": view}
@@ -91,7 +109,7 @@ async def panel(
 def opener() -> discord.ui.View:
     """A view with a button that opens the panel ephemerally."""
     view = discord.ui.View(timeout=None)
-    _add_button(view, "open", WHOLE_SERVER, "", "Change settings", row=0)
+    _add_button(view, "open", WHOLE_SERVER, "", _("Change settings"), row=0)
     return view
 
 
@@ -117,7 +135,7 @@ class Control(
         """Perform the control's action. Raises Refused for users who may not."""
         await _check(interaction)
         if self.subject and self.subject not in SETTINGS and self.subject not in GROUPS:
-            raise Refused("This panel is of an earlier version of me; please open a new one.")
+            raise Refused(Text("This panel is of an earlier version of me; please open a new one."))
         bot, guild = interaction.client, interaction.guild
         assert guild is not None and interaction.data is not None
         values: list[str] = interaction.data.get("values", [])  # type: ignore[assignment]
@@ -222,11 +240,11 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
     chosen = value if isinstance(value, tuple) else (value,) if value else ()
     objects = [discord.Object(number) for number in chosen if isinstance(number, int) and number != FORGOTTEN]
     several = 25 if kind(name) in (Kind.CHANNELS, Kind.ROLES, Kind.MEMBERS) else 1
-    bounds: dict[str, Any] = {"min_values": 0, "max_values": several, "placeholder": "None", "row": 3}
+    bounds: dict[str, Any] = {"min_values": 0, "max_values": several, "placeholder": _("None"), "row": 3}
     match kind(name):
         case Kind.SWITCH:
-            _add_button(view, "on", channel_id, name, "On", row=3, disabled=value)
-            _add_button(view, "off", channel_id, name, "Off", row=3, disabled=not value)
+            _add_button(view, "on", channel_id, name, _("On"), row=3, disabled=value)
+            _add_button(view, "off", channel_id, name, _("Off"), row=3, disabled=not value)
             return
         case Kind.NETWORKS:
             options = [discord.SelectOption(label=n, default=n in value) for n in list(NETWORKS)[:25]]
@@ -251,7 +269,7 @@ def _add_editor(view: discord.ui.View, channel_id: int, name: str, value: Any) -
             users = [discord.SelectDefaultValue.from_user(number) for number in objects]
             item = discord.ui.UserSelect(default_values=users, **bounds)
         case _:
-            _add_button(view, "edit", channel_id, name, "Change…", row=3)
+            _add_button(view, "edit", channel_id, name, _("Change…"), row=3)
             return
     _add(view, "set", channel_id, name, item)
 
@@ -273,5 +291,5 @@ def _add_button(
     _add(view, action, channel_id, subject, discord.ui.Button(label=label, row=row, disabled=disabled))
 
 
-def _short(text: str | None) -> str:
-    return text if text and len(text) <= 100 else f"{(text or '')[:99]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:99]}…"

@@ -26,7 +26,7 @@ async def test_help_teaches_on_one_page(world: World) -> None:
 
 async def test_no_command_or_option_is_told_in_the_engines_words(world: World) -> None:
     told = [command.short_doc for command in world.app.bot.walk_commands()]
-    told += [option.meaning for option in OPTIONS.values()]
+    told += [str(option.meaning) for option in OPTIONS.values()]
     assert len(told) > 50
     for words in ("climb", "activation", "mean square", "no more dreams", "_seconds"):
         assert not [text for text in told if words in text.lower()]

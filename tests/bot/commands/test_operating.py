@@ -59,7 +59,7 @@ async def operated(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> Asyn
 async def test_the_operator_pauses_and_resumes_with_a_message(operated: Operated) -> None:
     world = operated.server()
     operator = world.speaker(world.guild.add_member(operated.operator))
-    assert NOT_AN_OPERATOR in await world.admin.says("!operator pause no")
+    assert str(NOT_AN_OPERATOR) in await world.admin.says("!operator pause no")
     assert "Paused" in await operator.says("!operator pause back at six o'clock")
     assert "back at six o'clock" in await world.alice.says("!sky")
     assert "paused: back at six" in await operator.says("!operator")

@@ -381,7 +381,10 @@ async def test_dreams_that_come_to_nothing_are_tried_anew_then_given_up(world: D
         if [post.state for post in await world.posts()] == ["failed"]:
             break
     [post] = await world.posts()
-    assert (post.state, post.reason) == ("failed", "That file is no picture; please attach a JPEG or PNG.")
+    assert (post.state, str(post.reason)) == (
+        "failed",
+        "That file is no picture; please attach a JPEG or PNG.",
+    )
     await world.admin.says("!daily status")
     status = world.last().embeds[0].to_dict()
     assert "no picture" in str(status["fields"])

@@ -17,6 +17,7 @@ from bot.store.lease import Lease, Process
 from dream.dreamer import Report
 from dream.recipe import Recipe
 from dream.render import Rendered
+from dream.texts import Text
 
 REPORT = Report("block8 seed=1", "efficientnet_lite0", ("block8",), "bundled", None, 64, 64, 3, 1.5, 0.0, 1.0)
 DREAM = Rendered(b"a dream", "dream.png", REPORT)
@@ -86,11 +87,11 @@ async def test_each_transition_is_made_once(jobs: JobRepository) -> None:
     job = await added(jobs)
     starts = await asyncio.gather(*(jobs.start(job.id) for _ in range(3)))
     assert sum(start is not None for start in starts) == 1
-    assert await jobs.cancel(job.id, "Cancelled.")
+    assert await jobs.cancel(job.id, Text("Cancelled."))
     assert await jobs.complete(job.id, DREAM) is None
     assert await jobs.picture(job.id, "result") is None
     assert await jobs.requeue(job.id) is None
-    assert await jobs.fail(job.id, "broken") is None
+    assert await jobs.fail(job.id, Text("broken")) is None
     assert (await jobs.get(job.id)).state is State.CANCELLED
 
 
@@ -101,7 +102,7 @@ async def test_a_cancel_and_an_end_at_once_leave_one_of_them(database: Database,
         job = await added(mine)
         await mine.start(job.id)
         completed, cancelled = await asyncio.gather(
-            mine.complete(job.id, DREAM), other.cancel(job.id, "Cancelled.")
+            mine.complete(job.id, DREAM), other.cancel(job.id, Text("Cancelled."))
         )
         assert (completed is None) != (cancelled is None)
         stored = await mine.get(job.id)
@@ -117,9 +118,9 @@ async def test_only_the_owner_ends_a_job_and_anybody_cancels_it(
     assert await other.start(job.id) is None
     assert await mine.start(job.id)
     assert await other.complete(job.id, DREAM) is None
-    assert await other.fail(job.id, "broken") is None
+    assert await other.fail(job.id, Text("broken")) is None
     assert await other.requeue(job.id) is None
-    cancelled = await other.cancel(job.id, "Cancelled.")
+    cancelled = await other.cancel(job.id, Text("Cancelled."))
     assert cancelled and cancelled.state is State.CANCELLED
     assert await mine.owned() == {} == await other.owned()
 
@@ -177,8 +178,8 @@ async def test_a_message_is_to_be_shown_until_it_shows_the_end(jobs: JobReposito
 
 async def test_a_message_that_never_can_be_shown_ends_the_job(jobs: JobRepository) -> None:
     unfinished, ended = await added(jobs, channel_id=5), await done(jobs, channel_id=5)
-    assert (await jobs.unreachable(unfinished.id, "gone")).state is State.FAILED
-    assert (await jobs.unreachable(ended.id, "gone")).state is State.DONE
+    assert (await jobs.unreachable(unfinished.id, Text("gone"))).state is State.FAILED
+    assert (await jobs.unreachable(ended.id, Text("gone"))).state is State.DONE
     assert await jobs.unshown() == []
 
 

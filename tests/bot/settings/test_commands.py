@@ -9,13 +9,14 @@ import pytest
 
 from bot.checks import NOT_A_MANAGER
 from bot.settings.values import SETTINGS, SettingError, title
+from dream.texts import Text
 from tests.support.settings_panel import chosen, notice, opened_panel, put
 from tests.support.world import World
 
 
 async def test_a_member_may_change_nothing(world: World) -> None:
     for words in ("set size 512", "reset size", "export", "import", "log", ""):
-        assert NOT_A_MANAGER in await world.alice.says(f"!settings {words}")
+        assert str(NOT_A_MANAGER) in await world.alice.says(f"!settings {words}")
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
@@ -81,10 +82,10 @@ async def test_the_prefix_of_a_server(world: World) -> None:
 
 
 async def test_a_role_that_may_change_settings(world: World) -> None:
-    assert NOT_A_MANAGER in await world.bob.says("!settings set size 512")
+    assert str(NOT_A_MANAGER) in await world.bob.says("!settings set size 512")
     await world.admin.says(f"!settings set admin_role <@&{world.fans.id}>")
     assert "✅ **Usual size**" in await world.bob.says("!settings set size 512")
-    assert NOT_A_MANAGER in await world.alice.says("!settings set size 500")
+    assert str(NOT_A_MANAGER) in await world.alice.says("!settings set size 500")
 
 
 async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
@@ -152,7 +153,7 @@ async def test_the_log_says_who_changed_what(world: World) -> None:
 
 
 async def test_presets_of_a_server(world: World) -> None:
-    assert NOT_A_MANAGER in await world.alice.says("!preset save fog block3*0.5")
+    assert str(NOT_A_MANAGER) in await world.alice.says("!preset save fog block3*0.5")
     assert "`block3*0.5`" in await world.admin.says("!preset save fog block3*0.5")
     assert (await world.dreamt(world.alice, "!sky fog steps=5")).recipe.startswith("block3*0.5 steps=5")
     choices = await world.alice.is_offered("dream", "recipe", "fo")
@@ -239,7 +240,7 @@ async def test_a_change_of_the_daily_dreams_settings_makes_what_was_prepared_ane
     daily, guild_id = world.app.daily, world.guild.id
     await world.admin.says("!daily on #dreams 13:00 UTC")
     await daily.posts.plan(guild_id, "2026-05-02T13:00", world.clock.now(), channel_id=world.dreams.id)
-    await daily.states.count_failure(guild_id, "no permission")
+    await daily.states.count_failure(guild_id, Text("no permission"))
     assert await daily.posts.next_open(guild_id)
     await world.admin.says("!settings set daily_times 14:30")
     assert await daily.posts.next_open(guild_id) is None

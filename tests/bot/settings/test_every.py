@@ -70,6 +70,10 @@ async def other_prefix(world: World) -> None:
     await world.dreamt(world.alice, "?sky")
 
 
+async def in_german(world: World) -> None:
+    assert "keinen Traum" in await world.alice.says("!cancel")
+
+
 async def only_in_art(world: World) -> None:
     assert "Dreams have their place" in await world.alice.says("!sky")
     await world.dreamt(world.alice.at(world.art))
@@ -164,6 +168,7 @@ CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
     "member_seconds": (lambda world: 1, members_wait),
     "server_seconds": (lambda world: 1, servers_wait),
     "prefix": (lambda world: "?", other_prefix),
+    "language": (lambda world: ["de"], in_german),
     "channels": (lambda world: [world.art], only_in_art),
     "forbidden_channels": (lambda world: [world.dreams], not_in_dreams),
     "roles": (lambda world: [world.fans], only_bob),
@@ -226,14 +231,15 @@ async def test_by_panel(world: World, name: str) -> None:
 async def test_by_text(world: World, name: str) -> None:
     wanted, effect = CASES[name]
     await turn_on_the_daily_dream(world, name)
-    assert f"✅ **{title(name)}**" in await world.admin.says(f"!settings set {name} {typed(wanted(world))}")
+    named = "Sprache" if name == "language" else title(name)  # from then on it speaks German
+    assert f"✅ **{named}**" in await world.admin.says(f"!settings set {name} {typed(wanted(world))}")
     await effect(world)
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: World, name: str) -> None:
     value = CASES[name][0](world)
-    assert NOT_A_MANAGER in await world.alice.says(f"!settings set {name} {typed(value)}")
+    assert str(NOT_A_MANAGER) in await world.alice.says(f"!settings set {name} {typed(value)}")
     # No panel is shown to a member, but controls can be pressed by whoever sees their message.
     channel = world.bot_channel
     shown = await channel.send(**await panel(world.app.bot, channel.guild, subject=name))

@@ -193,6 +193,7 @@ EXAMPLES: dict[str, Any] = {
     "admin_role": 9,
     "report_channel": 14,
     "others_pictures": "consent",
+    "language": "de",
     "hall_channel": 14,
     "hall_stars": 5,
     "best_channel": 14,
@@ -285,7 +286,7 @@ async def test_a_block_ends_with_its_time_or_by_hand(database: Database, tmp_pat
     blocks = Moderation(database, Config(data=tmp_path), clock, server.pseudonym)
     await blocks.block(SERVER, 5, until=NOON + timedelta(hours=2), reason="spam", by=ADMIN)
     await blocks.block(SERVER, 6, until=None, reason="", by=ADMIN)
-    assert "until <t:" in (await blocks.refusal(SERVER, 10, 5) or "")
+    assert "until <t:" in str(await blocks.refusal(SERVER, 10, 5))
     assert await blocks.refusal(SERVER + 1, 10, 5) is None
     assert {block.member_id for block in await blocks.blocks(SERVER)} == {5, 6}
     clock.advance(timedelta(hours=2))
@@ -301,7 +302,7 @@ async def test_a_block_ends_with_its_time_or_by_hand(database: Database, tmp_pat
 async def test_the_operator_pauses_and_resumes(database: Database, tmp_path: Path) -> None:
     moderation = Moderation(database, Config(data=tmp_path), ManualClock(NOON), str)
     await moderation.pause("back at six", by=1)
-    assert "back at six" in (await moderation.refusal(None, 0, 5) or "")
+    assert "back at six" in str(await moderation.refusal(None, 0, 5))
     assert await moderation.resume(by=1) and not await moderation.resume(by=1)
     assert await moderation.refusal(None, 0, 5) is None
 

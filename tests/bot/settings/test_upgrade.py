@@ -64,7 +64,7 @@ async def test_settings_of_the_first_release_hold_after_upgrading(database_url: 
     here = await settings.effective(700, 11)
     assert str(here.parse_recipe("", await settings.presets(700))) == "block3*0.5 steps=5 size=512"
     blocks = Moderation(database, config, ManualClock(), settings.pseudonym)
-    assert "ask for dreams" in await blocks.refusal(700, 3, 5)
+    assert "ask for dreams" in str(await blocks.refusal(700, 3, 5))
     (entry,) = await settings.audit_log(700, 5)
     assert (entry.at, entry.after) == (datetime(2026, 1, 1, 12, tzinfo=UTC), 512)
     await settings.choose(700, "size", 600, by=900)
@@ -118,6 +118,6 @@ async def test_what_was_decided_about_the_daily_dream_is_among_the_settings_afte
         Schedule((time(9), time(21, 30)), "Europe/Berlin", frozenset(range(5))): [(700, 11)]
     }
     row = await states.get(700)
-    assert row and (row.admin_id, row.failures, row.reason) == (900, 2, "no permission")
+    assert row and (row.admin_id, row.failures, str(row.reason)) == (900, 2, "no permission")
     assert await states.running_since() == dict.fromkeys((700, 701), datetime(2026, 1, 1, 12, tzinfo=UTC))
     await database.close()

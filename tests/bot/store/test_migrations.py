@@ -37,6 +37,7 @@ HASHES = {
     "0007_answers.py": "b7e40eeaa1796ba9b40313daa04b07b773ea4622f1f972164db628ec663905de",
     "0008_hall_of_fame.py": "660ea589e431f2dab4020d040aa63d8c18410494622fe70d626c3126c8b016f4",
     "0009_ways_in.py": "ed50a4248dc9e24061b6cd075ac4cab55562c1dc4b454e884cad5c21ce20b02c",
+    "0010_languages.py": "877fbf3136c12fbcd6ab6a0c07ef9a7294d8c5e93855897de99b468df208262a",
 }
 
 

@@ -39,6 +39,7 @@ def wishes(world: World) -> dict[str, tuple[Any, Any]]:
         "admin_role": ([world.fans], world.fans.id),
         "report_channel": ([world.art], world.art.id),
         "others_pictures": (["consent"], "consent"),
+        "language": (["de"], "de"),
         "hall_channel": ([world.art], world.art.id),
         "hall_stars": (5, 5),
         "best_channel": ([world.art], world.art.id),
