@@ -523,7 +523,7 @@ def move(
 
 def summary(counts: dict[str, int]) -> str:
     """How many rows of which tables, in words."""
-    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
+    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "an empty database"
 
 
 @app.command()
@@ -595,6 +595,8 @@ def doctor(
 ) -> None:
     """Say what is right and wrong with this installation, and what mends it; 1 if it cannot work."""
     import asyncio
+
+    import discord  # noqa: F401  -- the engine alone is no installation of the bot: `main` says so
 
     from bot.doctor import Level, examine
 
@@ -741,7 +743,7 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-BOT = "aiohttp aiolimiter aiosqlite alembic apscheduler discord prometheus_client sqlalchemy tenacity"
+BOT = "aiohttp aiolimiter aiosqlite alembic discord prometheus_client sqlalchemy tenacity"
 EXTRAS = dict.fromkeys(BOT.split(), "bot") | dict.fromkeys(("cryptography", "dask", "distributed"), "farm")
 """The extra of `pyproject.toml` that brings a package."""
 
