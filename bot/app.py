@@ -119,7 +119,7 @@ class App:
         self.health.connection = self._connection
         self.alarms = Alarms(self._tell_operators)
         self.endpoint = Endpoint(self.health, config.monitoring)
-        self.periodic = Periodic()
+        self.periodic = Periodic(self.clock)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.hall_posts.sweep)
@@ -148,9 +148,13 @@ class App:
         self._opened = AsyncExitStack()
 
     async def open(self) -> None:
-        """Open everything but the connection to Discord."""
-        await self.open_store()
-        await self.open_farm()
+        """Open everything but the connection to Discord, or nothing where that fails."""
+        try:
+            await self.open_store()
+            await self.open_farm()
+        except BaseException:
+            await self._opened.aclose()
+            raise
 
     async def open_endpoint(self) -> None:
         """Serve what monitoring asks for, from before anything else works."""

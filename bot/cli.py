@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -376,17 +377,14 @@ def sandbox(
 
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
-    try:
-        import markdown_it  # noqa: F401
-        import simcord  # noqa: F401
-    except ImportError:
+    if not all(map(find_spec, ("markdown_it", "simcord"))):
         stop("The sandbox needs SimCord and more: pip install 'dreambot[sandbox]'.")
     if say is None:
-        from bot.sandbox.serve import serve
+        from bot.sandbox.start import start
 
         if attach or save:
             stop("--attach and --save go with --say.", 2)
-        raise typer.Exit(serve(read_config(config), port, data=data, browser=browser))
+        raise typer.Exit(start(read_config(config), port, data=data, browser=browser))
     from bot.sandbox.say import say as say_once
 
     if save:
@@ -525,7 +523,7 @@ def move(
 
 def summary(counts: dict[str, int]) -> str:
     """How many rows of which tables, in words."""
-    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
+    return ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "an empty database"
 
 
 @app.command()
@@ -597,6 +595,8 @@ def doctor(
 ) -> None:
     """Say what is right and wrong with this installation, and what mends it; 1 if it cannot work."""
     import asyncio
+
+    import discord  # noqa: F401  -- the engine alone is no installation of the bot: `main` says so
 
     from bot.doctor import Level, examine
 
@@ -743,7 +743,7 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-BOT = "aiohttp aiolimiter aiosqlite alembic apscheduler discord prometheus_client sqlalchemy tenacity"
+BOT = "aiohttp aiolimiter aiosqlite alembic discord prometheus_client sqlalchemy tenacity"
 EXTRAS = dict.fromkeys(BOT.split(), "bot") | dict.fromkeys(("cryptography", "dask", "distributed"), "farm")
 """The extra of `pyproject.toml` that brings a package."""
 

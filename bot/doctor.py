@@ -180,7 +180,7 @@ async def _discord(config: Config) -> Findings:
         yield Finding(FAILURE, "token", str(error), portal)
         return
     set_api_base(config.discord.api)
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents(guilds=True)) as client:
         try:
             await client.login(token)
             flags = (await client.application_info()).flags

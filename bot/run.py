@@ -77,8 +77,6 @@ def run(config: Config, farm: Farm | None = None) -> int:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     configure(config.log.settings)
     tracing.configure("dreambot")
-    # It warns whenever an action takes longer than its interval, as all do while the database is away.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(config, farm))
     except (StartError, ConfigError, StoreError, FarmError) as error:
@@ -183,7 +181,7 @@ async def _log_in(bot: DreamBot, token: str) -> None:
         async for attempt in attempts(f"reaching Discord at {Route.BASE}", is_transient):
             # A client whose login failed cannot log in again.
             with attempt:
-                async with discord.Client(intents=discord.Intents.none()) as client:
+                async with discord.Client(intents=discord.Intents(guilds=True)) as client:
                     await client.login(token)
         await bot.login(token)
         await fetch_gateway_url(bot)

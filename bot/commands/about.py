@@ -46,7 +46,6 @@ MOST_NETWORKS = 20
 """The networks that one message tells about, at most."""
 
 FIRST_RECIPES = (*RECIPES[:3], RECIPES[-1])
-FIRST_OPTIONS = ("quality", "size", "strength", "keep")
 
 TOPICS = ("recipes", "options")
 """What `help` tells besides the commands: the words that ask for it."""
@@ -201,7 +200,7 @@ class About(commands.Cog, name="Help"):
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         first = next(iter(presets), "block9")
         choose = [
-            _("{command} a preset", command=say(f"dream {first}")),
+            _("{command} a preset, see {presets}", command=say(f"dream {first}"), presets=say("presets")),
             _("{command} one of a thousand things", command=say("dream great white shark")),
             _(
                 "{command} layers of a network, see {layers}",
@@ -209,21 +208,13 @@ class About(commands.Cog, name="Help"):
                 layers=say("layers"),
             ),
             _("{command} with options", command=say("dream fire7 quality=rich size=1024")),
+            _(
+                "{help_recipes} tells all that a recipe can say, {help_options} the options.",
+                help_recipes=say("help recipes"),
+                help_options=say("help options"),
+            ),
         ]
         embed.add_field(name=_("Choose what I see in it"), value="\n".join(choose), inline=False)
-        embed.add_field(
-            name=_("Presets, told apart by {presets}", presets=say("presets")),
-            value=fitting([f"`{name}`" for name in presets], between=" "),
-            inline=False,
-        )
-        options = [
-            f"`{name}={'|'.join(OPTIONS[name].choices)}` {OPTIONS[name].meaning}" for name in FIRST_OPTIONS
-        ]
-        embed.add_field(
-            name=_("Options, all of them by {help_options}", help_options=say("help options")),
-            value=fitting(options),
-            inline=False,
-        )
         rest = []
         for cog in self.bot.cogs.values():
             names = [say(command.name) for command in await self._usable(context, cog)]
@@ -238,7 +229,8 @@ class About(commands.Cog, name="Help"):
             )
         embed.set_footer(
             text=_(
-                "{prefix}help dream tells more about one command. Buttons under each dream do the rest.",
+                "Buttons under each dream make it wilder, bigger or a GIF; {prefix}mine finds it again. "
+                "{prefix}help dream tells more about one command.",
                 prefix=p,
             )
         )

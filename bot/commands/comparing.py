@@ -33,7 +33,7 @@ class Comparing(commands.Cog, name="Compare"):
         if context.interaction:
             await context.defer(ephemeral=not is_away(context.interaction))
 
-    @commands.hybrid_command(usage="first | second", aliases=["versus", "vs"])
+    @commands.hybrid_command(usage="serpents | cubs", aliases=["versus", "vs"])
     @anywhere
     @app_commands.describe(
         recipes="Two recipes or more, with | between them: serpents | cubs",

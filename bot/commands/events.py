@@ -14,6 +14,7 @@ from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.language import speak, spoken
 from bot.store.outage import is_outage
+from bot.ui.buttons import button_called
 from bot.ui.errors import code, explain, send_ephemeral, unknown_command
 from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
@@ -74,7 +75,8 @@ class Events(commands.Cog):
             if is_layer(first) or first in self.bot.presets or normal(first) in meanings():
                 sentence = _("To dream of that, write {command}.", command=code(f"{prefix}dream {word}"))
             else:
-                sentence = unknown_command(word, list(self.bot.all_commands), prefix)
+                known = list(self.bot.all_commands)
+                sentence = button_called(word) or unknown_command(word, known, prefix)
         else:
             command = context.command
             usage = f"{prefix}{command.qualified_name} {command.signature}".strip() if command else None

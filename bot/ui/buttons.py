@@ -32,6 +32,8 @@ LEAST_GROWTH: Final = 1.1
 LEGEND: Final = Text(
     "Under the dream: 🎲 another seed · 🌀 deeper, a dream of the dream · 🔎 bigger. And also:"
 )
+LEGEND_OF_OTHERS: Final = Text("With this one:")
+"""Where these buttons are not all under it: under films, sheets and comparisons."""
 
 
 class Remix(JobButton):
@@ -96,7 +98,8 @@ class More(JobButton):
         """Show the other buttons to whoever pressed, and nobody else."""
         takes_reports = await interaction.client.settings.takes_reports(interaction.guild_id)
         view = _more(row, takes_reports, is_author=interaction.user.id == row.author_id)
-        await interaction.response.send_message(str(LEGEND), view=view, ephemeral=True)
+        legend = LEGEND if row.kind is Kind.DREAM and not row.variants else LEGEND_OF_OTHERS
+        await interaction.response.send_message(str(legend), view=view, ephemeral=True)
 
 
 class Gentler(JobButton):
@@ -450,6 +453,19 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     if takes_reports:
         view.add_item(Flag(job.id))
     return view
+
+
+def button_called(word: str) -> str | None:
+    """Where the button is that does what a word says, as members try it as a command; None if none does."""
+    for button in (Remix, Deeper, Bigger):
+        if word == button.key:
+            shown = button.emoji or str(button.label)
+            return _("{button} under a dream does that: press it there.", button=shown)
+    for behind in (Gentler, Wilder):
+        if word == behind.key:
+            shown = f"{behind.emoji} {behind.label}"
+            return _("{button} does that: press ⋯ under a dream, then it.", button=shown)
+    return None
 
 
 BUTTONS = (

@@ -1,20 +1,21 @@
 """What is done again and again."""
 
+from __future__ import annotations
+
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bot.clock import ManualClock
 from bot.periodic import Periodic
+from tests.support.waiting import until
+
+JUST_BEFORE_NOON = datetime(2026, 5, 1, 11, 59, 59, 950_000, tzinfo=UTC)
 
 
-async def test_actions_run_side_by_side_and_close_stops_them(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    scheduler = AsyncIOScheduler(timezone="UTC")
-    monkeypatch.setattr("bot.periodic.AsyncIOScheduler", lambda **_: scheduler)
-    periodic = Periodic()
+async def test_actions_run_side_by_side_and_close_stops_them(caplog: pytest.LogCaptureFixture) -> None:
+    periodic = Periodic(ManualClock(JUST_BEFORE_NOON))
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
@@ -24,16 +25,46 @@ async def test_actions_run_side_by_side_and_close_stops_them(
         finally:
             ended.set()
 
-    async def broken() -> None:
-        raise ZeroDivisionError
-
     periodic.every_minutes(1, slow)
-    periodic.every_minutes(1, broken)
     periodic.open()
-    for job in scheduler.get_jobs():
-        job.modify(next_run_time=datetime.now(UTC))
     await asyncio.wait_for(begun.wait(), 5)
-    assert all(job.next_run_time.second == 0 for job in scheduler.get_jobs())
     await periodic.close()
     assert ended.is_set()
-    assert not [record for record in caplog.records if record.name.startswith("apscheduler")], "a traceback"
+    assert not caplog.records
+
+
+async def test_an_action_that_fails_runs_again_at_its_next_time(caplog: pytest.LogCaptureFixture) -> None:
+    periodic = Periodic(ManualClock())
+    tried: list[None] = []
+
+    async def broken() -> None:
+        tried.append(None)
+        raise ZeroDivisionError("a broken action")
+
+    periodic.every_seconds(0.01, broken)
+    periodic.open()
+    await until(lambda: len(tried) > 1)
+    await periodic.close()
+    assert "a broken action" in caplog.text
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=-2), timedelta(days=-400), timedelta(hours=3)])
+async def test_nothing_stands_still_when_the_clock_is_set_back_or_forward(step: timedelta) -> None:
+    clock = ManualClock(JUST_BEFORE_NOON)
+    periodic = Periodic(clock)
+    seconds: list[datetime] = []
+    minutes: list[datetime] = []
+
+    async def every_second() -> None:
+        seconds.append(clock.now())
+
+    async def every_minute() -> None:
+        minutes.append(clock.now())
+
+    periodic.every_seconds(0.01, every_second)
+    periodic.every_minutes(1, every_minute)
+    periodic.open()
+    await until(lambda: bool(seconds and minutes))
+    clock.advance(step)
+    await until(lambda: seconds[-1] == clock.now() and minutes[-1] == clock.now())
+    await periodic.close()

@@ -55,8 +55,27 @@ def test_profiles_start_what_they_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["compose.yaml", "Dockerfile", "deploy/dreambot.service", "docs/operators.md"]
+    "file", ["compose.yaml", "Dockerfile", "deploy/dreambot", "deploy/dreambot.service", "docs/operators.md"]
 )
 def test_a_variable_is_a_setting(file: str) -> None:
     named = set(re.findall(r"\bDREAMBOT_[A-Z_]+\b", (ROOT / file).read_text())) - {"DREAMBOT_SECTION__KEY"}
     assert named <= SETTINGS
+
+
+def test_the_command_that_operators_type_runs_as_the_service_does() -> None:
+    """Its user, settings and data; what `docs/operators.md` installs is readable by that user."""
+    unit = (ROOT / "deploy/dreambot.service").read_text()
+    script = (ROOT / "deploy/dreambot").read_text()
+    guide = (ROOT / "docs/operators.md").read_text()
+    user = re.search(r"^User=(\w+)$", unit, re.MULTILINE)
+    assert (
+        user
+        and f"runuser -u {user[1]} " in script
+        and f"useradd --system --home-dir /var/lib/{user[1]}" in guide
+    )
+    in_unit = dict(
+        re.findall(r"^Environment=(DREAMBOT_CONFIG|DREAMBOT_DATA|KERAS_HOME)=(\S+)", unit, re.MULTILINE)
+    )
+    in_script = dict(re.findall(r"(DREAMBOT_CONFIG|DREAMBOT_DATA|KERAS_HOME)=(\S+)", script))
+    assert in_script == {name: value.replace("%S", "/var/lib") for name, value in in_unit.items()}
+    assert f"chgrp -R {user[1]} /etc/dreambot\n" in guide

@@ -24,7 +24,7 @@ def test_everything_named_is_there():
 
 
 OF_THE_BOT = (
-    "aiohttp aiolimiter aiosqlite alembic apscheduler asyncpg cryptography dask discord distributed "
+    "aiohttp aiolimiter aiosqlite alembic asyncpg cryptography dask discord distributed "
     "prometheus_client simcord sqlalchemy tenacity tornado"
 )
 WITHOUT = f"""
@@ -54,7 +54,8 @@ def test_the_engine_needs_nothing_of_the_bots():
 
 
 @pytest.mark.parametrize(
-    ("words", "extra"), [(["run"], "bot"), (["scheduler"], "farm"), (["backup", "x.tar"], "bot")]
+    ("words", "extra"),
+    [(["run"], "bot"), (["scheduler"], "farm"), (["backup", "x.tar"], "bot"), (["doctor"], "bot")],
 )
 def test_a_command_of_the_bot_says_which_extra_it_needs(words: list[str], extra: str):
     done = alone("from bot.cli import main; main()", *words)

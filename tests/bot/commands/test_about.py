@@ -18,10 +18,18 @@ async def said(world: World, text: str) -> str:
     return "\n".join([embed.title or "", embed.description or "", *fields])
 
 
-async def test_help_teaches_on_one_page(world: World) -> None:
+async def test_help_teaches_on_one_screen_of_a_telephone(world: World) -> None:
     page = await said(world, "!help")
-    for word in ("!dream", "!sky", "!layers", "!cancel", "puppyslug", "quality="):
+    for word in ("!dream", "!sky", "!presets", "!layers", "!cancel", "!help options", "quality="):
         assert word in page
+    lines = [line for line in page.splitlines() if line]
+    assert sum(1 + len(line) // 34 for line in lines) <= 30, "lines of a telephone, of about 34 letters"
+
+
+async def test_what_a_button_does_typed_as_a_command_is_answered_with_where_it_is(world: World) -> None:
+    assert await world.alice.says("!wilder") == "🔥 Wilder does that: press ⋯ under a dream, then it."
+    assert await world.alice.says("!bigger") == "🔎 under a dream does that: press it there."
+    assert await world.alice.says("!music") == ""
 
 
 async def test_no_command_or_option_is_told_in_the_engines_words(world: World) -> None:

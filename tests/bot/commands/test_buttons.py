@@ -142,7 +142,10 @@ async def test_before_and_after_beside_each_other_and_as_a_loop(real_world: Worl
     with Image.open(io.BytesIO(await wipe.attachments[0].read())) as loop:
         assert getattr(loop, "n_frames", 1) > 20 and loop.info["loop"] == 0
     assert keys(wipe) == ["more"]
-    assert [button.label for button in buttons(await more(real_world.bob, wipe))] == ["Delete"]
+    assert "🎲 another seed" in panel.content
+    panel = await more(real_world.bob, wipe)
+    assert [button.label for button in buttons(panel)] == ["Delete"]
+    assert "another seed" not in panel.content, "there is no such button under it"
 
 
 async def test_nothing_is_compared_with_a_sky(world: World) -> None:

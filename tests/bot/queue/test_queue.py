@@ -167,6 +167,26 @@ async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(w
     assert (await world.ended(second)).started_at >= (await world.queue.jobs.get(early.id)).finished_at
 
 
+@pytest.mark.parametrize("step", [timedelta(days=-2), timedelta(hours=3)])
+async def test_jobs_that_wait_while_the_clock_steps_are_dreamt_once_each(
+    world: World, step: timedelta
+) -> None:
+    running = await world.ask("block8 steps=40")
+    await world.dreaming(running)
+    before = [await world.ask(), await world.ask()]
+    world.clock.advance(step)
+    after = await world.ask()
+    wait = world.queue.ready_at(after.id) - world.clock.now()
+    assert timedelta(0) < wait < timedelta(minutes=5)
+    await world.stop()
+    await world.start()
+    for job in [running, *before, after]:
+        assert (await world.ended(job)).state is State.DONE
+    assert len(world.answers()) == 4
+    await world.queue.reconcile()
+    assert len(world.answers()) == 4
+
+
 async def test_a_message_asks_only_once(world: World) -> None:
     first = await world.ask(SLOW)
     second = await world.ask(SLOW, request_message_id=first.request_message_id)
