@@ -148,9 +148,13 @@ class App:
         self._opened = AsyncExitStack()
 
     async def open(self) -> None:
-        """Open everything but the connection to Discord."""
-        await self.open_store()
-        await self.open_farm()
+        """Open everything but the connection to Discord, or nothing where that fails."""
+        try:
+            await self.open_store()
+            await self.open_farm()
+        except BaseException:
+            await self._opened.aclose()
+            raise
 
     async def open_endpoint(self) -> None:
         """Serve what monitoring asks for, from before anything else works."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -376,17 +377,14 @@ def sandbox(
 
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
-    try:
-        import markdown_it  # noqa: F401
-        import simcord  # noqa: F401
-    except ImportError:
+    if not all(map(find_spec, ("markdown_it", "simcord"))):
         stop("The sandbox needs SimCord and more: pip install 'dreambot[sandbox]'.")
     if say is None:
-        from bot.sandbox.serve import serve
+        from bot.sandbox.start import start
 
         if attach or save:
             stop("--attach and --save go with --say.", 2)
-        raise typer.Exit(serve(read_config(config), port, data=data, browser=browser))
+        raise typer.Exit(start(read_config(config), port, data=data, browser=browser))
     from bot.sandbox.say import say as say_once
 
     if save:

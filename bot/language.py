@@ -19,7 +19,6 @@ from babel import Locale
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_percent
 
 from dream.texts import _, translations
 
@@ -64,7 +63,7 @@ def speaking(language: str) -> Iterator[None]:
 
 def percent(share: float) -> str:
     """A share as whole percents: 37%, or 37 % in German."""
-    return format_percent(share, "#,##0%" if _locale().language == ENGLISH else None, _locale())
+    return _("{number}%", number=round(100 * share))
 
 
 def day_and_month(day: date) -> str:

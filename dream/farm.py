@@ -102,6 +102,7 @@ class Farm:
             "warm": warm,
             "report": self._worker_ended,
         }
+        self._is_started = False
         self._is_unprotected = False
         self._alerted = False
         self._last_end = ""
@@ -112,11 +113,16 @@ class Farm:
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
-        """Start the scheduler and the workers, or join the cluster. Does not wait for workers to be warm.
+        """Start the scheduler and the workers, or join the cluster, unless that was done before.
+
+        Does not wait for workers to be warm.
 
         Raises FarmError where no scheduler answers within Dask's `comm.timeouts.connect`, or one that this
         version cannot work with.
         """
+        if self._is_started:
+            return
+        self._is_started = True
         await asyncio.to_thread(import_module, "dream.cluster")
         from distributed import Client
         from distributed.security import Security

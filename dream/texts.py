@@ -38,10 +38,10 @@ class Text:
         return f"{type(self).__name__}({self.dump()!r})"
 
     def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, Text | str) else NotImplemented
+        return self.dump() == other.dump() if isinstance(other, Text) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.message)
+        return hash(self.dump())
 
     def _filled(self, message: str) -> str:
         return message.format(**self.values) if self.values else message
@@ -49,7 +49,8 @@ class Text:
     def dump(self) -> str:
         """The text to be stored: untranslated, for `load`."""
         stored = self._stored()
-        return self.message if stored == [self.message, {}] else json.dumps(stored, ensure_ascii=False)
+        is_plain = stored == [self.message, {}] and not self.message.startswith('["')
+        return self.message if is_plain else json.dumps(stored, ensure_ascii=False)
 
     @classmethod
     def load(cls, stored: str) -> "Text":

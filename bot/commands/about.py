@@ -103,7 +103,7 @@ class About(commands.Cog, name="Help"):
                 if layer != other and effective.allows_layer(other):
                     examples.append(f"{layer}+{other}*0.5")
             title = f"{found.title} · `{names[0]}` … `{names[-1]}`"
-            embed.add_field(name=title[:256], value=_(found.description)[:800] + note, inline=False)
+            embed.add_field(name=title[:256], value=str(found.description)[:800] + note, inline=False)
         prefix = self.bot.prefix_in(context)
         presets = await self.bot.settings.presets(context.guild and context.guild.id)
         embed.add_field(name=_("Presets"), value=fitting([f"`{name}`" for name in presets], between=" "))

@@ -24,7 +24,7 @@ from config.schema import Config
 from dream.farm import Farm
 from dream.octaves import DEFAULT_SIZE, on_sheet
 from dream.picture import PictureError
-from dream.texts import Text
+from dream.texts import CountedText, Text
 
 log = logging.getLogger(__name__)
 
@@ -185,10 +185,12 @@ class Admission:
             return
         if cost > self.limits.server:  # whoever waits behind it would wait as long
             raise LimitReached(
-                Text(
-                    "That dream would take about {minutes} minutes, longer than I dream at a time; please "
-                    "ask for a smaller size, fewer steps or fewer seconds.",
-                    minutes=f"{cost / 60:.0f}",
+                CountedText(
+                    "That dream would take about {count} minute, longer than I dream at a time; please ask "
+                    "for a smaller size, fewer steps or fewer seconds.",
+                    "That dream would take about {count} minutes, longer than I dream at a time; please ask "
+                    "for a smaller size, fewer steps or fewer seconds.",
+                    round(cost / 60),
                 )
             )
         own = request.member_seconds, request.server_seconds

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, cast
-
-import simcord
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from dream.farm import Farm
+
+if TYPE_CHECKING:
+    import simcord
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ class LiveFarm(Farm):
     async def start(self) -> None:
         """Start the farm, and a task that asks workers for the bot's handlers without being one of theirs."""
         await super().start()
-        self._begin(self._serve())
+        if not self._tasks:
+            self._begin(self._serve())
 
     async def close(self) -> None:
         """Stop both."""
@@ -41,6 +43,8 @@ class LiveFarm(Farm):
         return await self._aside(super()._examine(task, data, *arguments))
 
     async def _aside(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        import simcord  # not before workers are started: its import takes long
+
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._wanted.put_nowait((answer, coroutine))
         try:

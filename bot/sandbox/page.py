@@ -21,8 +21,8 @@ from bot.sandbox.actions import Actions, Files, ImpossibleError
 from bot.sandbox.conversation import Conversation, Json, commands, readable_channels
 from bot.sandbox.faults import Faults
 from bot.sandbox.server import CAPTIONS, SAMPLES, Person, Sandbox
+from bot.sandbox.start import LOOPBACK
 
-LOOPBACK: Final = "127.0.0.1"
 STATIC: Final = Path(__file__).parent / "static"
 REFRESH_SECONDS: Final = 0.1
 """How often the page looks for what has changed."""

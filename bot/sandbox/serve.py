@@ -1,14 +1,14 @@
-"""`dreambot sandbox`: the page, and what the people of the sandbox have said before one comes in."""
+"""The sandbox with its page, and what people have said there before one comes in."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 
 import discord
@@ -17,7 +17,7 @@ from tzlocal import get_localzone_name
 
 from bot.run import wait_for_stop_signal
 from bot.sandbox.farm import LiveFarm
-from bot.sandbox.page import LOOPBACK, Page
+from bot.sandbox.page import Page
 from bot.sandbox.server import CAPTIONS, SAMPLES, Sandbox, open_sandbox
 from bot.store.errors import StoreError
 from bot.store.jobs import Job, State
@@ -25,7 +25,6 @@ from bot.ui.status import status
 from config.schema import Config
 from dream.farm import Farm
 
-PORTS_TRIED = 20
 WELCOME = """\
 **Welcome to your own Discord.** Everything here is real but Discord itself. Three things to try:
 1. Choose a photograph and a preset below, and press **Dream**.
@@ -36,49 +35,26 @@ EARLIER = 10
 """Dreams of earlier runs that are shown, at most."""
 
 
-def serve(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
-    """Serve the page until SIGINT or SIGTERM, at `port` or, where that is taken, at the next free one.
+async def serve(
+    config: Config, listening: socket.socket, farm: Farm, data: Path | None, browser: bool
+) -> int:
+    """Serve the page until SIGINT or SIGTERM; the bot dreams on `farm` until it is restarted.
 
-    `data` is a folder to keep what was dreamt in; `browser` whether to open the page. Returns 0, or 1 where
-    there is no free port, or the folder cannot be used.
+    Returns 0, or 1 where the folder `data` cannot be used.
     """
-    logging.getLogger("discord").setLevel(logging.ERROR)
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    farms = chain([farm], iter(lambda: LiveFarm(**config.farm.model_dump()), None))
     try:
-        listening = _listen(port)
-        if data:
-            data.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(_serve(config, listening, data, browser))
-    except OSError as error:
-        print(f"The sandbox cannot start: {error}.", file=sys.stderr)
+        async with (
+            open_sandbox(config, data=data, make_farm=farms.__next__) as sandbox,
+            open_page(sandbox, listening) as page,
+        ):
+            print(f"Your Discord is at {page.url}\nCtrl-C ends it.", flush=True)
+            if browser:
+                await asyncio.to_thread(webbrowser.open, page.url)
+            await wait_for_stop_signal()
     except StoreError as error:
         print(error, file=sys.stderr)
-    return 1
-
-
-def _listen(port: int) -> socket.socket:
-    """A socket at the first free port from `port` on. Raises OSError."""
-    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
-        try:
-            return socket.create_server((LOOPBACK, candidate))
-        except OSError:
-            if candidate == min(port + PORTS_TRIED, 65536) - 1:
-                raise
-    raise OSError(f"no port from {port} on is free")
-
-
-async def _serve(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:
-    def make_farm() -> Farm:
-        return LiveFarm(**config.farm.model_dump())
-
-    async with (
-        open_sandbox(config, data=data, make_farm=make_farm) as sandbox,
-        open_page(sandbox, listening) as page,
-    ):
-        print(f"Your Discord is at {page.url}\nCtrl-C ends it.", flush=True)
-        if browser:
-            await asyncio.to_thread(webbrowser.open, page.url)
-        await wait_for_stop_signal()
+        return 1
     return 0
 
 

@@ -283,9 +283,5 @@ async def open_sandbox(
 
 async def _opened(config: Config, clock: Clock, farm: Farm) -> App:
     app = App(config, clock, farm)
-    try:
-        await app.open()
-    except BaseException:
-        await app.close()
-        raise
+    await app.open()
     return app

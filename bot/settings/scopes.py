@@ -19,7 +19,7 @@ from dream.backbone.catalog import LAYERS
 from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
 from dream.recipe import Recipe, RecipeError
 from dream.suggestions import either
-from dream.texts import Text
+from dream.texts import CountedText, Text
 
 
 class Scope(StrEnum):
@@ -69,9 +69,10 @@ class Effective(Values):
             )
         if recipe.steps and recipe.steps > self.max_steps:
             raise RecipeError(
-                Text(
-                    "Dreams here have at most {most} steps: say steps={most}.",
-                    most=self.max_steps,
+                CountedText(
+                    "Dreams here have at most {count} step: say steps={count}.",
+                    "Dreams here have at most {count} steps: say steps={count}.",
+                    self.max_steps,
                 )
             )
         usual, wanted = (VIDEO_SIZE, None) if recipe.moves else (DEFAULT_SIZE, self.size)

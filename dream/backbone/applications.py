@@ -17,6 +17,7 @@ from dream.backbone.description import Description
 from dream.backbone.preprocessing import PREPROCESSINGS
 from dream.backbone.sources import Application, without_weights
 from dream.backbone.weights_file import WeightsFile
+from dream.texts import Text
 
 _TABLE = Path(__file__).with_name("applications.json")
 
@@ -70,7 +71,7 @@ def application(
         source,
         PREPROCESSINGS[_CONVENTIONS[called]],
         title=called if name == called.lower() else f"{called} ({name})",
-        description=f"{called} of keras.applications, as its weights saw ImageNet.",
+        description=Text("{network} of keras.applications, as its weights saw ImageNet.", network=called),
         only=only,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from dream.backbone.preprocessing import PREPROCESSINGS, Preprocessing
 from dream.backbone.sources import Application, Bundled, Source
 from dream.backbone.weights_file import WeightsFile
+from dream.texts import Text
 
 NetworkName = str
 
@@ -42,7 +43,7 @@ class Network:
     classifier: str = ""
     class_weight: float = 1.0
     stand_ins: Mapping[str, str] = field(default_factory=dict, hash=False)
-    description: str = ""
+    description: Text | str = ""
     pace: float = 3e-6
     bytes_per_pixel: int = BYTES_PER_PIXEL
 
@@ -92,8 +93,10 @@ BUILT_IN = (
         Bundled("dream.backbone.efficientnet_lite0"),
         classifier="classifier",
         class_weight=0.7,
-        description="The house network. Low blocks draw grain and weave, the middle coils and eyes, "
-        "the last ones furred faces and whole beasts.",
+        description=Text(
+            "The house network. Low blocks draw grain and weave, the middle coils and eyes, "
+            "the last ones furred faces and whole beasts."
+        ),
         pace=0.8e-6,
     ),
     Network(
@@ -103,7 +106,7 @@ BUILT_IN = (
         Bundled("dream.backbone.squeezenet"),
         Preprocessing((2, 1, 0), 255.0, _IMAGENET_MEAN),
         classifier="conv10",
-        description="Quick and cheerful: dogs, birds and eyes wherever it looks.",
+        description=Text("Quick and cheerful: dogs, birds and eyes wherever it looks."),
         pace=0.6e-6,
     ),
     Network(
@@ -133,8 +136,10 @@ BUILT_IN = (
             "mixed9": "block14",
             "mixed10": "block15",
         },
-        description="The classic of 2015: spirals and arches at first, then eyes, then animals growing into "
-        "each other.",
+        description=Text(
+            "The classic of 2015: spirals and arches at first, then eyes, then animals growing into "
+            "each other."
+        ),
         pace=3e-6,
     ),
 )

@@ -23,6 +23,7 @@ from dream.backbone.errors import WeightsError
 from dream.backbone.preprocessing import PREPROCESSINGS
 from dream.backbone.sources import ModelFile, Source
 from dream.suggestions import did_you_mean
+from dream.texts import CountedText, Text
 
 FORMAT = 1
 """Raised whenever what is described changes."""
@@ -67,7 +68,7 @@ class Description:
         preprocessing: Callable[[Any], Any] = PREPROCESSINGS["tf"],
         *,
         title: str = "",
-        description: str = "",
+        description: Text | str = "",
         only: Iterable[str] = (),
     ) -> Network:
         """The network `name`, with all layers or those in `only`. Raises WeightsError if there is no such."""
@@ -87,10 +88,18 @@ class Description:
             },
             source,
             preprocessing,
-            description=description or f"A network that this bot's operator added, with {count} layers.",
+            description=description or _own(count),
             pace=_FIXED_PACE + _PACE * self.multiplications,
             bytes_per_pixel=round(BYTES_PER_PIXEL * max(1.0, self.floats / _FLOATS)),
         )
+
+
+def _own(count: int) -> Text:
+    return CountedText(
+        "A network that this bot's operator added, with {count} layer.",
+        "A network that this bot's operator added, with {count} layers.",
+        count,
+    )
 
 
 def check_name(name: str) -> None:

@@ -5,14 +5,15 @@ In `world` dreams pretend, so that a test says how long one takes; in `real_worl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 import simcord
 
 from bench.support import pretended_dreams
-from bot.sandbox import Sandbox, open_sandbox
+from bot.sandbox.server import Sandbox, open_sandbox
 from config.schema import Config, Discord, Dream, Moderation, Privacy
 from dream.farm import Farm
 from dream.picture import Limits
@@ -25,6 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and "real_world" in item.fixturenames:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unhandled(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """discord.py logs no error, such as an exception that a listener let out, where nothing is broken."""
+    yield
+    if not request.node.get_closest_marker("faults"):
+        said = [*caplog.get_records("setup"), *caplog.get_records("call")]
+        is_complaint = [one.name.startswith("discord") and one.levelno >= logging.ERROR for one in said]
+        assert not any(is_complaint), [one.getMessage() for one in said]
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -74,6 +74,7 @@ async def test_all_is_well(world: OperatedWorld) -> None:
     assert not world.told()
 
 
+@pytest.mark.faults
 async def test_a_database_that_is_away_is_an_alarm_and_its_return_is_told(world: OperatedWorld) -> None:
     with outage(world.app.database):
         health = await world.app.health.check()

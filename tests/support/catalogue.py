@@ -17,7 +17,6 @@ from babel.messages.pofile import read_po, write_po
 from bot.language import CATALOGUES, ENGLISH, LANGUAGES
 from bot.settings.values import GROUPS, SETTINGS
 from config.presets import load_presets
-from dream.backbone.catalog import NETWORKS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bot", "dream", "config")
@@ -32,7 +31,8 @@ def texts() -> Catalog:
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             where, code = str(file.relative_to(ROOT)), ast.parse(file.read_text())
-            for text in [*marked(code), *(of_commands(code) if "commands" in where else ())]:
+            here = {*marked(code), *(of_commands(code) if "commands" in where else ())}
+            for text in sorted(here, key=str):
                 found.add(text, locations=[(where, 0)])
     for name, field in SETTINGS.items():
         for text in (field.title, field.description):
@@ -42,8 +42,6 @@ def texts() -> Catalog:
     for preset in load_presets().values():
         for text in (preset.title, preset.description):
             found.add(text, locations=[("config/presets.toml", 0)])
-    for network in NETWORKS.values():
-        found.add(network.description, locations=[("dream/backbone/catalog.py", 0)])
     return found
 
 
@@ -98,7 +96,7 @@ def update() -> None:
         file = CATALOGUES / f"{language}.po"
         known = catalogue(language) if file.exists() else Catalog(locale=language, project="Dreambot")
         known.fuzzy = False
-        known.update(texts(), no_fuzzy_matching=True)
+        known.update(texts(), no_fuzzy_matching=True, update_creation_date=False)
         with file.open("wb") as out:
             write_po(out, known, width=100, sort_by_file=True, ignore_obsolete=True, include_lineno=False)
         left = sum(not message.string or not all(message.string) for message in known if message.id)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli import app
-from bot.sandbox import SAMPLES, Sandbox
+from bot.sandbox.server import SAMPLES, Sandbox
 from bot.settings.scopes import operator_values
 from config.loading import load_config
 from config.schema import Config

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
@@ -34,6 +35,7 @@ async def answers(world: World, count: int) -> list[str]:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.faults
 async def test_a_server_whose_settings_cannot_be_read_is_answered_later(world: World) -> None:
     with outage(world.app.database):
         asking = asyncio.create_task(world.alice.posts("!queue"))
@@ -68,6 +70,7 @@ async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> Non
         await world.app.queue.cancel(other.id)
 
 
+@pytest.mark.faults
 async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_database_is_away_at_first(
     world: World,
 ) -> None:

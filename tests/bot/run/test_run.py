@@ -61,21 +61,21 @@ async def test_it_logs_in_answers_and_leaves_when_told(tmp_path: Path) -> None:
         assert not [file for worker in workers for file in open_files(worker) if str(tmp_path) in file]
         bot.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(bot.wait(), 30) == 0
-        assert not psutil.wait_procs(workers, timeout=5)[1]
+        assert not psutil.wait_procs(workers, timeout=20)[1]
 
 
 async def test_a_dream_that_a_kill_interrupts_is_delivered_once(tmp_path: Path) -> None:
     async with Wire() as wire:
         async with running(wire, tmp_path, PRETENDING) as bot:
             await connected(wire)
-            await wire.say("!dream block3 steps=40", PHOTO)
+            await wire.say("!dream block3 steps=100", PHOTO)
             (before,) = await wire.until(
                 lambda answers: bool(answers) and "Dreaming" in answers[0]["content"]
             )
             workers = psutil.Process(bot.pid).children(recursive=True)
             bot.kill()
             await bot.wait()
-            assert not psutil.wait_procs(workers, timeout=10)[1]
+            assert not psutil.wait_procs(workers, timeout=20)[1]
 
         async with running(wire, tmp_path, PRETENDING):
             (after,) = await wire.until(lambda answers: any(map(is_dream, answers)))

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bench.support.pretended_dreams import WAITS
 from bot.sandbox.server import SAMPLES, Sandbox
+from tests.support.clips import film, pan
+from tests.support.pictures import CAT
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -142,6 +146,54 @@ async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: 
 
 async def _size_is(sandbox: Sandbox, size: int) -> bool:
     return (await sandbox.app.settings.effective(sandbox.guild.id)).size == size
+
+
+async def test_a_spoiler_is_uncovered_and_a_form_takes_a_picture(opened: Opened, sandbox: Sandbox) -> None:
+    hidden = {"name": "SPOILER_cat.jpg", "mimeType": "image/jpeg", "buffer": CAT}
+    async with opened() as page:
+        await page.set_input_files("#files", hidden)
+        await page.fill("#text", "!dream block3 seed=77")
+        await page.keyboard.press("Enter")
+        dreamt = page.locator(".message", has_text="✨").filter(has_text="seed=77").last
+        await dreamt.locator(".spoilered .cover").click()
+        await dreamt.locator(".spoilered.shown img").wait_for()
+        await dreamt.get_by_role("button", name="Remix").click()
+        form = page.locator("#form[open]")
+        await form.locator("input[type=file]").set_input_files(SAMPLES / "coffee.jpg")
+        await form.get_by_role("button", name="Submit").click()
+        await form.wait_for(state="hidden")
+        await page.locator(".message", has_text="remixed from").last.wait_for()
+        job = await sandbox.app.queue.jobs.of_message(sandbox.dreams.last_message.id)
+        guide = await sandbox.app.queue.jobs.picture(job.id, "guide")
+        assert guide == (SAMPLES / "coffee.jpg").read_bytes()
+
+
+async def test_a_clip_plays_on_a_second_server_and_the_bot_answers_there(opened: Opened) -> None:
+    clip = film(pan(np.random.default_rng(1).random((16, 32, 3), np.float32), 4, (96, 64)))
+    async with opened() as page:
+        await page.get_by_role("button", name="# owls").click()
+        await page.set_input_files("#files", {"name": "a.mp4", "mimeType": "video/mp4", "buffer": clip})
+        await page.fill("#text", "look")
+        await page.keyboard.press("Enter")
+        await page.wait_for_function("() => document.querySelector('.message video')?.readyState > 0")
+        await page.fill("#text", "!sky block3")
+        await page.keyboard.press("Enter")
+        await page.locator(".message", has_text="✨").locator(".attachments img").wait_for()
+
+
+async def test_a_fault_is_a_press_away(opened: Opened, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await page.fill("#text", f"!sky block3 steps={WAITS}")
+        await page.keyboard.press("Enter")
+        await page.locator(".message:not(.pending)", has_text=f"steps={WAITS} seed=").wait_for()
+        status = sandbox.dreams.last_message.id
+        await page.get_by_role("button", name="Time and trouble").click()
+        await page.get_by_role("button", name="Message deleted").click()
+        await page.locator(f"#message-{status}").wait_for(state="detached")
+        await page.keyboard.press("Escape")
+        await page.fill("#text", "!cancel")
+        await page.keyboard.press("Enter")
+        await until(lambda: "ancelled" in said(sandbox)[-1] or "no dream" in said(sandbox)[-1])
 
 
 async def test_fifty_messages_while_dreams_run_arrive_once_and_in_order(

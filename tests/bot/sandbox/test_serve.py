@@ -42,6 +42,15 @@ async def test_a_taken_port_is_answered_by_the_next_and_ctrl_c_ends_everything()
         await until(lambda: not any(child.is_running() for child in children))
 
 
+async def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "dreambot.db").write_text("no database, but as long as the header of one would have to be")
+    words = ("-m", "bot.cli", "sandbox", "--no-browser", "--data", str(tmp_path))
+    sandbox = await asyncio.create_subprocess_exec(sys.executable, *words, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(sandbox.communicate(), 60)
+    assert sandbox.returncode == 1
+    assert said.decode().startswith("store.url: the database ") and said.count(b"\n") == 1
+
+
 async def test_a_folder_keeps_what_was_dreamt(tmp_path: Path) -> None:
     picture = ("coffee.jpg", (SAMPLES / "coffee.jpg").read_bytes())
     async with open_sandbox(Config(), data=tmp_path, make_farm=make_farm) as sandbox:

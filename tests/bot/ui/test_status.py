@@ -34,7 +34,7 @@ def dreaming(kind: Kind, recipe: str, step: int, steps: int, octave: int, octave
     ],
 )
 def test_a_countdown_never_turns_into_the_past(seconds: int, words: str) -> None:
-    assert when(NOW + timedelta(seconds=seconds), NOW) == words
+    assert str(when(NOW + timedelta(seconds=seconds), NOW)) == words
 
 
 def test_what_is_being_done_is_told_in_words() -> None:

@@ -1,0 +1,58 @@
+"""`dreambot sandbox`: its worker gets ready on one core while the bot is imported and started on another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from bot.sandbox.farm import LiveFarm
+from config.schema import Config
+
+LOOPBACK: Final = "127.0.0.1"
+PORTS_TRIED: Final = 20
+
+
+def start(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
+    """Serve the page until SIGINT or SIGTERM, at `port` or, where that is taken, at the next free one.
+
+    `data` is a folder to keep what was dreamt in; `browser` whether to open the page. Returns 0, or 1 where
+    there is no free port, or the folder cannot be used.
+    """
+    logging.getLogger("discord").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    try:
+        listening = _listen(port)
+        if data:
+            data.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_start(config, listening, data, browser))
+    except OSError as error:
+        print(f"The sandbox cannot start: {error}.", file=sys.stderr)
+    return 1
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket at the first free port from `port` on. Raises OSError."""
+    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
+        try:
+            return socket.create_server((LOOPBACK, candidate))
+        except OSError:
+            if candidate == min(port + PORTS_TRIED, 65536) - 1:
+                raise
+    raise OSError(f"no port from {port} on is free")
+
+
+async def _start(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:
+    farm = LiveFarm(**config.farm.model_dump())
+    await farm.start()
+    try:
+        await asyncio.to_thread(import_module, "bot.sandbox.serve")
+        from bot.sandbox.serve import serve
+
+        return await serve(config, listening, farm, data, browser)
+    finally:
+        await farm.close()
