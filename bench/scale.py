@@ -119,7 +119,7 @@ async def scale(folder: Path, jobs: int, servers: int, workers: int, seconds: fl
             await asyncio.sleep(0.2)
         row("workers", farm.capacity, "")
         await queue.open()
-        periodic = Periodic(Clock())
+        periodic = Periodic()
         periodic.every_seconds(RECONCILE_SECONDS, queue.reconcile)
         periodic.open()
         await measure(queue, database, psutil.Process(processes[0].pid), jobs, servers, workers, seconds)

@@ -119,7 +119,7 @@ class App:
         self.health.connection = self._connection
         self.alarms = Alarms(self._tell_operators)
         self.endpoint = Endpoint(self.health, config.monitoring)
-        self.periodic = Periodic(self.clock)
+        self.periodic = Periodic()
         self.periodic.every_seconds(RECONCILE_SECONDS, self.queue.reconcile)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.job_messages.sweep)
         self.periodic.every_seconds(RECONCILE_SECONDS, self.hall_posts.sweep)

@@ -743,7 +743,7 @@ def dream_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-BOT = "aiohttp aiolimiter aiosqlite alembic discord prometheus_client sqlalchemy tenacity"
+BOT = "aiohttp aiolimiter aiosqlite alembic apscheduler discord prometheus_client sqlalchemy tenacity"
 EXTRAS = dict.fromkeys(BOT.split(), "bot") | dict.fromkeys(("cryptography", "dask", "distributed"), "farm")
 """The extra of `pyproject.toml` that brings a package."""
 

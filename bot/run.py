@@ -77,6 +77,8 @@ def run(config: Config, farm: Farm | None = None) -> int:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     configure(config.log.settings)
     tracing.configure("dreambot")
+    # It warns whenever an action takes longer than its interval, as all do while the database is away.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(config, farm))
     except (StartError, ConfigError, StoreError, FarmError) as error:

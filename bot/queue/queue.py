@@ -16,7 +16,7 @@ from bot.queue.admission import Admission, Admitted
 from bot.queue.cost_model import CostModel
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.fair_queue import ORDER, FairQueue, QueuedJob
-from bot.queue.repository import JobRepository
+from bot.queue.repository import JobRepository, purge
 from bot.queue.request import DreamRequest, KeptPicture, Upload
 from bot.queue.statistics import JobStatistics
 from bot.queue.work import picture_limits
@@ -250,7 +250,7 @@ class Queue:
             await self.cancel(job.id, NOT_ANSWERED)
         privacy = self.config.privacy
         older_than = self.clock.now() - timedelta(days=privacy.retention_days)
-        count = await self.jobs.purge(older_than, privacy.server_bytes, privacy.total_bytes)
+        count = await purge(self.jobs, older_than, privacy.server_bytes, privacy.total_bytes)
         await shrink(self._database.engine)
         return count
 

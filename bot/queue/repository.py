@@ -40,6 +40,8 @@ from dream.texts import Text
 
 SMALL: Final = 1_000_000
 """Bytes of a file that is hashed at once; larger ones in a thread."""
+DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE = 500, 32_000_000
+"""Jobs or files, and bytes of files, that one transaction of `purge` deletes; one file may be larger."""
 PICTURE_GONE: Final = Text("I don't have that picture any more; please post it again and start a new dream.")
 KEPT_WHEN_ERASED: Final = {
     "guild_id",
@@ -399,19 +401,23 @@ class JobRepository:
             same = [root, *await session.scalars(roots)]
         return await self.erase(Job.author_id == job.author_id, of_line.in_(same), withdrawn=reason)
 
-    async def purge(self, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
-        """Delete jobs that ended and were due before `older_than`, then the oldest pictures where too many
-        bytes are kept: more than `server_bytes` for a server or a member's direct messages, or than
-        `total_bytes` in all (0: no limit). A picture that several jobs share counts once.
-
-        Returns how many jobs lost something.
-        """
+    async def delete_old(self, older_than: datetime) -> int:
+        """Delete some of the jobs that ended and were due before `older_than`; returns how many."""
+        kept_from = func.coalesce(case((Job.due_at > Job.finished_at, Job.due_at)), Job.finished_at)
+        some = select(Job.id).where(kept_from < older_than, ~IS_UNSHOWN).limit(DELETED_AT_ONCE)
         async with self._database.session() as session, session.begin():
-            kept_from = func.coalesce(case((Job.due_at > Job.finished_at, Job.due_at)), Job.finished_at)
-            gone = await session.scalars(
-                delete(Job).where(kept_from < older_than, ~IS_UNSHOWN).returning(Job.id)
-            )
-            count = len(gone.all())
+            gone = await session.scalars(delete(Job).where(Job.id.in_(some)).returning(Job.id))
+            return len(gone.all())
+
+    async def trim(self, server_bytes: int, total_bytes: int = 0) -> int:
+        """Let the oldest finished jobs have no pictures any more where too many bytes are kept: more than
+        `server_bytes` for a server or a member's direct messages, or than `total_bytes` in all (0: no limit).
+
+        A file that several pictures share counts once. Returns how many jobs lost theirs; the files stay
+        until `delete_unused`.
+        """
+        count = 0
+        async with self._database.session() as session, session.begin():
             if server_bytes:
                 in_direct_messages = case((Job.guild_id.is_(None), Job.member_id))
                 each = (
@@ -427,11 +433,27 @@ class JobRepository:
                     members = [] if guild_id else [Job.member_id == member_id]
                     count += await self._trim(session, server_bytes, Job.guild_id == guild_id, *members)
             if total_bytes:
-                await self._delete_unused(session)
-                if (await session.scalar(select(func.sum(Blob.size))) or 0) > total_bytes:
-                    count += await self._trim(session, total_bytes)
-            await self._delete_unused(session)
-            return count
+                count += await self._trim(session, total_bytes)
+        return count
+
+    async def delete_unused(self, after: str = "") -> str | None:
+        """Delete some of the files to which no picture refers, by their digests from `after` on.
+
+        Returns where to go on; None when there are no more. A transaction deletes some tens of megabytes,
+        because SQLite overwrites them, and others wait for its only connection meanwhile.
+        """
+        async with self._database.session() as session, session.begin():
+            unused = ~exists().where(Picture.digest == Blob.digest)
+            query = select(Blob.digest, Blob.size).where(unused, Blob.digest > after)
+            found = (await session.execute(query.order_by(Blob.digest).limit(DELETED_AT_ONCE))).all()
+            room, digests = DELETED_BYTES_AT_ONCE, list[str]()
+            for digest, size in found:
+                if digests and size > room:
+                    break
+                digests.append(digest)
+                room -= size
+            await self._delete_unused(session, Blob.digest.in_(digests))
+            return digests[-1] if digests else None
 
     async def _trim(self, session: AsyncSession, most: int, *conditions: ColumnElement[bool]) -> int:
         """Delete the pictures of the oldest finished jobs, so that no more than `most` bytes are kept."""
@@ -450,7 +472,7 @@ class JobRepository:
             newer.add(digest)
             if kept > most and finished_at is not None:
                 oldest.add(id)
-        await self._delete_pictures(session, oldest)
+        await session.execute(delete(Picture).where(Picture.job_id.in_(oldest)))
         return len(oldest)
 
     # Pictures
@@ -531,6 +553,21 @@ class JobRepository:
     ) -> Job | None:
         query = update(Job).where(*conditions).values(values).returning(Job)
         return await session.scalar(query, execution_options={"populate_existing": True})
+
+
+async def purge(jobs: JobRepository, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
+    """Delete jobs that ended and were due before `older_than`, then pictures as `JobRepository.trim` says.
+
+    Others get their turn between the short transactions. Returns how many jobs lost something.
+    """
+    count = 0
+    while some := await jobs.delete_old(older_than):
+        count += some
+    count += await jobs.trim(server_bytes, total_bytes)
+    after: str | None = ""
+    while after is not None:
+        after = await jobs.delete_unused(after)
+    return count
 
 
 async def _blob(data: bytes) -> dict[str, Any]:

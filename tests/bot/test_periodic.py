@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
-from bot.clock import ManualClock
 from bot.periodic import Periodic
 from tests.support.waiting import until
 
@@ -15,7 +15,7 @@ JUST_BEFORE_NOON = datetime(2026, 5, 1, 11, 59, 59, 950_000, tzinfo=UTC)
 
 
 async def test_actions_run_side_by_side_and_close_stops_them(caplog: pytest.LogCaptureFixture) -> None:
-    periodic = Periodic(ManualClock(JUST_BEFORE_NOON))
+    periodic = Periodic()
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
@@ -25,16 +25,17 @@ async def test_actions_run_side_by_side_and_close_stops_them(caplog: pytest.LogC
         finally:
             ended.set()
 
-    periodic.every_minutes(1, slow)
-    periodic.open()
-    await asyncio.wait_for(begun.wait(), 5)
-    await periodic.close()
+    with time_machine.travel(JUST_BEFORE_NOON):
+        periodic.every_minutes(1, slow)
+        periodic.open()
+        await asyncio.wait_for(begun.wait(), 5)
+        await periodic.close()
     assert ended.is_set()
     assert not caplog.records
 
 
 async def test_an_action_that_fails_runs_again_at_its_next_time(caplog: pytest.LogCaptureFixture) -> None:
-    periodic = Periodic(ManualClock())
+    periodic = Periodic()
     tried: list[None] = []
 
     async def broken() -> None:
@@ -50,21 +51,22 @@ async def test_an_action_that_fails_runs_again_at_its_next_time(caplog: pytest.L
 
 @pytest.mark.parametrize("step", [timedelta(hours=-2), timedelta(days=-400), timedelta(hours=3)])
 async def test_nothing_stands_still_when_the_clock_is_set_back_or_forward(step: timedelta) -> None:
-    clock = ManualClock(JUST_BEFORE_NOON)
-    periodic = Periodic(clock)
-    seconds: list[datetime] = []
-    minutes: list[datetime] = []
+    with time_machine.travel(JUST_BEFORE_NOON) as clock:
+        periodic = Periodic()
+        seconds: list[datetime] = []
+        minutes: list[datetime] = []
 
-    async def every_second() -> None:
-        seconds.append(clock.now())
+        async def every_second() -> None:
+            seconds.append(datetime.now(UTC))
 
-    async def every_minute() -> None:
-        minutes.append(clock.now())
+        async def every_minute() -> None:
+            minutes.append(datetime.now(UTC))
 
-    periodic.every_seconds(0.01, every_second)
-    periodic.every_minutes(1, every_minute)
-    periodic.open()
-    await until(lambda: bool(seconds and minutes))
-    clock.advance(step)
-    await until(lambda: seconds[-1] == clock.now() and minutes[-1] == clock.now())
-    await periodic.close()
+        periodic.every_seconds(0.1, every_second)
+        periodic.every_minutes(1, every_minute)
+        periodic.open()
+        await until(lambda: bool(seconds and minutes))
+        clock.move_to(JUST_BEFORE_NOON + step - timedelta(seconds=5))
+        before = len(seconds), len(minutes)
+        await until(lambda: len(seconds) > before[0] + 3 and len(minutes) > before[1])
+        await periodic.close()

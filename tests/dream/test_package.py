@@ -24,7 +24,7 @@ def test_everything_named_is_there():
 
 
 OF_THE_BOT = (
-    "aiohttp aiolimiter aiosqlite alembic asyncpg cryptography dask discord distributed "
+    "aiohttp aiolimiter aiosqlite alembic apscheduler asyncpg cryptography dask discord distributed "
     "prometheus_client simcord sqlalchemy tenacity tornado"
 )
 WITHOUT = f"""

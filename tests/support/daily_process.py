@@ -31,7 +31,7 @@ async def main(api: str, database: str, folder: str) -> None:
     await app.bot.login("wire")
     await farm.start()
     await app.open_queue()
-    alive = Periodic(clock)
+    alive = Periodic()
     alive.every_seconds(RECONCILE_SECONDS, app.queue.reconcile)
     alive.open()
     connected = asyncio.create_task(app.bot.connect())
