@@ -61,14 +61,16 @@ class CatchUp:
         """Stop recording."""
         await self._recording.cancel()
 
-    async def unanswered(self, bot: discord.Client) -> AsyncIterator[discord.Message]:
-        """The messages that nobody answered, with their authors' roles, to be read as if they came now."""
+    async def unanswered(self, bot: discord.Client, shard_id: int = 0) -> AsyncIterator[discord.Message]:
+        """The messages that nobody answered on a shard, with their authors' roles, to be read as if they came
+        now.
+        """
         async for attempt in attempts("catching up", is_outage):
             with attempt:
                 channels = await self._answered.channels(self._clock.now() - USED_WITHIN, CHANNELS)
         for channel_id in channels:
             channel = bot.get_channel(channel_id)
-            if isinstance(channel, discord.abc.Messageable):
+            if isinstance(channel, discord.abc.Messageable) and shard_of(channel) == shard_id:
                 try:
                     async for attempt in attempts(f"catching up channel {channel_id}", _is_transient):
                         with attempt:
@@ -123,6 +125,12 @@ class CatchUp:
         guild_id = message.guild.id if message.guild else None
         await self._answered.add(message.id, message.channel.id, guild_id)
         self._answering.discard(message.id)
+
+
+def shard_of(channel: object) -> int:
+    """The shard that tells of what happens in a channel; the first one does of direct messages."""
+    guild = getattr(channel, "guild", None)
+    return guild.shard_id if isinstance(guild, discord.Guild) else 0
 
 
 def _is_transient(error: BaseException) -> bool:

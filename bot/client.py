@@ -145,8 +145,8 @@ class DreamBot(commands.AutoShardedBot):
 
         Too many commands at once are answered with one sentence for all of them.
         """
-        if message.author.bot:
-            return
+        if message.author.bot or (message.guild is not None and message.guild.me is None):
+            return  # the latter comes from a server that is not loaded yet, and is read again when it is
         async for attempt in attempts(f"reading message {message.id}", is_outage):
             with attempt:
                 context = await self.get_context(message)

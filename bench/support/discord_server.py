@@ -134,6 +134,8 @@ class Discord:
             "bot": True,
         }
         self.users: dict[str, Json] = {"Dreambot": self.bot}
+        self.guilds_after = 0.0
+        """Seconds between READY and the servers' GUILD_CREATE events."""
         self.guilds = [str(((number + 1) << 32) + (number << 22)) for number in range(servers)]
         self.channels: dict[str, Json] = {}
         self.messages: dict[str, dict[int, Json]] = defaultdict(dict)
@@ -336,6 +338,7 @@ class Discord:
         ready |= {"application": {"id": self.bot["id"], "flags": 1 << 18}}
         ready |= {"guilds": [{"id": guild, "unavailable": True} for guild in mine]}
         await session.send(0, ready, "READY")
+        await asyncio.sleep(self.guilds_after)
         for guild in mine:
             await session.send(0, self.guild(guild), "GUILD_CREATE")
 
@@ -724,10 +727,13 @@ class Discord:
             await session.socket.send_bytes(session.compressor(raw) if session.compressor else raw)
         return web.json_response({})
 
-    async def drop(self, _: web.Request) -> web.Response:
-        dropped, self.sessions = self.sessions, {}
-        for session in dropped.values():
-            await session.socket.close(code=1011)
+    async def drop(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        shard, self.guilds_after = body.get("shard"), body.get("guilds_after", 0)
+        for key, session in list(self.sessions.items()):
+            if shard in (None, session.shard[0]):
+                del self.sessions[key]
+                await session.socket.close(code=1011)
         return web.json_response({})
 
     async def read(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.backoff import attempts
+from bot.catch_up import shard_of
 from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.language import speak, spoken
@@ -47,10 +48,10 @@ class Events(commands.Cog):
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
 
-    @commands.Cog.listener("on_ready")
-    async def catch_up(self) -> None:
-        """Answer what was asked while the bot was not connected."""
-        async for message in self.bot.catch_up.unanswered(self.bot):
+    @commands.Cog.listener("on_shard_ready")
+    async def catch_up(self, shard_id: int) -> None:
+        """Answer what was asked while a shard was not connected."""
+        async for message in self.bot.catch_up.unanswered(self.bot, shard_id):
             self.bot.dispatch("message", message)
 
     @commands.Cog.listener()
@@ -96,15 +97,17 @@ class Events(commands.Cog):
         except discord.HTTPException as refused:
             log.info("could not answer in channel %s: %s", context.channel.id, refused)
 
-    @commands.Cog.listener("on_ready")
-    async def cancel_deleted(self) -> None:
-        """Cancel unfinished jobs whose asking message was deleted while the bot was not connected."""
+    @commands.Cog.listener("on_shard_ready")
+    async def cancel_deleted(self, shard_id: int) -> None:
+        """Cancel unfinished jobs whose asking message was deleted while a shard was not connected."""
         async for attempt in attempts("looking for deleted messages", is_outage):
             with attempt:
                 unfinished = await self.bot.queue.jobs.unfinished()
         for job in unfinished[:CHECKED]:
             channel = self.bot.get_channel(job.channel_id or 0)
             if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
+                continue
+            if shard_of(channel) != shard_id:
                 continue
             try:
                 await channel.fetch_message(job.asked_message_id)

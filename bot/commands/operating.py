@@ -73,10 +73,10 @@ class Operating(commands.Cog):
         )
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Check servers that were joined, or grew, while the bot was not connected."""
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Check servers that were joined, or grew, while their shard was not connected."""
         approvals = await self.bot.moderation.approvals()
-        for guild in self.bot.guilds:
+        for guild in [guild for guild in self.bot.guilds if guild.shard_id == shard_id]:
             await self.check_approval(guild, approvals.get(guild.id))
 
     @commands.Cog.listener()

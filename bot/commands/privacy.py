@@ -89,15 +89,14 @@ class PrivacyCommands(commands.Cog, name="Privacy"):
         await self.bot.privacy.mark_left(guild.id)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Notice servers that were left or joined while the bot was not connected."""
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Notice servers that were left or joined while their shard was not connected."""
         count = self.bot.shard_count or 1
-        shards = self.bot.shard_ids or range(count)
         for guild_id, gone in (await self.bot.privacy.servers_with_data()).items():
             here = self.bot.get_guild(guild_id) is not None
             if gone and here:
                 await self.bot.privacy.mark_joined(guild_id)
-            elif not gone and not here and (guild_id >> 22) % count in shards:
+            elif not gone and not here and (guild_id >> 22) % count == shard_id:
                 await self.bot.privacy.mark_left(guild_id)
 
 

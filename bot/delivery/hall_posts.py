@@ -295,7 +295,7 @@ class Stars(commands.Cog):
         await self._deleted(event.message_ids)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
+    async def on_shard_ready(self, shard_id: int) -> None:
         """Any of that may have happened while the bot was not connected."""
         async for attempt in attempts("looking for stars", is_outage):
             with attempt:

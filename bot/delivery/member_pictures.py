@@ -108,7 +108,7 @@ class WithdrawnPictures(commands.Cog):
             await self._withdraw([event.message_id], names_in(event.message))
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
+    async def on_shard_ready(self, shard_id: int) -> None:
         """Any of that may have happened while the bot was not connected."""
         async for attempt in attempts("checking the sources of daily dreams", is_outage):
             with attempt:

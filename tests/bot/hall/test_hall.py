@@ -156,7 +156,7 @@ async def test_stars_given_while_the_bot_was_away_are_found(world: HallWorld) ->
     await world.app.bot.add_cog(stars)
     await world.settle()
     assert len(world.in_hall()) == 2
-    await stars.on_ready()
+    await stars.on_shard_ready(0)
     await world.settle()
     (post,) = world.in_hall()
     assert post.content.startswith("⭐ **1**")

@@ -99,6 +99,27 @@ async def test_what_is_asked_while_it_is_away_is_answered_when_it_is_back(tmp_pa
             assert answers[0]["embeds"] == answers[1]["embeds"]
 
 
+async def test_what_one_shard_misses_is_answered_when_it_is_back(tmp_path: Path) -> None:
+    """And so is what Discord sends before the server itself."""
+    async with Wire(servers=2) as wire, running(wire, tmp_path, DREAMBOT_DISCORD__SHARD_COUNT="2"):
+        async with asyncio.timeout(60):
+            while len((await wire.get("state"))["sessions"]) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await wire.say("!layers", channel="1/dreams")
+        await wire.until(lambda answers: len(answers) == 1, "1/dreams")
+        await wire.call("drop", shard=1, guilds_after=2)
+        missed = await wire.say("!layers", channel="1/dreams")
+        async with asyncio.timeout(60):
+            while len((await wire.get("state"))["sessions"]) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        early = await wire.say("!dream x!", channel="1/dreams")
+        answers = await wire.until(lambda answers: len(answers) == 3, "1/dreams")
+        assert {answer["message_reference"]["message_id"] for answer in answers[1:]} == {
+            missed["id"],
+            early["id"],
+        }
+
+
 @pytest.mark.parametrize(
     ("wire_options", "environment", "sentence"),
     [
