@@ -305,7 +305,8 @@ class JobRepository:
             was_held = await session.scalar(select(Job.id).where(Job.id == id, Job.state == State.HELD))
             job = await self._make(session, CANCEL, id, reason=reason)
             if job is not None and was_held:
-                await self._delete_pictures(session, [id])
+                digests = await self._delete_pictures(session, [id])
+                await self._delete_unused(session, Blob.digest.in_(digests))
             return job
 
     async def refuse(self, id: str, reason: Text) -> Job | None:
@@ -374,7 +375,7 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
             ids = (await session.scalars(query)).all()
-            await self._delete_pictures(session, ids)
+            digests = await self._delete_pictures(session, ids)
             await self._make_all(session, CANCEL, ids)
             shown = delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN)
             if withdrawn is None:
@@ -384,7 +385,10 @@ class JobRepository:
             await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED | {"reason": withdrawn}))
             if withdrawn is not None:
                 await session.execute(shown)
-            return ids
+        after: str | None = ""
+        while digests and after is not None:
+            after = await self._delete_some_unused(after, Blob.digest.in_(digests))
+        return ids
 
     async def withdraw(self, job: Job, reason: Text) -> Sequence[str]:
         """Erase every dream that grew from the picture of a job; their messages show `reason`.
@@ -442,9 +446,12 @@ class JobRepository:
         Returns where to go on; None when there are no more. A transaction deletes some tens of megabytes,
         because SQLite overwrites them, and others wait for its only connection meanwhile.
         """
+        return await self._delete_some_unused(after)
+
+    async def _delete_some_unused(self, after: str, *conditions: ColumnElement[bool]) -> str | None:
         async with self._database.session() as session, session.begin():
             unused = ~exists().where(Picture.digest == Blob.digest)
-            query = select(Blob.digest, Blob.size).where(unused, Blob.digest > after)
+            query = select(Blob.digest, Blob.size).where(unused, Blob.digest > after, *conditions)
             found = (await session.execute(query.order_by(Blob.digest).limit(DELETED_AT_ONCE))).all()
             room, digests = DELETED_BYTES_AT_ONCE, list[str]()
             for digest, size in found:
@@ -500,11 +507,10 @@ class JobRepository:
         if not (await session.scalars(shared.returning(Picture.role))).all():
             raise Refused(PICTURE_GONE)
 
-    async def _delete_pictures(self, session: AsyncSession, ids: Iterable[str]) -> None:
-        """Delete jobs' pictures, and the files that no other job's refer to."""
+    async def _delete_pictures(self, session: AsyncSession, ids: Iterable[str]) -> set[str]:
+        """Delete jobs' pictures; returns the digests of their files, which may be used no more."""
         gone = await session.scalars(delete(Picture).where(Picture.job_id.in_(ids)).returning(Picture.digest))
-        if digests := set(gone.all()):
-            await self._delete_unused(session, Blob.digest.in_(digests))
+        return set(gone.all())
 
     async def _delete_unused(self, session: AsyncSession, *conditions: ColumnElement[bool]) -> None:
         """Delete the files to which no picture refers."""
