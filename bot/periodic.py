@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 
 Action = Callable[[], Awaitable[object]]
 
+WATCH_SECONDS: Final = 10.0
+"""How often it is looked whether the system's clock was set, in seconds."""
 STEP: Final = 2.0
-"""Seconds by which the system's clock must differ from how time passes to have been set."""
+"""Seconds by which the clock must differ from how time passes to have been set."""
 
 
 class Periodic:
@@ -72,7 +74,7 @@ class Periodic:
         """Plan anew when the clock was set: APScheduler would wait for the times that it planned before."""
         before = time.time() - time.monotonic()
         while True:
-            await asyncio.sleep(STEP / 2)
+            await asyncio.sleep(WATCH_SECONDS)
             now = time.time() - time.monotonic()
             if abs(now - before) > STEP:
                 log.warning("the system's clock was set by %+.0f s", now - before)

@@ -84,7 +84,7 @@ async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_d
     await world.alice.delete(asked)
     world.app.bot.add_listener(events.on_raw_message_delete)
     with outage(world.app.database):
-        world.app.bot.dispatch("ready")
+        world.app.bot.dispatch("shard_ready", 0)
         await asyncio.sleep(0.2)
     ended = await world.app.queue.finished(job.id)
     assert ended is not None

@@ -250,6 +250,6 @@ async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: Wor
             press = await world.alice.presses(control("edit", name), shown)
         case _:
             press = await world.alice.chooses(value, shown, control("set", name))
-    assert press.response is not None and press.response.content == NOT_A_MANAGER
+    assert press.response is not None and press.response.content == str(NOT_A_MANAGER)
     assert (await world.app.settings.server(world.guild.id)).choices == {}
     assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11 seed=")

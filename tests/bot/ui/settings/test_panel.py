@@ -153,10 +153,10 @@ async def test_a_member_is_refused_at_the_command_and_at_every_press(world: Worl
             world.guild.set_command_permissions(command, {world.guild.default_role: True})
     refused = await world.alice.uses("settings")
     assert refused.response is not None and refused.ephemeral
-    assert refused.response.content == NOT_A_MANAGER
+    assert refused.response.content == str(NOT_A_MANAGER)
     await world.admin.says("!settings")
     public = world.dreams.last_message
-    assert (await world.alice.presses("Change settings", public)).response.content == NOT_A_MANAGER
+    assert (await world.alice.presses("Change settings", public)).response.content == str(NOT_A_MANAGER)
     assert (await world.admin.presses("Change settings", public)).ephemeral
 
 
@@ -168,7 +168,7 @@ async def test_who_is_no_admin_any_more_is_refused_at_the_next_press(world: Worl
     await world.bob.chooses("spoiler", panel, control("show", "Dreams"))
     await world.admin.says("!settings reset admin_role")
     answer = await world.bob.presses(control("on", "spoiler"), panel)
-    assert [said.content for said in (answer.response, *answer.followups) if said][-1] == NOT_A_MANAGER
+    assert [said.content for said in (answer.response, *answer.followups) if said][-1] == str(NOT_A_MANAGER)
     assert (await world.app.settings.effective(world.guild.id)).spoiler is False
 
 
