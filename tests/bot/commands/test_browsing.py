@@ -10,7 +10,6 @@ from PIL import Image
 
 from tests.support.pictures import CAT, png
 from tests.support.speaker import Speaker, buttons, whispered
-from tests.support.waiting import until
 from tests.support.world import World
 
 QUICK = "block3 steps=1 octaves=1"
@@ -72,12 +71,8 @@ async def test_a_members_own_dreams_are_turned_over_and_dreamt_on(world: World) 
     assert "2 of 2" in shown.response.content and "seed=1" in shown.response.content
     again = next(button for button in buttons(shown.response) if (button.custom_id or "").startswith("again"))
     await carol.presses(again.custom_id, shown.response)
-
-    async def is_asked() -> bool:
-        return (await world.newest_job()).member_id == carol.id
-
-    await until(is_asked)
     await world.newest_dream()
+    assert (await world.newest_job()).member_id == carol.id
 
 
 async def test_who_has_no_dreams_is_told_what_to_do(world: World) -> None:
