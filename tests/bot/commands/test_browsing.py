@@ -45,6 +45,7 @@ async def test_layers_have_a_menu_of_those_that_may_be_dreamt(world: World) -> N
 
 
 async def dreamt(world: World, who: Speaker, seed: int) -> discord.Message:
+    await world.env.advance_time(1)  # those asked for at the same moment are in no order
     await who.says(f"!dream {QUICK} seed={seed}", picture=CAT)
     return await world.newest_dream()
 
