@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -304,10 +304,10 @@ class JobRepository:
         async with self._database.session() as session, session.begin():
             was_held = await session.scalar(select(Job.id).where(Job.id == id, Job.state == State.HELD))
             job = await self._make(session, CANCEL, id, reason=reason)
-            if job is not None and was_held:
-                digests = await self._delete_pictures(session, [id])
-                await self._delete_unused(session, Blob.digest.in_(digests))
-            return job
+            is_not_kept = job is not None and was_held
+            digests = await self._delete_pictures(session, [id]) if is_not_kept else set[str]()
+        await self._delete_files(digests)
+        return job
 
     async def refuse(self, id: str, reason: Text) -> Job | None:
         """Make `REFUSE`."""
@@ -385,9 +385,7 @@ class JobRepository:
             await session.execute(update(Job).where(Job.id.in_(ids)).values(_ERASED | {"reason": withdrawn}))
             if withdrawn is not None:
                 await session.execute(shown)
-        after: str | None = ""
-        while digests and after is not None:
-            after = await self._delete_some_unused(after, Blob.digest.in_(digests))
+        await self._delete_files(digests)
         return ids
 
     async def withdraw(self, job: Job, reason: Text) -> Sequence[str]:
@@ -440,26 +438,24 @@ class JobRepository:
                 count += await self._trim(session, total_bytes)
         return count
 
-    async def delete_unused(self, after: str = "") -> str | None:
+    async def delete_unused(self, after: str = "", *conditions: ColumnElement[bool]) -> str | None:
         """Delete some of the files to which no picture refers, by their digests from `after` on.
 
         Returns where to go on; None when there are no more. A transaction deletes some tens of megabytes,
         because SQLite overwrites them, and others wait for its only connection meanwhile.
         """
-        return await self._delete_some_unused(after)
-
-    async def _delete_some_unused(self, after: str, *conditions: ColumnElement[bool]) -> str | None:
         async with self._database.session() as session, session.begin():
             unused = ~exists().where(Picture.digest == Blob.digest)
             query = select(Blob.digest, Blob.size).where(unused, Blob.digest > after, *conditions)
-            found = (await session.execute(query.order_by(Blob.digest).limit(DELETED_AT_ONCE))).all()
+            query = query.order_by(Blob.digest).limit(DELETED_AT_ONCE)
             room, digests = DELETED_BYTES_AT_ONCE, list[str]()
-            for digest, size in found:
+            # Locked first, and asked again: another process may have begun to refer to one meanwhile.
+            for digest, size in (await session.execute(query.with_for_update(skip_locked=True))).all():
                 if digests and size > room:
                     break
                 digests.append(digest)
                 room -= size
-            await self._delete_unused(session, Blob.digest.in_(digests))
+            await session.execute(delete(Blob).where(Blob.digest.in_(digests), unused))
             return digests[-1] if digests else None
 
     async def _trim(self, session: AsyncSession, most: int, *conditions: ColumnElement[bool]) -> int:
@@ -479,8 +475,11 @@ class JobRepository:
             newer.add(digest)
             if kept > most and finished_at is not None:
                 oldest.add(id)
-        await session.execute(delete(Picture).where(Picture.job_id.in_(oldest)))
-        return len(oldest)
+        ids = [*oldest]
+        for begin in range(0, len(ids), DELETED_AT_ONCE):  # a statement takes some 30,000 values at most
+            some = ids[begin : begin + DELETED_AT_ONCE]
+            await session.execute(delete(Picture).where(Picture.job_id.in_(some)))
+        return len(ids)
 
     # Pictures
 
@@ -512,13 +511,11 @@ class JobRepository:
         gone = await session.scalars(delete(Picture).where(Picture.job_id.in_(ids)).returning(Picture.digest))
         return set(gone.all())
 
-    async def _delete_unused(self, session: AsyncSession, *conditions: ColumnElement[bool]) -> None:
-        """Delete the files to which no picture refers."""
-        unused = ~exists().where(Picture.digest == Blob.digest)
-        # Locked first, and asked again: another process may have begun to refer to one meanwhile.
-        query = select(Blob.digest).where(unused, *conditions).with_for_update(skip_locked=True)
-        if digests := (await session.scalars(query)).all():
-            await session.execute(delete(Blob).where(Blob.digest.in_(digests), unused))
+    async def _delete_files(self, digests: Collection[str]) -> None:
+        """Delete those of these files to which no picture refers any more."""
+        after = "" if digests else None
+        while after is not None:
+            after = await self.delete_unused(after, Blob.digest.in_(digests))
 
     async def _pictures(self, session: AsyncSession, id: str, *roles: str) -> dict[str, bytes]:
         query = select(Picture.role, Blob.data).join(Blob, Blob.digest == Picture.digest)
