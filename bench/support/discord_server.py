@@ -206,6 +206,7 @@ class Discord:
             "flags": 0,
         }
         return {
+            "unavailable": False,  # which tells a server that is there again from one that is new
             "id": guild,
             "name": f"Server {self.guilds.index(guild)}",
             "owner_id": "1",
