@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "dream/samples").glob("*.jpg"))
 LIMITS = Limits()
 BATCH = 200
+"""Files that are handed over to the threads at once."""
 
 
 def answer(data: bytes) -> str:

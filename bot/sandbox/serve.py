@@ -8,7 +8,6 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import chain
 from pathlib import Path
 
 import discord
@@ -42,10 +41,14 @@ async def serve(
 
     Returns 0, or 1 where the folder `data` cannot be used.
     """
-    farms = chain([farm], iter(lambda: LiveFarm(**config.farm.model_dump()), None))
+    started = [farm]
+
+    def make_farm() -> Farm:
+        return started.pop() if started else LiveFarm(**config.farm.model_dump())
+
     try:
         async with (
-            open_sandbox(config, data=data, make_farm=farms.__next__) as sandbox,
+            open_sandbox(config, data=data, make_farm=make_farm) as sandbox,
             open_page(sandbox, listening) as page,
         ):
             print(f"Your Discord is at {page.url}\nCtrl-C ends it.", flush=True)
