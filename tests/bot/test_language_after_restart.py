@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.support.pretended_dreams import WAITS
 from dream.farm import Farm
 from tests.support.waiting import until
 from tests.support.world import World, opened_world
-
-WAITS = "steps=49"
-"""What makes a pretended dream wait until it is cancelled."""
 
 
 async def test_a_dream_ends_in_the_language_in_which_it_began(tmp_path: Path, farm: Farm) -> None:
     async with opened_world(tmp_path, farm, World) as world:
         await world.admin.at(world.art).says("!settings set language de")
-        await world.alice.says(f"!sky {WAITS}")
+        await world.alice.says(f"!sky steps={WAITS}")
         (job,) = await world.jobs(world.alice)
         assert "Wartet" in world.message_of(job).content
         await world.admin.at(world.art).says("!settings set language en")
