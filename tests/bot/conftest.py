@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 
+import dask
 import pytest
 import pytest_asyncio
 import simcord
@@ -76,8 +77,10 @@ async def world(app: SimApp, env: simcord.Env) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with open_sandbox(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
-        yield sandbox
+    # Between two modules its loop stands still, for longer than a scheduler waits to hear of a worker.
+    with dask.config.set({"distributed.scheduler.worker-ttl": None}):
+        async with open_sandbox(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
+            yield sandbox
 
 
 @pytest_asyncio.fixture(loop_scope="session")
