@@ -16,7 +16,7 @@ SMALLEST = 75
 VIDEO_SIZE = 512
 """The longest side of a video or clip whose recipe names no size."""
 
-FRAME_STEPS = 3.5
+FRAME_STEPS = 4.0
 """What a frame of a clip takes, in steps at its size: the gradients, the optical flow, and the writing."""
 
 FRAMES_PER_SECOND = 24
