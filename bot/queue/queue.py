@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final
@@ -225,9 +225,7 @@ class Queue:
 
     async def withdraw(self, job: Job) -> int:
         """Stop and delete every dream that grew from a job's picture; how many there were."""
-        ids = await self.jobs.withdraw(job, PICTURE_WITHDRAWN)
-        self._erased(ids)
-        return len(ids)
+        return await self._erase(await self.jobs.of_same_picture(job), PICTURE_WITHDRAWN)
 
     async def forget_member(self, member_id: int) -> None:
         """Stop and delete every job of a member, or of a picture of theirs."""
@@ -378,14 +376,16 @@ class Queue:
         if ended := self._ends.pop(id, None):
             ended.set()
 
-    async def _erase(self, condition: ColumnElement[bool]) -> None:
-        self._erased(await self.jobs.erase(condition))
-
-    def _erased(self, ids: Iterable[str]) -> None:
-        for id in ids:
-            self.statistics.ended(id, State.CANCELLED)
-            self._dismiss(id)
-            self.listener.changed(id)
+    async def _erase(self, condition: ColumnElement[bool], withdrawn: Text | None = None) -> int:
+        """Stop and delete every job that meets the condition; how many there were."""
+        count = 0
+        while ids := await self.jobs.erase(condition, withdrawn=withdrawn):
+            count += len(ids)
+            for id in ids:
+                self.statistics.ended(id, State.CANCELLED)
+                self._dismiss(id)
+                self.listener.changed(id)
+        return count
 
     async def _retract(self, id: str) -> None:
         """Delete a job whose commit failed, for it may have succeeded and its asker was refused."""
