@@ -1,7 +1,7 @@
 """From `dreambot sandbox` to the first finished dream on its page, where *Dream* is pressed at once.
 
     python -m bench.sandbox                                    the seconds of each step
-    python -m bench.sandbox --pictures docs/pictures           and README's picture of the page
+    python -m bench.sandbox --pictures docs/pictures           and pictures for README and docs/members.md
 
 Needs Chromium, and two quiet cores for its figures to mean anything.
 """
@@ -67,6 +67,26 @@ def picture(page: Page, file: Path, **window: Any) -> None:
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(file, quality=88)
 
 
+def more(page: Page, file: Path) -> None:
+    """Save side by side what *More* opens under the newest dream, and *Ping me* under a long one."""
+    page.set_viewport_size({"width": 390, "height": 760})
+    page.get_by_role("button", name="more", exact=True).last.click()
+    page.locator(".message.ephemeral").get_by_role("button", name="🍃 Gentler").wait_for()
+    page.wait_for_timeout(1000)
+    panes = [page.screenshot()]
+    page.emulate_media(color_scheme="dark")
+    page.fill("#text", "!sky quality=rich size=2048")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Ping me").wait_for()
+    page.wait_for_timeout(1000)
+    panes.append(page.screenshot())
+    left, right = (Image.open(io.BytesIO(pane)).convert("RGB") for pane in panes)
+    both = Image.new("RGB", (left.width + right.width + 20, left.height), "white")
+    both.paste(left, (0, 0))
+    both.paste(right, (left.width + 20, 0))
+    both.save(file, quality=88)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=Path, help="a folder for pictures of the page")
@@ -91,6 +111,8 @@ def main() -> None:
                 dream(page, 3, *SHOWN)
                 picture(page, arguments.pictures / "sandbox.jpg", **WINDOW)
                 picture(page, arguments.pictures / "sandbox-phone.jpg", **PHONE)
+                page.emulate_media(color_scheme="light")
+                more(page, arguments.pictures / "members-more.jpg")
         browser.close()
 
 

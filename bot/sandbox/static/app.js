@@ -51,6 +51,7 @@ function show(answer, at) {
 /** Send one after the other, so that they arrive in order; a message stands in the channel at once. */
 function send(action, files = {}) {
   const at = place();
+  makeRoom();
   const ghost = action.do === "send" && {
     id: `pending-${Math.random()}`, pending: true, at, author: setting.people.find(({ name }) => name === person),
     seconds: now() / 1000, html: "", text: action.text, attachments: [], embeds: [], components: [], reactions: [],
@@ -63,6 +64,11 @@ function send(action, files = {}) {
     }
     if (ghost) { pending = pending.filter((other) => other !== ghost); draw(); }
   });
+}
+
+/** Close what one can try where the window is small: it would hide the answer. */
+function makeRoom() {
+  if (innerWidth < 700 || innerHeight < 700) tryPanel.toggle(false);
 }
 
 const deeds = {
@@ -100,7 +106,6 @@ const tryPanel = setUpTry(setting, (preset, file) => {
   const dreams = channels.find(({ name }) => name === "dreams");
   if (channel.kind === "dm" && dreams) openChannel(dreams);
   send({ do: "send", text: `!dream ${preset}` }, { file: [file] });
-  if (innerWidth < 700 || innerHeight < 700) tryPanel.toggle(false);
 }, complain);
 
 // Seeing
@@ -141,6 +146,7 @@ function take(news, isFirst) {
 
 async function openChannel(next) {
   const isOther = channel?.id !== next.id;
+  if (channel && isOther) makeRoom();
   channel = next;
   $("channel-name").textContent = (channel.kind === "dm" ? "@" : "#") + channel.name;
   $("topic").textContent = channel.topic || (channel.kind === "dm" ? `You and ${channel.name}, alone` : "");
