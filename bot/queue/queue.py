@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Final
 
 from sqlalchemy import or_
@@ -28,6 +29,7 @@ from bot.store.upkeep import shrink
 from bot.tasks import Tasks
 from config.schema import Config
 from dream.farm import Farm
+from dream.formats import clip_format
 from dream.picture import PictureError
 from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Sights
@@ -223,9 +225,7 @@ class Queue:
 
     async def withdraw(self, job: Job) -> int:
         """Stop and delete every dream that grew from a job's picture; how many there were."""
-        ids = await self.jobs.withdraw(job, PICTURE_WITHDRAWN)
-        self._erased(ids)
-        return len(ids)
+        return await self._erase(await self.jobs.of_same_picture(job), PICTURE_WITHDRAWN)
 
     async def forget_member(self, member_id: int) -> None:
         """Stop and delete every job of a member, or of a picture of theirs."""
@@ -376,14 +376,16 @@ class Queue:
         if ended := self._ends.pop(id, None):
             ended.set()
 
-    async def _erase(self, condition: ColumnElement[bool]) -> None:
-        self._erased(await self.jobs.erase(condition))
-
-    def _erased(self, ids: Iterable[str]) -> None:
-        for id in ids:
-            self.statistics.ended(id, State.CANCELLED)
-            self._dismiss(id)
-            self.listener.changed(id)
+    async def _erase(self, condition: ColumnElement[bool], withdrawn: Text | None = None) -> int:
+        """Stop and delete every job that meets the condition; how many there were."""
+        count = 0
+        while ids := await self.jobs.erase(condition, withdrawn=withdrawn):
+            count += len(ids)
+            for id in ids:
+                self.statistics.ended(id, State.CANCELLED)
+                self._dismiss(id)
+                self.listener.changed(id)
+        return count
 
     async def _retract(self, id: str) -> None:
         """Delete a job whose commit failed, for it may have succeeded and its asker was refused."""
@@ -420,4 +422,5 @@ class Queue:
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds
             frames = rendered.report.frames if rendered.report else 1
-            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames)
+            format = clip_format(PurePath(rendered.filename)) if frames > 1 else "mp4"
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames, format)

@@ -41,7 +41,9 @@ from dream.texts import Text
 SMALL: Final = 1_000_000
 """Bytes of a file that is hashed at once; larger ones in a thread."""
 DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE = 500, 32_000_000
-"""Jobs or files, and bytes of files, that one transaction of `purge` deletes; one file may be larger."""
+"""Jobs or files, and bytes of files, that one transaction deletes; one file may be larger."""
+TAKEN_OVER_AT_ONCE: Final = 20_000
+"""Jobs that one transaction takes over; a statement of SQLite names no more than 32,766 values."""
 PICTURE_GONE: Final = Text("I don't have that picture any more; please post it again and start a new dream.")
 KEPT_WHEN_ERASED: Final = {
     "guild_id",
@@ -317,15 +319,14 @@ class JobRepository:
             )
 
     async def take_over(self) -> Sequence[Job]:
-        """Make `TAKE_OVER` of every job without a living owner, and own those not shown yet, too.
+        """Make `TAKE_OVER` of jobs without a living owner, the oldest, and own those not shown yet, too.
 
-        Whether one was being dreamt, its `started_at` still tells.
+        At most `TAKEN_OVER_AT_ONCE`: the next call takes over the others. Whether one was being dreamt, its `started_at` still tells.
         """
         orphaned = and_(self._lease.is_free(Job.owner), or_(Job.state.in_(UNFINISHED), IS_UNSHOWN))
         async with self._database.session() as session, session.begin():
-            ids = (
-                await session.scalars(select(Job.id).where(orphaned).with_for_update(skip_locked=True))
-            ).all()
+            query = select(Job.id).where(orphaned).order_by(Job.created_at, Job.id).limit(TAKEN_OVER_AT_ONCE)
+            ids = (await session.scalars(query.with_for_update(skip_locked=True))).all()
             if not ids:
                 return ()
             dreaming = and_(Job.id.in_(ids), Job.state.in_(TAKE_OVER.before))
@@ -367,14 +368,16 @@ class JobRepository:
     # Deleting
 
     async def erase(self, *conditions: ColumnElement[bool], withdrawn: Text | None = None) -> Sequence[str]:
-        """Cancel and delete every job that meets the conditions, with its pictures; returns their ids.
+        """Cancel and delete some of the jobs that meet the conditions, with their pictures.
+
+        Returns their ids; none when there are no more.
 
         A row whose message does not show its end stays until it does, with nothing in it of the member. With
         `withdrawn`, a sentence that their messages are to show instead, rows that were shown stay, too.
         """
         async with self._database.session() as session, session.begin():
-            query = select(Job.id).where(*conditions, Job.erased.is_(False)).with_for_update()
-            ids = (await session.scalars(query)).all()
+            query = select(Job.id).where(*conditions, Job.erased.is_(False)).limit(DELETED_AT_ONCE)
+            ids = (await session.scalars(query.with_for_update())).all()
             digests = await self._delete_pictures(session, ids)
             await self._make_all(session, CANCEL, ids)
             shown = delete(Job).where(Job.id.in_(ids), ~IS_UNSHOWN)
@@ -388,8 +391,8 @@ class JobRepository:
         await self._delete_files(digests)
         return ids
 
-    async def withdraw(self, job: Job, reason: Text) -> Sequence[str]:
-        """Erase every dream that grew from the picture of a job; their messages show `reason`.
+    async def of_same_picture(self, job: Job) -> ColumnElement[bool]:
+        """What every dream meets that grew from the picture of a job.
 
         They are those of its line, and the lines that began with the same message's picture.
         """
@@ -401,7 +404,7 @@ class JobRepository:
         )
         async with self._database.session() as session:
             same = [root, *await session.scalars(roots)]
-        return await self.erase(Job.author_id == job.author_id, of_line.in_(same), withdrawn=reason)
+        return and_(Job.author_id == job.author_id, of_line.in_(same))
 
     async def delete_old(self, older_than: datetime) -> int:
         """Delete some of the jobs that ended and were due before `older_than`; returns how many."""

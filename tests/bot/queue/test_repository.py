@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, insert, select, update
 
 from bot.clock import Clock, ManualClock
 from bot.errors import Refused
@@ -238,8 +238,41 @@ async def test_others_get_their_turn_while_much_is_deleted(
         await done(jobs, guild_id=1, source=bytes([number]) * 1000)
     long_ago = datetime(2026, 4, 1, tzinfo=UTC)
     assert await turns_of_others(jobs, purge(jobs, long_ago, 10_000)) > 5
-    assert await turns_of_others(jobs, jobs.erase()) > 5
+    assert await turns_of_others(jobs, erase_all(jobs)) > 5
     assert await stored(database) == 0
+
+
+async def erase_all(jobs: JobRepository) -> int:
+    """Erase every job; how many there were."""
+    count = 0
+    while ids := await jobs.erase():
+        count += len(ids)
+    return count
+
+
+async def test_no_statement_names_all_jobs_that_are_taken_over_or_erased(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement takes some 32,000 values: with more jobs of a member or of a dead process it failed."""
+    monkeypatch.setattr("bot.queue.repository.TAKEN_OVER_AT_ONCE", 500, raising=False)
+    lease = Lease(database)
+    jobs = JobRepository(database, lease, clock)
+    assert await lease.renew()
+    one = await shown(jobs, member_id=5)
+    copied = {column.name: getattr(one, column.name) for column in Job.__table__.columns}
+    orphaned = copied | {"owner": None, "shown_state": None}
+    async with database.session() as session, session.begin():
+        await session.execute(insert(Job), [orphaned | {"id": f"copy-{number}"} for number in range(900)])
+    named = []
+
+    def count(*about: Any) -> None:
+        parameters, is_many = about[3], about[5]
+        named.append(0 if is_many else len(parameters))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    assert [len(await jobs.take_over()) for _ in range(3)] == [500, 400, 0]
+    assert await erase_all(jobs) == 901
+    assert max(named) < 600
 
 
 async def turns_of_others(jobs: JobRepository, deleting: Coroutine[Any, Any, object]) -> int:
