@@ -321,7 +321,8 @@ class JobRepository:
     async def take_over(self) -> Sequence[Job]:
         """Make `TAKE_OVER` of jobs without a living owner, the oldest, and own those not shown yet, too.
 
-        At most `TAKEN_OVER_AT_ONCE`: the next call takes over the others. Whether one was being dreamt, its `started_at` still tells.
+        At most `TAKEN_OVER_AT_ONCE`: the next call takes over the others. Whether one was being dreamt, its
+        `started_at` still tells.
         """
         orphaned = and_(self._lease.is_free(Job.owner), or_(Job.state.in_(UNFINISHED), IS_UNSHOWN))
         async with self._database.session() as session, session.begin():
