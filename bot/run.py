@@ -22,6 +22,7 @@ from bot.backoff import attempts
 from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.gateway import fetch_gateway_url, patch_discord, set_api_base
+from bot.language import load_catalogues
 from bot.store.errors import StoreError, StoreUnavailable
 from config.problems import ConfigError
 from config.schema import Config
@@ -79,6 +80,7 @@ def run(config: Config, farm: Farm | None = None) -> int:
     tracing.configure("dreambot")
     # It warns whenever an action takes longer than its interval, as all do while the database is away.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    load_catalogues()
     try:
         asyncio.run(_run(config, farm))
     except (StartError, ConfigError, StoreError, FarmError) as error:

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -71,6 +72,29 @@ class ClusterError(Exception):
     """A scheduler that cannot be used until somebody acts; the text is a sentence for the operator."""
 
 
+class DreamSecurity(Security):  # type: ignore[misc]
+    """Dask's TLS settings, with which a connection that ends without TLS's farewell, as Dask's do, has ended.
+
+    OpenSSL would answer it with an alert, whose failure Python 3.13 leaves in the thread's queue of errors:
+    the next read of any other connection then finds it, and takes that one for broken. A message that is cut
+    off is noticed all the same, by its length.
+    """
+
+    def get_listen_args(self, role: str) -> dict[str, Any]:
+        """Dask's arguments of `listen`."""
+        return _tolerating_end(super().get_listen_args(role))
+
+    def get_connection_args(self, role: str) -> dict[str, Any]:
+        """Dask's arguments of `connect`."""
+        return _tolerating_end(super().get_connection_args(role))
+
+
+def _tolerating_end(arguments: dict[str, Any]) -> dict[str, Any]:
+    if context := arguments["ssl_context"]:
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    return arguments
+
+
 class DreamScheduler(Scheduler):  # type: ignore[misc]
     """Dask's scheduler, which queues dreams itself and keeps those of a disconnected bot for a while."""
 
@@ -110,8 +134,9 @@ class DreamScheduler(Scheduler):  # type: ignore[misc]
         super().remove_client(client, stimulus_id)
 
     def _forget(self, holder: str) -> None:
-        self.client_releases_keys([task.key for task in self.clients[holder].wants_what], holder)
-        del self.clients[holder]
+        if absent := self.clients.get(holder):  # one that was absent twice is forgotten once
+            self.client_releases_keys([task.key for task in absent.wants_what], holder)
+            del self.clients[holder]
 
 
 async def check_scheduler(address: str, security: Security) -> None:
@@ -337,7 +362,7 @@ def _own_keys() -> Security:
         for role in ("client", "scheduler", "worker")
         for part, pem in (("cert", certificate), ("key", key))
     }
-    return Security(require_encryption=True, tls_ca_file=certificate, **pair)
+    return DreamSecurity(require_encryption=True, tls_ca_file=certificate, **pair)
 
 
 def worker_memory(dask_scheduler: Scheduler) -> dict[str, int]:
@@ -386,7 +411,7 @@ def run_scheduler(
     TLS it serves other machines only if `insecure`.
     """
     configure(log_settings)
-    security = Security()
+    security = DreamSecurity()
     if not (security.require_encryption or insecure or is_loopback(host)):
         return _refuse_without_tls(f"{host}:{port}")
 
@@ -425,7 +450,7 @@ def run_workers(
         "threads": threads,
         "memory_limit": memory_limit,
         "cancel_timeout": CANCEL_TIMEOUT,
-        "security": Security(),
+        "security": DreamSecurity(),
         "host": "127.0.0.1" if is_loopback(there.hostname or "") else None,
     }
 

@@ -125,11 +125,10 @@ class Farm:
         self._is_started = True
         await asyncio.to_thread(import_module, "dream.cluster")
         from distributed import Client
-        from distributed.security import Security
 
         from dream import cluster
 
-        address, security = self._cluster, Security()
+        address, security = self._cluster, cluster.DreamSecurity()
         if address:
             self._is_unprotected = cluster.is_unprotected(address)
             if self._is_unprotected:

@@ -29,7 +29,7 @@ async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> 
     )
     assert (await world.dreamt(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
     await world.admin.says("!settings reset recipe")
-    assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block9+block11")
 
 
 async def test_the_size_of_the_next_dream(world: World) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 import dream
 from dream.certificates import write_certificates
-from dream.cluster import is_unprotected
+from dream.cluster import DreamSecurity, is_unprotected
 from dream.dreamer import Cancelled
 from dream.farm import Farm, FarmError
 from tests.support import farm_dreams
@@ -286,3 +287,21 @@ async def test_workers_that_are_waited_for_in_vain_are_mentioned(
 )
 def test_another_machines_scheduler_without_tls_is_warned_of(address: str, is_it: bool) -> None:
     assert is_unprotected(address) == is_it
+
+
+def test_a_connection_that_ends_without_tls_farewell_is_not_answered() -> None:
+    """The alert that OpenSSL sent broke other connections with Python 3.13, so that no dream was done."""
+    security = DreamSecurity.temporary()
+    listening = security.get_listen_args("scheduler")["ssl_context"]
+    listening.num_tickets = 0
+    connecting = security.get_connection_args("client")["ssl_context"]
+    for leaver in (0, 1):
+        ours, theirs = socket.socketpair()
+        with ThreadPoolExecutor(1) as pool:
+            accepting = pool.submit(listening.wrap_socket, ours, server_side=True)
+            ends = [connecting.wrap_socket(theirs), accepting.result()]
+        with socket.socket(fileno=ends[leaver].detach()) as left:
+            left.shutdown(socket.SHUT_WR)
+            assert ends[1 - leaver].recv(1) == b""
+            ends[1 - leaver].close()
+            assert left.recv(100) == b""
