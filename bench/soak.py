@@ -34,6 +34,9 @@ WARM_UP = 5
 QUIET = 180
 """Seconds after the last command within which everything has to be answered."""
 
+REST = 30
+"""Seconds after which idle connections to Discord are closed."""
+
 
 class Soak:
     """The load, and what was asked."""
@@ -109,7 +112,7 @@ class Soak:
         deadline = time.monotonic() + QUIET
         while any(await self.unanswered()) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(2)
-        await asyncio.sleep(5)
+        await asyncio.sleep(REST)
         return self.tell("quiet")
 
     async def unanswered(self) -> tuple[int, int]:

@@ -181,7 +181,9 @@ class Discord(Commands):
 class Dream(Section):
     """What is dreamt when nobody says otherwise, and the ceilings that no server can raise."""
 
-    recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = "block8+block11"
+    recipe: Annotated[str, Field(title="Usual recipe", min_length=1, max_length=300)] = (
+        "block9+block11 octaves=6 quality=rich"
+    )
     """The recipe, or the name of a preset, of a dream asked for without one."""
     networks: Annotated[Names, Field(title="Networks", min_length=1)] = tuple(
         network.name for network in BUILT_IN

@@ -21,17 +21,15 @@ import numpy as np
 
 from dream.checkpoint import Checkpoint
 from dream.clip_reader import ClipReader
-from dream.clip_writer import Master, clip_format, write
+from dream.clip_writer import Master, write
 from dream.coherence import FrameDreamer, State, mixture
 from dream.dreamer import Picture, Progress, Report, source_pixels
-from dream.octaves import FRAMES_PER_SECOND, film_size
+from dream.formats import clip_format
+from dream.octaves import CLOSING, FRAMES_PER_SECOND, closing, film_size
 from dream.octaves import frames as frames_of
 from dream.picture import DEFAULT_LIMITS, Limits, PictureError, Pixels, contents, probe, resize
 from dream.recipe import Recipe
 from dream.texts import Text
-
-CLOSING = 16
-"""The most frames at the end of a loop that are led into its first."""
 
 SAVE_SECONDS = 3.0
 """The least time between two checkpoints."""
@@ -72,9 +70,9 @@ def dream_clip(
     with _opened(clip, recipe, limits) as reader, _folder(resume) as folder:
         size = film_size(recipe, reader.width, reader.height)
         dreamer = FrameDreamer(recipe, limits=limits, **options)
-        closing = CLOSING if (reader.loops or format != "mp4") and recipe.returns else 0
+        loops = (reader.loops or format != "mp4") and recipe.returns
         with Master(folder, size) as master:
-            work = _Work(dreamer, master, folder, closing, on_progress, saves=resume is not None)
+            work = _Work(dreamer, master, folder, on_progress, loops=loops, saves=resume is not None)
             work.dream(reader.frames(size), reader.count)
         sound = reader.sound() if format == "mp4" else None
         written = write(master, path, format, max_bytes=max_bytes, recipe=str(recipe), sound=sound)
@@ -126,9 +124,9 @@ def _opened(clip: Picture, recipe: Recipe, limits: Limits) -> AbstractContextMan
 class _Work:
     """A clip's frames on their way from the dreamer to the master.
 
-    The last ones, at most `closing`, are held back until the end is known. Then they are dreamt a second
-    time, backwards from the first frame, and one dream passes into the other. With `saves`, a checkpoint is
-    kept in `folder`.
+    If it `loops`, the last ones, at most `CLOSING`, are held back until the end is known. Then they are
+    dreamt a second time, backwards from the first frame, and one dream passes into the other. With `saves`, a
+    checkpoint is kept in `folder`.
     """
 
     def __init__(
@@ -136,13 +134,13 @@ class _Work:
         dreamer: FrameDreamer,
         master: Master,
         folder: Path,
-        closing: int,
         on_progress: Callable[[Progress], None],
         *,
+        loops: bool,
         saves: bool,
     ) -> None:
-        self._dreamer, self._master, self._folder, self._closing = dreamer, master, folder, closing
-        self._on_progress, self._saves = on_progress, saves
+        self._dreamer, self._master, self._folder = dreamer, master, folder
+        self._on_progress, self._loops, self._saves = on_progress, loops, saves
         self._first: State | None = None
         self._scene: Pixels
         self._held: deque[tuple[State, Pixels, float]] = deque()
@@ -152,7 +150,7 @@ class _Work:
     def dream(self, frames: Iterator[tuple[Pixels, float]], expected: int) -> None:
         """Dream all `frames`, about as many as `expected`."""
         self._expected = expected
-        self._total = expected + min(self._closing, expected // 3)
+        self._total = expected + self._led(expected)
         if self._saves and (checkpoint := Checkpoint.load(self._folder)):
             self._go_on(checkpoint)
         for frame, seconds in itertools.islice(frames, self._done, None):
@@ -160,12 +158,15 @@ class _Work:
             self._first = self._first or state
             self._report(state)
             self._held.append((state, self._dreamer.scene.source, seconds))
-            while len(self._held) > self._closing:
+            while len(self._held) > (CLOSING if self._loops else 0):
                 self._write()
-        led = min(self._closing, self._done // 3)
-        while len(self._held) > led:
+        while len(self._held) > self._led(self._done):
             self._write()
         self._close_loop()
+
+    def _led(self, count: int) -> int:
+        """How many of `count` frames lead into the first."""
+        return closing(count) if self._loops else 0
 
     def _close_loop(self) -> None:
         """Write the frames held back, so that they lead into the first."""

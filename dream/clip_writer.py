@@ -41,18 +41,6 @@ _FILM = {"crf": "19", "preset": "medium", "x264-params": "mbtree=0"}
 """libx264's macroblock tree differs from run to run; without it the same frames give the same file."""
 
 
-def clip_format(path: Path) -> ClipFormat:
-    """The format that a file's suffix names. Raises ValueError for any other than .mp4, .gif and .webp."""
-    match path.suffix.lower():
-        case ".mp4":
-            return "mp4"
-        case ".gif":
-            return "gif"
-        case ".webp":
-            return "webp"
-    raise ValueError(f"{path}: name it .mp4, .gif or .webp.")
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a clip: its width and height in pixels, and frames.

@@ -14,6 +14,18 @@ ClipFormat = Literal["mp4", "gif", "webp"]
 """What moving pictures are written as."""
 
 
+def clip_format(path: PurePath) -> ClipFormat:
+    """The format that a file's suffix names. Raises ValueError for any other than .mp4, .gif and .webp."""
+    match path.suffix.lower():
+        case ".mp4":
+            return "mp4"
+        case ".gif":
+            return "gif"
+        case ".webp":
+            return "webp"
+    raise ValueError(f"{path}: name it .mp4, .gif or .webp.")
+
+
 class PictureError(ValueError):
     """A file that cannot be dreamt on. Its text is one friendly sentence."""
 

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dream.clip_writer import Master, clip_format, write
+from dream.clip_writer import Master, write
 from dream.coherence import FrameDreamer
 from dream.dreamer import Dreamer, Picture, Progress, Report
+from dream.formats import clip_format
 from dream.octaves import FRAMES_PER_SECOND, SMALLEST, frames
 from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe

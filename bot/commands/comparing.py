@@ -53,7 +53,9 @@ class Comparing(commands.Cog, name="Compare"):
             prefix = self.bot.prefix_in(context)
             raise Refused(
                 Text(
-                    "Write two recipes with | between them: `{prefix}compare serpents | cubs`.", prefix=prefix
+                    "Write two recipes with | between them: `{prefix}compare serpents | cubs`. To see a "
+                    "dream beside its picture, press ⋯ under it, then 🌓 Before & after.",
+                    prefix=prefix,
                 )
             )
         await self._ask(context, compared, wanted.pictures)

@@ -17,7 +17,7 @@ from bot.language import ordinal, speak, spoken
 from bot.pictures import MOST_PICTURES, Found, Wanted, avatar, picture_in, upload, wanted_pictures
 from bot.queue.request import SKY, Upload
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import submit_remix
+from bot.ui.buttons import button_called, submit_remix
 from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
@@ -82,6 +82,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         wanted = await wanted_pictures(context, recipe, picture, guide)
+        await self._check_is_recipe(context, wanted.words)
         if len(wanted.pictures) > 1:
             await self._ask_for_each(context, wanted)
             return
@@ -97,6 +98,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     )
     async def sky(self, context: commands.Context[DreamBot], *, recipe: str = "") -> None:
         """Dream of nothing but clouds: no picture needed."""
+        await self._check_is_recipe(context, recipe)
         await self._ask(context, recipe, None)
 
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
@@ -149,7 +151,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     def _upload(self, found: Found) -> Upload:
         return upload(found.picture, self.bot.config.picture.max_bytes)
 
-    @commands.hybrid_command()
+    @commands.hybrid_command(aliases=["mydreams", "my", "yesterday"])
     @anywhere
     async def mine(self, context: commands.Context[DreamBot]) -> None:
         """Look through your dreams of the last days; nobody else sees them."""
@@ -182,6 +184,24 @@ class Dreaming(commands.Cog, name="Dreams"):
                     "Cancelled {count} of your dreams.", "Cancelled {count} of your dreams.", len(cancelled)
                 )
         await context.reply(sentence, mention_author=False, ephemeral=True)
+
+    async def _check_is_recipe(self, context: commands.Context[DreamBot], words: str) -> None:
+        """Raise Refused where somebody means a button or another command, and says where that is."""
+        word = words.strip().lower()
+        if word in await self.bot.settings.presets(context.guild and context.guild.id):
+            return
+        for one in word.split():  # "make it wilder" as well as "wilder"
+            if sentence := button_called(one):
+                raise Refused(sentence)
+        if (command := self.bot.all_commands.get(word)) and not command.hidden:
+            raise Refused(
+                Text(
+                    "“{prefix}{command}” is a command of its own: write it without “{prefix}{here}”.",
+                    prefix=self.bot.prefix_in(context),
+                    command=f"{command.name} {command.signature}".strip(),
+                    here=context.command,
+                )
+            )
 
     async def _ask(
         self,

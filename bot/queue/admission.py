@@ -22,8 +22,10 @@ from bot.store.jobs import Job, Kind
 from bot.store.upkeep import free_bytes
 from config.schema import Config
 from dream.farm import Farm
+from dream.formats import Probe
 from dream.octaves import DEFAULT_SIZE, on_sheet
 from dream.picture import PictureError
+from dream.render import film_format
 from dream.texts import CountedText, Text
 
 log = logging.getLogger(__name__)
@@ -47,14 +49,6 @@ class Admitted(NamedTuple):
     request: DreamRequest
     size: tuple[int, int] | None
     cost: float
-
-
-class _Extent(NamedTuple):
-    """A picture's size in pixels, and its frames."""
-
-    width: int
-    height: int
-    frames: int
 
 
 class Admission:
@@ -121,37 +115,41 @@ class Admission:
             request = dataclasses.replace(request, guide=await request.guide.fetch())
         found = await self._probe(request.source)
         await self._probe(request.guide)
-        size = found and (found.width, found.height)
+        size = (found.width, found.height) if found else None
         moves = request.kind is Kind.DREAM and not request.variants
         frames = found.frames if found and moves else 1
         if moves and request.recipe.dreams_clip(frames):
             request = dataclasses.replace(request, kind=Kind.ZOOM)
-        return Admitted(request, size, self._cost(request, *(size or (DEFAULT_SIZE, DEFAULT_SIZE)), frames))
+        return Admitted(request, size, self._cost(request, found, frames))
 
-    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> _Extent | None:
-        """A picture's width, height and frames; None where there is none, or they cannot be told."""
+    async def _probe(self, picture: bytes | Upload | KeptPicture | None) -> Probe | None:
+        """What a picture is; None where there is none, or it cannot be told."""
         if isinstance(picture, KeptPicture):
             if picture.width and picture.height:
-                return _Extent(picture.width, picture.height, picture.frames)
+                moves = picture.frames > 1
+                return Probe(picture.width, picture.height, "", animated=moves, frames=picture.frames)
             return None
         if not isinstance(picture, bytes):
             return None
         try:
-            probe = await asyncio.wait_for(self._farm.probe(picture, self._picture_limits), PROBE_TIMEOUT)
+            return await asyncio.wait_for(self._farm.probe(picture, self._picture_limits), PROBE_TIMEOUT)
         except PictureError:
             raise
         except Exception as error:  # a farm in trouble must not turn people away: the dream will tell
             log.info("a picture is admitted without a probe: %r", error)
             return None
-        return _Extent(probe.width, probe.height, probe.frames)
 
-    def _cost(self, request: DreamRequest, width: int, height: int, frames: int) -> float:
+    def _cost(self, request: DreamRequest, source: Probe | None, frames: int) -> float:
         """What a request is likely to take one worker, in seconds."""
         if request.kind.is_comparison:
             return COMPARISON_SECONDS
         count = len(request.variants)
         recipes = [on_sheet(one.recipe, count) for one in request.variants] or [request.recipe]
-        return sum(self._cost_model.seconds(recipe, width, height, frames) for recipe in recipes)
+        size = (source.width, source.height) if source else (DEFAULT_SIZE, DEFAULT_SIZE)
+        return sum(
+            self._cost_model.seconds(recipe, *size, frames, film_format(recipe, source) or "mp4")
+            for recipe in recipes
+        )
 
     def _check_disk(self, size: int) -> None:
         """Raises Refused where this many bytes more would leave too little of the disk."""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from bot.store.database import Database
 from bot.store.jobs import CostFit, restored
 from dream.backbone.catalog import NETWORKS
+from dream.formats import ClipFormat
 from dream.octaves import clip_work, work
 from dream.recipe import Recipe
 
@@ -89,14 +90,24 @@ class CostModel:
         restorable = {row.key: restored(Fit, row.values) for row in rows}
         self.fits = {key: fit for key, fit in restorable.items() if fit is not None}
 
-    def seconds(self, recipe: Recipe, width: int, height: int, frames: int = 1) -> float:
-        """What a dream of `recipe` on a picture or clip of this size will take one worker."""
-        return self._fit(deepest(recipe)).seconds(_millions(recipe, width, height, frames))
+    def seconds(
+        self, recipe: Recipe, width: int, height: int, frames: int = 1, format: ClipFormat = "mp4"
+    ) -> float:
+        """What a dream of `recipe` on a picture of this size, or a clip to be of this format, will take."""
+        return self._fit(deepest(recipe)).seconds(_millions(recipe, width, height, frames, format))
 
-    def learn(self, recipe: Recipe, width: int, height: int, seconds: float, frames: int = 1) -> None:
+    def learn(
+        self,
+        recipe: Recipe,
+        width: int,
+        height: int,
+        seconds: float,
+        frames: int = 1,
+        format: ClipFormat = "mp4",
+    ) -> None:
         """Learn from a dream that took `seconds`."""
         layers = deepest(recipe)
-        millions = _millions(recipe, width, height, frames)
+        millions = _millions(recipe, width, height, frames, format)
         learning = {_joined(layers.values()): self._fit(layers), _joined(layers): self._of_networks(layers)}
         for key, fit in learning.items():
             self.fits[key] = fit
@@ -128,10 +139,10 @@ class CostModel:
         return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
 
 
-def _millions(recipe: Recipe, width: int, height: int, frames: int) -> float:
+def _millions(recipe: Recipe, width: int, height: int, frames: int, format: ClipFormat) -> float:
     """The work of a dream, in millions of pixel steps."""
     if recipe.dreams_clip(frames):
-        return clip_work(recipe, width, height, frames) / 1e6
+        return clip_work(recipe, width, height, frames, format) / 1e6
     return work(recipe, width, height) / 1e6
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Final
 
 from sqlalchemy import or_
@@ -28,6 +29,7 @@ from bot.store.upkeep import shrink
 from bot.tasks import Tasks
 from config.schema import Config
 from dream.farm import Farm
+from dream.formats import clip_format
 from dream.picture import PictureError
 from dream.recipe import Recipe
 from dream.render import Progress, Rendered, Sights
@@ -420,4 +422,5 @@ class Queue:
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds
             frames = rendered.report.frames if rendered.report else 1
-            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames)
+            format = clip_format(PurePath(rendered.filename)) if frames > 1 else "mp4"
+            self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames, format)

@@ -35,12 +35,13 @@ from bot.store.engine import DURABLE
 from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
+from bot.store.upkeep import unhurried
 from dream.render import Rendered
 from dream.texts import Text
 
 SMALL: Final = 1_000_000
 """Bytes of a file that is hashed at once; larger ones in a thread."""
-DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE = 500, 32_000_000
+DELETED_AT_ONCE, DELETED_BYTES_AT_ONCE = 500, 8_000_000
 """Jobs or files, and bytes of files, that one transaction deletes; one file may be larger."""
 TAKEN_OVER_AT_ONCE: Final = 20_000
 """Jobs that one transaction takes over; a statement of SQLite names no more than 32,766 values."""
@@ -445,8 +446,8 @@ class JobRepository:
     async def delete_unused(self, after: str = "", *conditions: ColumnElement[bool]) -> str | None:
         """Delete some of the files to which no picture refers, by their digests from `after` on.
 
-        Returns where to go on; None when there are no more. A transaction deletes some tens of megabytes,
-        because SQLite overwrites them, and others wait for its only connection meanwhile.
+        Returns where to go on; None when there are no more. A transaction deletes some megabytes, because
+        SQLite overwrites them, and others wait for its only connection meanwhile.
         """
         async with self._database.session() as session, session.begin():
             unused = ~exists().where(Picture.digest == Blob.digest)
@@ -565,15 +566,15 @@ class JobRepository:
 async def purge(jobs: JobRepository, older_than: datetime, server_bytes: int, total_bytes: int = 0) -> int:
     """Delete jobs that ended and were due before `older_than`, then pictures as `JobRepository.trim` says.
 
-    Others get their turn between the short transactions. Returns how many jobs lost something.
+    Others get as much time between the short transactions. Returns how many jobs lost something.
     """
     count = 0
-    while some := await jobs.delete_old(older_than):
+    while some := await unhurried(jobs.delete_old(older_than)):
         count += some
     count += await jobs.trim(server_bytes, total_bytes)
     after: str | None = ""
     while after is not None:
-        after = await jobs.delete_unused(after)
+        after = await unhurried(jobs.delete_unused(after))
     return count
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from bot.settings.text import format_value
+from bot.settings.text import format_value, named
 from bot.settings.values import CEILINGS, SETTINGS, Values
 from bot.store.settings import WHOLE_SERVER
 from config.schema import Commands, Config, Dream, Limits
@@ -193,7 +193,9 @@ class ServerSettings:
             if (size := own.get("size", 0)) > here.max_size:
                 found.append(
                     Text(
-                        "First change size or max_size{where}: {size} is more than {most}.",
+                        "First change {size_setting} or {most_setting}{where}: {size} is more than {most}.",
+                        size_setting=named("size"),
+                        most_setting=named("max_size"),
                         where=where,
                         size=size,
                         most=here.max_size,
@@ -205,7 +207,8 @@ class ServerSettings:
                 decided_in = channel_id if "recipe" in own else WHOLE_SERVER
                 found.append(
                     Text(
-                        "The recipe can't be “{recipe}”{where}: {error}",
+                        "{setting} can't be “{recipe}”{where}: {error}",
+                        setting=named("recipe"),
                         recipe=here.recipe,
                         where=where,
                         error=error,
@@ -224,14 +227,21 @@ class ServerSettings:
         found = []
         here = self.effective(operator, self.choices.get(WHOLE_SERVER, {}).get("daily_channel"))
         if here.daily_enabled and not here.daily_channel:
-            found.append(Text("First choose daily_channel: the daily dream needs a channel to be posted in."))
+            found.append(
+                Text(
+                    "First choose {setting}: the daily dream needs a channel to be posted in.",
+                    setting=named("daily_channel"),
+                )
+            )
         try:
             if here.daily_recipe and here.parse_recipe(here.daily_recipe, {**presets, **self.presets}).moves:
                 found.append(Text("The daily dream is a picture: leave out >, zoom, rotate and seconds."))
         except RecipeError as error:
             found.append(
                 Text(
-                    "The daily_recipe can't be “{recipe}”: {error}",
+                    "{setting} can't be “{recipe}”{where}: {error}",
+                    setting=named("daily_recipe"),
+                    where="",
                     recipe=here.daily_recipe,
                     error=error,
                 )

@@ -15,8 +15,8 @@ from bot.clock import Clock
 from bot.pseudonyms import pseudonyms
 from bot.settings import files
 from bot.settings.rows import Change, differences, load, store
-from bot.settings.scopes import Choices, Effective, ServerSettings, operator_values
-from bot.settings.text import expected, parse_value, serialize, unknown_setting
+from bot.settings.scopes import Effective, ServerSettings, operator_values
+from bot.settings.text import expected, named, parse_value, serialize, unknown_setting
 from bot.settings.values import (
     CEILINGS,
     CHANNEL_SETTINGS,
@@ -25,7 +25,6 @@ from bot.settings.values import (
     Kind,
     SettingError,
     kind,
-    title,
 )
 from bot.store.database import Database, shielded
 from bot.store.settings import WHOLE_SERVER, AuditRow, SettingRow
@@ -196,18 +195,17 @@ class Settings:
     ) -> list[Change]:
         """Replace a server's settings and presets by exported ones. Raises SettingError, changing nothing."""
         document = await asyncio.to_thread(files.parse, text)
-        choices: dict[int, Choices] = {}
+        choices: dict[int, dict[str, Any]] = {}
         for channel_id, table in document.choices.items():
             if channel_id != WHOLE_SERVER and not exists(Kind.CHANNEL, channel_id):
                 raise files.no_channel(channel_id)
-            try:
-                choices[channel_id] = {
-                    name: self._validate(guild_id, name, value, channel_id, exists)
-                    for name, value in table.items()
-                }
-            except SettingError as error:
-                where = "server" if channel_id == WHOLE_SERVER else f"channels.{channel_id}"
-                raise SettingError(f"[{where}] {error}") from None
+            section = "server" if channel_id == WHOLE_SERVER else f"channels.{channel_id}"
+            choices[channel_id] = {}
+            for name, value in table.items():
+                try:
+                    choices[channel_id][name] = self._validate(guild_id, name, value, channel_id, exists)
+                except SettingError as error:
+                    raise SettingError(f"[{section}] {name[:40]}: {error}") from None
         presets = await asyncio.to_thread(self._validate_presets, document.presets)
         loaded = ServerSettings({channel: chosen for channel, chosen in choices.items() if chosen}, presets)
         return await self._change(
@@ -289,17 +287,17 @@ class Settings:
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
     def _validate(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
-        accepted = parse_value(name, value)
+        accepted = parse_value(name, value, self.operator)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
             raise SettingError(
-                Text("{name} is set for the whole server, not for one channel.", name=title(name))
+                Text("{setting} is set for the whole server, not for one channel.", setting=named(name))
             )
         highest = self.operator.max_size if name == "size" else getattr(self.operator, name)
         if (name in CEILINGS or name == "size") and accepted > highest:
             raise SettingError(
                 Text(
-                    "{name} can be at most {highest}: the bot's operator set that limit.",
-                    name=title(name),
+                    "{setting} can be at most {highest}: the bot's operator set that limit.",
+                    setting=named(name),
                     highest=highest,
                 )
             )
@@ -311,7 +309,10 @@ class Settings:
             )
         if name == "admin_role" and accepted == guild_id:  # the id of the role @everyone
             raise SettingError(
-                Text("admin_role can't be @everyone: everybody could change these settings then.")
+                Text(
+                    "{setting} can't be @everyone: everybody could change these settings then.",
+                    setting=named(name),
+                )
             )
         several = accepted if isinstance(accepted, tuple) else (accepted,) if accepted else ()
         if kind(name) in _ID_KINDS and (
@@ -319,8 +320,8 @@ class Settings:
         ):
             raise SettingError(
                 Text(
-                    "{name} must be {expected}; {id} is not of this server.",
-                    name=name,
+                    "{setting} must be {expected}; {id} is not of this server.",
+                    setting=named(name),
                     expected=expected(name),
                     id=strangers[0],
                 )
@@ -378,7 +379,9 @@ class Settings:
             after = change(before)
             changes = [*differences(before, after)]
             if not may_set_admin_role and any(name == "admin_role" for _, name, *_ in changes):
-                raise SettingError(Text("Only members with Manage Server can choose the admin_role."))
+                raise SettingError(
+                    Text("Only members with Manage Server can choose {setting}.", setting=named("admin_role"))
+                )
             known = before.conflicts(self.operator, self.shipped_presets)
             chosen = {c.channel_id for c in changes if c.name == "recipe" and c.after is not None}
             for fault in after.conflicts(self.operator, self.shipped_presets, chosen):

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeGuard, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from bot.schedule import DAYS, ScheduleError, format_days, parse_days, parse_times
-from bot.settings.values import SETTINGS, Kind, SettingError, Values, kind
+from bot.settings.values import CEILINGS, SETTINGS, Kind, SettingError, Values, kind, title
 from config.schema import expected as range_of
 from dream.backbone.catalog import NETWORKS
 from dream.suggestions import did_you_mean, either
@@ -39,39 +39,49 @@ def unknown_setting(name: str) -> SettingError:
     )
 
 
-def parse_value(name: str, value: object) -> Any:
-    """Convert typed text, a component's values, or TOML or JSON to a setting's value. Raises SettingError."""
+def parse_value(name: str, value: object, operator: Values | None = None) -> Any:
+    """Convert typed text, a component's values, or TOML or JSON to a setting's value.
+
+    Raises SettingError, which tells the valid values up to the ceilings of `operator`.
+    """
     if name not in SETTINGS:
         raise unknown_setting(name)
     if isinstance(value, bool) != (kind(name) is Kind.SWITCH) and not isinstance(value, str):
-        raise SettingError(Text("{name} must be {expected}.", name=name, expected=expected(name)))
+        raise _not_expected(name, value, operator)
     if isinstance(value, str) and len(value) > MAX_LENGTH:
         raise SettingError(
             Text(
-                "{name} must be {expected}, in at most {most} characters.",
-                name=name,
-                expected=expected(name),
+                "{setting} must be {expected}, in at most {most} characters.",
+                setting=named(name),
+                expected=expected(name, operator),
                 most=MAX_LENGTH,
             )
         )
     try:
         accepted = _TYPES[name].validate_python(_prepare(name, value))
     except ScheduleError as error:
-        raise SettingError(f"{name}: {error}") from None
+        raise SettingError(f"{named(name)}: {error}") from None
     except ValidationError as error:
         detail = error.errors()[0]
         if kind(name) in (Kind.LAYERS, Kind.ZONE) and detail["type"] == "value_error":
-            raise SettingError(f"{name}: {detail['ctx']['error']}") from None
-        raise _not_expected(name, value) from None
+            raise SettingError(f"{named(name)}: {detail['ctx']['error']}") from None
+        raise _not_expected(name, value, operator) from None
     if kind(name) is Kind.NETWORKS and any(network not in NETWORKS for network in accepted):
-        raise _not_expected(name, value)
+        raise _not_expected(name, value, operator)
     return tuple(dict.fromkeys(accepted)) if isinstance(accepted, tuple) else accepted
 
 
-def _not_expected(name: str, value: object) -> SettingError:
-    typed = str(value)[:60]
+def named(name: str) -> str:
+    """A setting's title as it stands in a sentence."""
+    return f"**{title(name)}**"
+
+
+def _not_expected(name: str, value: object, operator: Values | None) -> SettingError:
+    setting, valid, typed = named(name), expected(name, operator), str(value).strip()[:60]
+    if not typed:
+        return SettingError(Text("{setting} must be {expected}.", setting=setting, expected=valid))
     return SettingError(
-        Text("{name} must be {expected}, not “{typed}”.", name=name, expected=expected(name), typed=typed)
+        Text("{setting} must be {expected}, not “{typed}”.", setting=setting, expected=valid, typed=typed)
     )
 
 
@@ -95,7 +105,7 @@ def expected(name: str, operator: Values | None = None) -> str:
             most = operator.max_size if operator else 4096
             return _("a whole number from 64 to {most}, or 0 for the picture's own size", most=most)
         case Kind.NUMBER:
-            return range_of(SETTINGS[name], getattr(operator, name, None))
+            return range_of(SETTINGS[name], getattr(operator, name, None) if name in CEILINGS else None)
         case Kind.SWITCH:
             return _("on or off")
         case Kind.NETWORKS:

@@ -1,9 +1,12 @@
 """How much room a database takes, and giving room of deleted rows back; most of it is SQLite's business."""
 
+import asyncio
 import logging
 import shutil
 import sqlite3
-from typing import Final
+import time
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,11 +15,20 @@ from bot.store.engine import sqlite_file
 from bot.store.errors import store_errors
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _INCREMENTAL: Final = 2
 """What SQLite calls auto_vacuum = INCREMENTAL."""
 _SHRINK_STEP: Final = 1000
 """Pages, of 4 KB each, that are given back at once; a step takes some ten milliseconds."""
+
+
+async def unhurried(step: Awaitable[T]) -> T:
+    """Await a step of upkeep, and leave the database to others for as long as it took."""
+    began = time.monotonic()
+    done = await step
+    await asyncio.sleep(time.monotonic() - began)
+    return done
 
 
 def free_bytes(engine: AsyncEngine) -> int | None:
@@ -61,7 +73,7 @@ async def shrink(engine: AsyncEngine) -> None:
         return
     before, free = None, await _pragma(engine, "freelist_count")
     while free and free != before:
-        await _pragma(engine, f"incremental_vacuum({_SHRINK_STEP})")
+        await unhurried(_pragma(engine, f"incremental_vacuum({_SHRINK_STEP})"))
         before, free = free, await _pragma(engine, "freelist_count")
     await truncate_wal(engine)
 

@@ -457,14 +457,22 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
 
 def button_called(word: str) -> str | None:
     """Where the button is that does what a word says, as members try it as a command; None if none does."""
-    for button in (Remix, Deeper, Bigger):
+    for button in (Remix, Again, Deeper, Bigger):
         if word == button.key:
             shown = button.emoji or str(button.label)
             return _("{button} under a dream does that: press it there.", button=shown)
-    for behind in (Gentler, Wilder):
-        if word == behind.key:
-            shown = f"{behind.emoji} {behind.label}"
-            return _("{button} does that: press ⋯ under a dream, then it.", button=shown)
+    behind = {
+        "gentler": Gentler("-"),
+        "wilder": Wilder("-"),
+        "variations": Vary("-"),
+        "before": Compare("-", Kind.SIDES),
+        "gif": Compare("-", Kind.WIPE),
+        "zoom": Zoom("-"),
+        "delete": Delete("-"),
+    }
+    if found := behind.get(word):
+        shown = f"{found.emoji} {found.label}"
+        return _("{button} does that: press ⋯ under a dream, then it.", button=shown)
     return None
 
 

@@ -125,7 +125,7 @@ LAYERS = st.sampled_from(
     st.integers(0, 1000),
 )
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate]
 )
 def test_any_recipe_dreams_a_finite_picture_of_the_promised_size(layers, width, height, options, seed):
     recipe = Recipe.parse(" ".join([layers, *(f"{k}={v}" for k, v in options.items()), "octaves=2 steps=1"]))
@@ -137,7 +137,7 @@ def test_any_recipe_dreams_a_finite_picture_of_the_promised_size(layers, width, 
 
 
 @given(recipes(), st.integers(1, 200), st.integers(1, 200), st.integers(0, 1000))
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 def test_any_recipe_at_all_dreams_once_its_time_is_bounded(recipe, width, height, seed):
     """InceptionV3's recipes too: without its weights a bundled layer dreams, and says so."""
     bounds = {"steps": 1, "octaves": 2, "size": min(recipe.size or 99, 160)}

@@ -220,6 +220,12 @@ def test_a_morph_moves_from_one_recipe_to_the_next():
     assert all(stage.seed == 7 for stage in morph.stages)
 
 
+def test_a_loop_takes_longer_than_a_film():
+    recipe = Recipe.parse("block8")
+    film, loop = (clip_work(recipe, 512, 288, 60, format) for format in ("mp4", "gif"))
+    assert loop > film * 1.3  # sixteen of its frames are dreamt twice, and it is written twice
+
+
 def test_a_morph_makes_a_film_of_any_picture():
     morph = Recipe.parse("block8 > block9")
     assert morph.dreams_clip(1) and morph.dreams_clip(100) and not morph.is_video

@@ -8,7 +8,7 @@ import discord
 from discord.ext import commands
 
 from bot.settings.service import Exists
-from bot.settings.text import LISTS, expected, split_words
+from bot.settings.text import LISTS, expected, named, split_words
 from bot.settings.values import SETTINGS, Kind, SettingError, kind
 from bot.ui.channels import Named, find_by_name, parse_id
 from bot.visibility import visible_channels
@@ -51,8 +51,8 @@ async def names_to_ids(context: commands.Context[Any], name: str, typed: str) ->
     if unknown := [one for one in ids if not one.isdecimal()]:
         raise SettingError(
             Text(
-                "{name} must be {expected}; {hint}",
-                name=name,
+                "{setting} must be {expected}; {hint}",
+                setting=named(name),
                 expected=expected(name),
                 hint=_hint(context, name, unknown[0]),
             )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import discord
+import pytest
 
 from dream.recipe import OPTIONS
+from tests.support.pictures import CAT
 from tests.support.world import World
 
 
@@ -30,6 +32,30 @@ async def test_what_a_button_does_typed_as_a_command_is_answered_with_where_it_i
     assert await world.alice.says("!wilder") == "🔥 Wilder does that: press ⋯ under a dream, then it."
     assert await world.alice.says("!bigger") == "🔎 under a dream does that: press it there."
     assert await world.alice.says("!music") == ""
+
+
+@pytest.mark.parametrize("word", ["remix", "again", "deeper", "bigger"])
+async def test_what_is_asked_for_in_a_buttons_word_is_answered_with_where_it_is(
+    world: World, word: str
+) -> None:
+    assert "under a dream does that: press it there." in await world.alice.says(f"!dream {word}", picture=CAT)
+
+
+@pytest.mark.parametrize("word", ["Gentler", "make it wilder", "before and after", "gif", "zoom", "delete"])
+async def test_the_same_of_a_button_behind_more(world: World, word: str) -> None:
+    assert "press ⋯ under a dream, then it." in await world.alice.says(f"!dream {word}", picture=CAT)
+
+
+async def test_a_servers_preset_goes_before_a_button_of_the_same_name(world: World) -> None:
+    await world.admin.says("!preset save wilder block3")
+    assert (await world.dreamt(world.alice, "!sky wilder")).recipe.startswith("block3 ")
+
+
+async def test_a_commands_name_for_a_recipe_is_answered_with_how_to_write_it(world: World) -> None:
+    said = await world.alice.says("!dream compare", picture=CAT)
+    assert said == "`!compare serpents | cubs` is a command of its own: write it without `!dream`."
+    said = await world.alice.says("!sky queue")
+    assert said == "`!queue` is a command of its own: write it without `!sky`."
 
 
 async def test_no_command_or_option_is_told_in_the_engines_words(world: World) -> None:

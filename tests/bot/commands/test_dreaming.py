@@ -43,7 +43,7 @@ async def test_a_photograph_becomes_a_dream_in_one_message(real_world: World) ->
 
 async def test_words_alone_take_the_channels_recipe(world: World) -> None:
     await world.alice.says("!dream steps=1 octaves=1", picture=CAT)
-    assert "block8+block11 steps=1" in (await world.newest_dream()).content
+    assert "block9+block11 steps=1" in (await world.newest_dream()).content
 
 
 async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(world: World) -> None:

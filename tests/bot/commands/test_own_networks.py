@@ -119,9 +119,9 @@ async def test_a_preset_and_a_setting_name_its_layers(real_world: World, operato
     await real_world.alice.says("!dream rings", picture=CAT)
     await real_world.newest_dream()
     assert (await real_world.newest_job()).recipe.startswith("shapes/conv3:1 ")
-    await real_world.admin.says("!settings set layers conv3 block8 block11")
+    await real_world.admin.says("!settings set layers conv3 block9 block11")
     here = await real_world.app.bot.settings.effective(real_world.guild.id)
-    assert here.layers == ("shapes/conv3", "block8", "block11")
+    assert here.layers == ("shapes/conv3", "block9", "block11")
     await real_world.admin.says("!settings reset layers")
     assert "rings" in await real_world.admin.says("!presets delete rings")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bench.support.pretended_dreams import WAITS
+from bot.sandbox import faults
 from bot.sandbox.server import SAMPLES, Sandbox
 from tests.support.clips import film, pan
 from tests.support.pictures import CAT
@@ -195,6 +196,28 @@ async def test_a_fault_is_a_press_away(opened: Opened, sandbox: Sandbox) -> None
         await page.fill("#text", "!cancel")
         await page.keyboard.press("Enter")
         await until(lambda: "ancelled" in said(sandbox)[-1] or "no dream" in said(sandbox)[-1])
+
+
+@pytest.mark.parametrize("fault", ["Discord fails", "Permission taken", "Worker killed", "Bot killed"])
+async def test_a_dream_under_way_arrives_once_whatever_is_pressed(
+    opened: Opened, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(faults, "OUTAGE_SECONDS", 1)
+    monkeypatch.setattr(faults, "PERMISSION_SECONDS", 1)
+    async with opened() as page:
+        page.set_default_timeout(60_000)  # a new worker takes its time on a busy machine
+        answers = page.locator(".message", has=page.locator(".badge")).filter(has_text="steps=41 ")
+        before = await answers.count()
+        await page.fill("#text", "!sky block3 steps=41")
+        await page.keyboard.press("Enter")
+        await answers.filter(has_text="Dreaming").wait_for()
+        message = await answers.last.get_attribute("id")
+        await page.get_by_role("button", name="Time and trouble").click()
+        await page.get_by_role("button", name=fault).click()
+        await page.keyboard.press("Escape")
+        await page.locator(f"#{message}", has_text="✨").locator(".attachments img").wait_for()
+        await page.locator("#open-trouble:not(.on)").wait_for()
+        assert await answers.count() == before + 1
 
 
 async def test_fifty_messages_while_dreams_run_arrive_once_and_in_order(

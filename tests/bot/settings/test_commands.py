@@ -29,7 +29,7 @@ async def test_the_default_recipe_of_a_server_and_of_a_channel(world: World) -> 
     )
     assert (await world.dreamt(world.alice, "!sky block9")).recipe.startswith("block9 seed=")
     await world.admin.says("!settings reset recipe")
-    assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block9+block11")
 
 
 async def test_the_size_of_the_next_dream(world: World) -> None:
@@ -101,7 +101,7 @@ async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("set size big", "a whole number from 64 to 4096, or 0"),
+        ("set size big", "**Usual size** must be a whole number from 64 to 1024, or 0"),
         ("set sise 512", "did you mean size?"),
         ("set max_size 2000", "can be at most 1024"),
         ("set recipe mixde5", "mixed5"),
@@ -110,7 +110,7 @@ async def test_explain_says_what_holds_and_whose_it_is(world: World) -> None:
         ("set <#12345> size 512", "no channel of this server"),
         ("set spoiler maybe", "on or off"),
         ("set size", "Something is missing"),
-        ("set recipe mixd5", "The recipe can't be `mixd5`: "),
+        ("set recipe mixd5", "**Usual recipe** can't be `mixd5`: "),
         ("set recipe mixd5", "did you mean mixed5"),
         ("set #dreems size 512", "did you mean #dreams?"),
         ("set report_channel #dreems", "did you mean dreams?"),
@@ -128,6 +128,61 @@ async def test_a_mistake_is_answered_and_changes_nothing(world: World, words: st
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
+WRONG = {
+    "recipe": (
+        "mixd5",
+        "I know no layer, preset or class called `mixd5`; did you mean mixed5",
+    ),
+    "networks": (
+        "vgg16",
+        "one or more of efficientnet_lite0, squeezenet, inception_v3, not `vgg16`.",
+    ),
+    "layers": ("blok8", "**Layers**: `blok8` is no layer; did you mean block8?"),
+    "size": ("big", "must be a whole number from 64 to 1024, or 0 for the picture's own size, not `big`."),
+    "max_size": ("wide", "must be a whole number from 64 to 1024, not `wide`."),
+    "max_steps": ("ten", "must be a whole number from 1 to 50, not `ten`."),
+    "previews": ("perhaps", "must be on or off, not `perhaps`."),
+    "spoiler": ("maybe", "must be on or off, not `maybe`."),
+    "member_seconds": ("an hour", "must be a whole number from 1 to 600, not `an hour`."),
+    "server_seconds": ("0", "must be a whole number from 1 to 3600, not `0`."),
+    "prefix": ("toolong", "must be one to five characters without a space, not `toolong`."),
+    "language": ("french", "must be auto, en or de, not `french`."),
+    "channels": ("#drems", "I see no channel `#drems` here; did you mean dreams?"),
+    "forbidden_channels": ("#drems", "I see no channel `#drems` here; did you mean dreams?"),
+    "roles": ("Fand", "I see no role `Fand` here; did you mean Fans?"),
+    "blocked_roles": ("Mod", "I see no role `Mod` here; did you mean Mods?"),
+    "members": ("nobody", "I see no member `nobody` here."),
+    "admin_role": ("Admin", "I see no role `Admin` here; did you mean Admins?"),
+    "report_channel": ("here", "must be a channel of this server, or none; I see no channel `here` here."),
+    "others_pictures": ("friends", "must be everybody, consent or own, not `friends`."),
+    "hall_channel": ("#hall", "must be a channel of this server, or none; I see no channel `#hall` here."),
+    "hall_stars": ("many", "must be a whole number from 1 to 1000, not `many`."),
+    "best_channel": ("here", "must be a channel of this server, or none; I see no channel `here` here."),
+    "best_times": ("noon", "`noon` is no time of day; write it like `09:00` or `21:30`."),
+    "best_days": ("someday", "`someday` is no day of the week; did you mean `sunday`?"),
+    "daily_enabled": ("yep", "must be on or off, not `yep`."),
+    "daily_channel": ("#arts", "I see no channel `#arts` here; did you mean art?"),
+    "daily_times": ("25:00", "`25:00` is no time of day (00:00 to 23:59); did you mean `01:00`?"),
+    "daily_zone": ("Europe/Berln", "I know no time zone `Europe/Berln`; did you mean `Europe/Berlin`"),
+    "daily_days": ("weekends!", "`weekends!` is no day of the week;"),
+    "daily_recipe": ("blok8", "I know no layer, preset or class called `blok8`; did you mean block8"),
+    "daily_thread": ("3", "must be on or off, not `3`."),
+    "daily_sources": ("photos", "must be some of samples, sky, or none, not `photos`."),
+    "daily_source_channels": ("#arts", "I see no channel `#arts` here; did you mean art?"),
+    "daily_source_days": ("a week", "must be a whole number from 1 to 90, not `a week`."),
+}
+assert WRONG.keys() == SETTINGS.keys(), "a setting is missing from this test"
+
+
+async def test_a_wrong_value_is_answered_with_the_settings_title_and_what_to_write(world: World) -> None:
+    for name, (typed, answer) in WRONG.items():
+        said = await world.admin.says(f"!settings set {name} {typed}")
+        assert answer in said
+        assert said.startswith(f"**{title(name)}**") and "\n" not in said
+        assert "_" not in name or name not in said
+    assert (await world.app.settings.server(world.guild.id)).choices == {}
+
+
 async def test_export_and_import_by_text(world: World) -> None:
     await world.admin.says("!settings set size 512")
     await world.admin.says(f"!settings set {world.art.mention} spoiler on")
@@ -136,7 +191,7 @@ async def test_export_and_import_by_text(world: World) -> None:
     before = await world.app.settings.server(world.guild.id)
     file = await world.dreams.last_message.attachments[0].read()
     await world.admin.says("!settings reset all")
-    assert "[server] size must be" in await world.admin.says(
+    assert "[server] size: **Usual size** must be" in await world.admin.says(
         "!settings import", ("settings.toml", file.replace(b"512", b"9999"))
     )
     assert (await world.app.settings.server(world.guild.id)).choices == {}

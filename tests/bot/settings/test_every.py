@@ -159,7 +159,7 @@ async def best_is_planned(world: World) -> None:
 CASES: dict[str, tuple[Callable[[World], Any], Effect]] = {
     "recipe": (lambda world: "block8 steps=5", dreams_of("block8 steps=5")),
     "networks": (lambda world: ["efficientnet_lite0"], refuses("!sky fire7", "may not dream here")),
-    "layers": (lambda world: "block8, block11", refuses("!sky block9", "block8, block11")),
+    "layers": (lambda world: "block9, block11", refuses("!sky block8", "block9, block11")),
     "size": (lambda world: 320, dreams_of("size=320")),
     "max_size": (lambda world: 600, refuses("!sky size=700", "size=600")),
     "max_steps": (lambda world: 9, refuses("!sky steps=10", "steps=9")),
@@ -252,4 +252,4 @@ async def test_a_member_is_refused_by_text_and_at_the_panels_controls(world: Wor
             press = await world.alice.chooses(value, shown, control("set", name))
     assert press.response is not None and press.response.content == str(NOT_A_MANAGER)
     assert (await world.app.settings.server(world.guild.id)).choices == {}
-    assert (await world.dreamt(world.alice)).recipe.startswith("block8+block11 seed=")
+    assert (await world.dreamt(world.alice)).recipe.startswith("block9+block11 ")

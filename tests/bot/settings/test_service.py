@@ -68,7 +68,7 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
     ("name", "value", "channel", "said"),
     [
         ("max_size", 1025, 0, "can be at most 1024"),
-        ("size", 2000, 0, "Usual size can be at most 1024"),
+        ("size", 2000, 0, r"Usual size\*\* can be at most 1024"),
         ("networks", "inception_v3", 0, "operator does not let inception_v3"),
         ("prefix", "?", 11, "whole server"),
         ("networks", "squeezenet", 0, "recipe"),
@@ -77,7 +77,7 @@ async def test_every_change_is_logged_with_who_when_from_and_to(database: Databa
         ("recipe", "block8 size=2000", 0, "size=1024"),
         ("zzzz", 1, 0, "no setting called “zzzz”; “/settings” shows them all."),
         ("admin_role", SERVER, 0, "@everyone"),
-        ("daily_enabled", "on", 0, "daily_channel"),
+        ("daily_enabled", "on", 0, "First choose .*Daily channel"),
         ("daily_sources", "folder", 0, "no folder"),
         ("daily_recipe", "mixde5", 0, "mixed5"),
         ("daily_recipe", "block8 zoom=1.1", 0, "is a picture"),
@@ -215,10 +215,10 @@ EXAMPLES: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[server]\nsize = 500\nmax_steps = 9000\n", r"\[server\] max_steps must be"),
+        ("[server]\nsize = 500\nmax_steps = 9000\n", r"\[server\] max_steps: \*\*Most steps\*\* must be"),
         (
             "[server]\nsize = 500\n[channels.11]\nprefix = '?'\n",
-            r"\[channels.11\] Command prefix is set for the whole",
+            r"\[channels.11\] prefix: \*\*Command prefix\*\* is set for the whole",
         ),
         ("[server]\nsize = 500\n[channels.99]\nsize = 70\n", r"\[channels.99\] is no channel"),
         ("[server]\nsize = 500\nspoilr = true\n", "did you mean spoiler"),
