@@ -9,14 +9,16 @@ FROM python:${PYTHON}-slim AS build
 ARG DEVICE=cpu
 ARG VERSION=0.1.0
 WORKDIR /src
-RUN python -m venv /venv
+RUN python -m venv --without-pip /venv
 COPY requirements/${DEVICE}.txt requirements.txt
-RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+# TensorFlow's C++ headers, and libclang, which it asks for and never loads, are a sixth of what is installed.
+RUN pip --python /venv install --no-cache-dir --require-hashes -r requirements.txt \
+    && rm -r /venv/lib/python3*/site-packages/tensorflow/include /venv/lib/python3*/site-packages/clang
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot bot
 COPY config config
 COPY dream dream
-RUN SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION} /venv/bin/pip install --no-cache-dir --no-deps .
+RUN SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION} pip --python /venv install --no-cache-dir --no-deps .
 
 FROM python:${PYTHON}-slim
 RUN useradd --system --uid 10001 --home-dir /data dreambot && install -d -m 700 -o dreambot /data
