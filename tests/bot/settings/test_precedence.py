@@ -84,7 +84,7 @@ def test_an_invalid_value_is_refused_with_what_is_expected(name: str) -> None:
     for bad in BAD[name]:
         with pytest.raises(SettingError) as caught:
             parse_value(name, bad)
-        assert name in str(caught.value)
+        assert title(name) in str(caught.value)
         helps = (
             expected(name),
             "did you mean",
