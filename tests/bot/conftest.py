@@ -86,6 +86,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def real_world(sandbox: Sandbox) -> AsyncIterator[World]:
     """A server whose dreams are real; none may be left in line when the test ends."""
+    await sandbox.ready()  # its worker may have ended since, as a test of faults kills whatever dreams
     world = World(sandbox.app, sandbox.env)
     yield world
     left = await world.in_line()

@@ -27,8 +27,8 @@ async def test_a_block_for_a_while(world: World) -> None:
 
 
 async def test_a_block_for_good_stops_what_waits_and_ends_by_hand(world: World) -> None:
-    await world.bob.says(f"!sky steps={WAITS}")
-    await world.bob.says(f"!sky steps={WAITS}")
+    await world.bob.says(f"!sky block8 steps={WAITS}")
+    await world.bob.says(f"!sky block8 steps={WAITS}")
     await world.mod.says(f"!block {world.bob.mention} frogs")
     assert {job.state for job in await world.jobs(world.bob)} == {"cancelled"}
     assert "on this server;" in await world.bob.says("!sky")

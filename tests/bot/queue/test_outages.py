@@ -54,8 +54,8 @@ async def test_who_asks_meanwhile_is_told_to_ask_again(world: World) -> None:
 
 
 async def test_what_is_deleted_meanwhile_is_cancelled_later(world: World) -> None:
-    await world.alice.says(f"!sky steps={WAITS}")  # the farm is busy
-    asked = await world.alice.posts(f"!sky steps={WAITS}")
+    await world.alice.says(f"!sky block8 steps={WAITS}")  # the farm is busy
+    asked = await world.alice.posts(f"!sky block8 steps={WAITS}")
     await answers(world, 2)
     job = await world.app.queue.jobs.of_message(asked.id)
     assert job is not None
@@ -75,8 +75,8 @@ async def test_what_was_deleted_while_the_bot_was_away_is_cancelled_though_the_d
     world: World,
 ) -> None:
     events: Any = world.app.bot.get_cog("Events")
-    await world.alice.says(f"!sky steps={WAITS}")  # the farm is busy
-    asked = await world.alice.posts(f"!sky steps={WAITS}")
+    await world.alice.says(f"!sky block8 steps={WAITS}")  # the farm is busy
+    asked = await world.alice.posts(f"!sky block8 steps={WAITS}")
     await answers(world, 2)
     job = await world.app.queue.jobs.of_message(asked.id)
     assert job is not None
