@@ -25,6 +25,8 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
     """
     logging.getLogger("discord").setLevel(logging.ERROR)
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    # Where Ctrl-C cancels a statement, the pool tells of the rollback that was cancelled, too.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         listening = _listen(port)
         if data:
