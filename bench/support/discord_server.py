@@ -38,6 +38,7 @@ import re
 import time
 import zlib
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -233,7 +234,8 @@ class Discord:
                 named = any(user["id"] == self.bot["id"] for user in data["mentions"])
                 if not named and data["author"] is not self.bot:
                     seen = data | {"content": "", "attachments": [], "embeds": [], "components": []}
-            await session.send(0, seen, event)
+            with suppress(ConnectionError):  # its process is gone; whoever caused the event is not told
+                await session.send(0, seen, event)
 
     def attachment(self, channel: str, filename: str, data: bytes, description: str | None = None) -> Json:
         number = self.snowflake()
