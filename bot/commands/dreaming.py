@@ -82,14 +82,15 @@ class Dreaming(commands.Cog, name="Dreams"):
     ) -> None:
         """Dream on a picture: yours, the one you reply to, or the newest here."""
         wanted = await wanted_pictures(context, recipe, picture, guide)
-        await self._check_is_recipe(context, wanted.words)
-        if len(wanted.pictures) > 1:
-            await self._ask_for_each(context, wanted)
-            return
-        if not wanted.pictures:
-            await read_recipe(self.bot, context.author, context.channel, wanted.words, context.interaction)
-            raise Refused(no_picture(context))
-        await self._ask(context, wanted.words, wanted.pictures[0], wanted.guide)
+        with self._explaining(context, wanted.words):
+            if len(wanted.pictures) > 1:
+                await self._ask_for_each(context, wanted)
+                return
+            if not wanted.pictures:
+                channel, interaction = context.channel, context.interaction
+                await read_recipe(self.bot, context.author, channel, wanted.words, interaction)
+                raise Refused(no_picture(context))
+            await self._ask(context, wanted.words, wanted.pictures[0], wanted.guide)
 
     @commands.hybrid_command(usage="[recipe]")
     @anywhere
@@ -98,8 +99,8 @@ class Dreaming(commands.Cog, name="Dreams"):
     )
     async def sky(self, context: commands.Context[DreamBot], *, recipe: str = "") -> None:
         """Dream of nothing but clouds: no picture needed."""
-        await self._check_is_recipe(context, recipe)
-        await self._ask(context, recipe, None)
+        with self._explaining(context, recipe):
+            await self._ask(context, recipe, None)
 
     async def dream_message(self, interaction: discord.Interaction[Any], message: discord.Message) -> None:
         """Dream on the picture in a message, from its Apps menu."""
@@ -185,23 +186,26 @@ class Dreaming(commands.Cog, name="Dreams"):
                 )
         await context.reply(sentence, mention_author=False, ephemeral=True)
 
-    async def _check_is_recipe(self, context: commands.Context[DreamBot], words: str) -> None:
-        """Raise Refused where somebody means a button or another command, and says where that is."""
-        word = words.strip().lower()
-        if word in await self.bot.settings.presets(context.guild and context.guild.id):
-            return
-        for one in word.split():  # "make it wilder" as well as "wilder"
-            if sentence := button_called(one):
-                raise Refused(sentence)
-        if (command := self.bot.all_commands.get(word)) and not command.hidden:
-            raise Refused(
-                Text(
-                    "“{prefix}{command}” is a command of its own: write it without “{prefix}{here}”.",
-                    prefix=self.bot.prefix_in(context),
-                    command=f"{command.name} {command.signature}".strip(),
-                    here=context.command,
-                )
-            )
+    @contextlib.contextmanager
+    def _explaining(self, context: commands.Context[DreamBot], words: str) -> Iterator[None]:
+        """Raise Refused, saying where it is, where words that are no recipe mean a button or a command."""
+        try:
+            yield
+        except RecipeError:
+            typed = words.strip().lower()
+            for word in typed.split():  # "make it wilder" as well as "wilder"
+                if sentence := button_called(word):
+                    raise Refused(sentence) from None
+            if (command := self.bot.all_commands.get(typed)) and not command.hidden:
+                raise Refused(
+                    Text(
+                        "“{prefix}{command}” is a command of its own: write it without “{prefix}{here}”.",
+                        prefix=self.bot.prefix_in(context),
+                        command=f"{command.name} {command.signature}".strip(),
+                        here=context.command,
+                    )
+                ) from None
+            raise
 
     async def _ask(
         self,

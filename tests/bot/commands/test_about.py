@@ -48,7 +48,7 @@ async def test_the_same_of_a_button_behind_more(world: World, word: str) -> None
 
 async def test_a_servers_preset_goes_before_a_button_of_the_same_name(world: World) -> None:
     await world.admin.says("!preset save wilder block3")
-    assert (await world.dreamt(world.alice, "!sky wilder")).recipe.startswith("block3 ")
+    assert (await world.dreamt(world.alice, "!sky wilder size=300")).recipe.startswith("block3 ")
 
 
 async def test_a_commands_name_for_a_recipe_is_answered_with_how_to_write_it(world: World) -> None:
