@@ -73,23 +73,23 @@ class ClusterError(Exception):
 
 
 class DreamSecurity(Security):  # type: ignore[misc]
-    """Dask's TLS settings, with which a connection that ends without TLS's farewell, as Dask's do, has ended.
+    """Dask's TLS settings with OpenSSL's IGNORE_UNEXPECTED_EOF, as Dask closes without a close_notify alert.
 
-    OpenSSL would answer it with an alert, whose failure Python 3.13 leaves in the thread's queue of errors:
-    the next read of any other connection then finds it, and takes that one for broken. A message that is cut
-    off is noticed all the same, by its length.
+    OpenSSL would answer that with an alert of its own. Where it cannot be sent, Python 3.13 leaves the error
+    in the thread's OpenSSL error queue, and the next read of another connection raises it. A truncated message
+    is still noticed, by its length.
     """
 
     def get_listen_args(self, role: str) -> dict[str, Any]:
         """Dask's arguments of `listen`."""
-        return _tolerating_end(super().get_listen_args(role))
+        return _ignoring_unexpected_eof(super().get_listen_args(role))
 
     def get_connection_args(self, role: str) -> dict[str, Any]:
         """Dask's arguments of `connect`."""
-        return _tolerating_end(super().get_connection_args(role))
+        return _ignoring_unexpected_eof(super().get_connection_args(role))
 
 
-def _tolerating_end(arguments: dict[str, Any]) -> dict[str, Any]:
+def _ignoring_unexpected_eof(arguments: dict[str, Any]) -> dict[str, Any]:
     if context := arguments["ssl_context"]:
         context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     return arguments

@@ -35,7 +35,7 @@ from bot.store.engine import DURABLE
 from bot.store.hall import WITHDRAWN, StarredRow
 from bot.store.jobs import IS_UNSHOWN, UNFINISHED, Blob, Job, Kind, Picture, State
 from bot.store.lease import Lease
-from bot.store.upkeep import unhurried
+from bot.store.upkeep import throttled
 from dream.render import Rendered
 from dream.texts import Text
 
@@ -569,12 +569,12 @@ async def purge(jobs: JobRepository, older_than: datetime, server_bytes: int, to
     Others get as much time between the short transactions. Returns how many jobs lost something.
     """
     count = 0
-    while some := await unhurried(jobs.delete_old(older_than)):
+    while some := await throttled(jobs.delete_old(older_than)):
         count += some
     count += await jobs.trim(server_bytes, total_bytes)
     after: str | None = ""
     while after is not None:
-        after = await unhurried(jobs.delete_unused(after))
+        after = await throttled(jobs.delete_unused(after))
     return count
 
 

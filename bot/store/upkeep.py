@@ -23,8 +23,8 @@ _SHRINK_STEP: Final = 1000
 """Pages, of 4 KB each, that are given back at once; a step takes some ten milliseconds."""
 
 
-async def unhurried(step: Awaitable[T]) -> T:
-    """Await a step of upkeep, and leave the database to others for as long as it took."""
+async def throttled(step: Awaitable[T]) -> T:
+    """Await a step of upkeep, then pause for as long as it took, so that others get half of the time."""
     began = time.monotonic()
     done = await step
     await asyncio.sleep(time.monotonic() - began)
@@ -73,7 +73,7 @@ async def shrink(engine: AsyncEngine) -> None:
         return
     before, free = None, await _pragma(engine, "freelist_count")
     while free and free != before:
-        await unhurried(_pragma(engine, f"incremental_vacuum({_SHRINK_STEP})"))
+        await throttled(_pragma(engine, f"incremental_vacuum({_SHRINK_STEP})"))
         before, free = free, await _pragma(engine, "freelist_count")
     await truncate_wal(engine)
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.store import jobs, lease
 from bot.store.database import Database, shielded
 from bot.store.errors import StoreError
-from bot.store.upkeep import integrity_error, shrink
+from bot.store.upkeep import integrity_error, shrink, throttled
 
 
 async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -159,6 +160,12 @@ async def test_the_file_gives_back_the_room_of_what_is_deleted_while_others_use_
     assert reads > 5
     assert file.stat().st_size < 10**6
     await database.close()
+
+
+async def test_a_step_of_upkeep_is_followed_by_a_pause_as_long() -> None:
+    began = time.monotonic()
+    assert await throttled(asyncio.sleep(0.05, "done")) == "done"
+    assert time.monotonic() - began >= 0.1
 
 
 async def test_a_file_of_an_earlier_version_learns_to_shrink(tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ def test_another_machines_scheduler_without_tls_is_warned_of(address: str, is_it
     assert is_unprotected(address) == is_it
 
 
-def test_a_connection_that_ends_without_tls_farewell_is_not_answered() -> None:
+def test_a_connection_that_ends_without_close_notify_is_not_answered() -> None:
     """The alert that OpenSSL sent broke other connections with Python 3.13, so that no dream was done."""
     security = DreamSecurity.temporary()
     listening = security.get_listen_args("scheduler")["ssl_context"]
