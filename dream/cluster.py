@@ -76,8 +76,8 @@ class DreamSecurity(Security):  # type: ignore[misc]
     """Dask's TLS settings with OpenSSL's IGNORE_UNEXPECTED_EOF, as Dask closes without a close_notify alert.
 
     OpenSSL would answer that with an alert of its own. Where it cannot be sent, Python 3.13 leaves the error
-    in the thread's OpenSSL error queue, and the next read of another connection raises it. A truncated message
-    is still noticed, by its length.
+    in the thread's OpenSSL error queue, and the next read of another connection raises it. A truncated
+    message is still noticed, by its length.
     """
 
     def get_listen_args(self, role: str) -> dict[str, Any]:
