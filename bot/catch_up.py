@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
@@ -39,17 +38,21 @@ class CatchUp:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._answered = AnsweredRepository(database)
         self._clock = clock
-        self._answering: set[int] = set()
+        self._begun: set[int] = set()
+        """Messages that this process answers, or answered lately."""
         self._recording = Tasks()
 
-    @asynccontextmanager
-    async def handling(self, message: discord.Message) -> AsyncIterator[None]:
-        """Wrap the answering of a command. If the block is cancelled, the message is read again later."""
-        self._answering.add(message.id)
+    async def answer_once(self, message: discord.Message, answer: Callable[[], Awaitable[None]]) -> None:
+        """Answer a command that this process did not begin to answer: it may be read from the gateway and
+        from the history at once. If `answer` is cancelled, the message is read again later.
+        """
+        if message.id in self._begun:
+            return
+        self._begun.add(message.id)
         try:
-            yield
+            await answer()
         except asyncio.CancelledError:
-            self._answering.discard(message.id)
+            self._begun.discard(message.id)
             raise
         except Exception:
             await self._record(message)
@@ -61,16 +64,18 @@ class CatchUp:
         """Stop recording."""
         await self._recording.cancel()
 
-    async def unanswered(self, bot: discord.Client, shard_id: int = 0) -> AsyncIterator[discord.Message]:
-        """The messages that nobody answered on a shard, with their authors' roles, to be read as if they came
-        now.
+    async def unanswered(
+        self, bot: discord.Client, concerns: Callable[[discord.abc.Messageable], bool] = lambda _: True
+    ) -> AsyncIterator[discord.Message]:
+        """The messages that nobody answered, with their authors' roles, to be read as if they came now; of
+        all channels, or of those that it `concerns`.
         """
         async for attempt in attempts("catching up", is_outage):
             with attempt:
                 channels = await self._answered.channels(self._clock.now() - USED_WITHIN, CHANNELS)
         for channel_id in channels:
             channel = bot.get_channel(channel_id)
-            if isinstance(channel, discord.abc.Messageable) and shard_of(channel) == shard_id:
+            if isinstance(channel, discord.abc.Messageable) and concerns(channel):
                 try:
                     async for attempt in attempts(f"catching up channel {channel_id}", _is_transient):
                         with attempt:
@@ -87,6 +92,8 @@ class CatchUp:
     async def purge(self) -> None:
         """Forget what is too old to matter."""
         await self._answered.purge(self._clock.now() - USED_WITHIN)
+        earliest = discord.utils.time_snowflake(self._clock.now() - WINDOW)
+        self._begun = {message_id for message_id in self._begun if message_id > earliest}
 
     async def _of_channel(
         self, bot: discord.Client, channel: discord.abc.Messageable, channel_id: int
@@ -98,9 +105,7 @@ class CatchUp:
         history = channel.history(limit=MESSAGES, after=earliest, oldest_first=True)
         messages = [message async for message in history]
         # In this order: a message that is recorded meanwhile is in one of the two.
-        answered = {*self._answering} | await self._answered.of_channel(
-            channel_id, self._clock.now() - WINDOW
-        )
+        answered = {*self._begun} | await self._answered.of_channel(channel_id, self._clock.now() - WINDOW)
         for message in messages:
             if bot.user and message.author.id == bot.user.id and message.reference:
                 answered.add(message.reference.message_id or 0)
@@ -124,7 +129,6 @@ class CatchUp:
     async def _write(self, message: discord.Message) -> None:
         guild_id = message.guild.id if message.guild else None
         await self._answered.add(message.id, message.channel.id, guild_id)
-        self._answering.discard(message.id)
 
 
 def shard_of(channel: object) -> int:

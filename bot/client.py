@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import discord
@@ -151,14 +152,16 @@ class DreamBot(commands.AutoShardedBot):
             with attempt:
                 context = await self.get_context(message)
         if context.prefix is not None:
-            async with self.catch_up.handling(message):
-                await self.speak_to_all(message.guild)
-                if (wait := self._command_rate.wait(message)) is None:
-                    await self.invoke(context)
-                elif self._command_rate.may_answer(message):
-                    per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
-                    too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
-                    await self._answer_error(context, too_fast)
+            await self.catch_up.answer_once(message, partial(self._answer, context))
+
+    async def _answer(self, context: commands.Context[Any]) -> None:
+        await self.speak_to_all(context.guild)
+        if (wait := self._command_rate.wait(context.message)) is None:
+            await self.invoke(context)
+        elif self._command_rate.may_answer(context.message):
+            per_member = commands.Cooldown(self.config.discord.commands_in_ten_seconds, SECONDS)
+            too_fast = commands.CommandOnCooldown(per_member, wait, commands.BucketType.user)
+            await self._answer_error(context, too_fast)
 
     async def invoke(self, context: commands.Context[Any], /) -> None:
         """Run a text command. It has been answered when this returns, also where it raised an error."""

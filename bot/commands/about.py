@@ -169,15 +169,13 @@ class About(commands.Cog, name="Help"):
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
             await self.bot.speak_to_all(message.guild)
             say = partial(_command, await self._prefix(message.guild))
-            async with self.bot.catch_up.handling(message):
-                await message.reply(
-                    _(
-                        "Hello! Post a picture with {dream} and I'll dream on it. {help} shows the rest.",
-                        dream=say("dream"),
-                        help=say("help"),
-                    ),
-                    mention_author=False,
-                )
+            hello = _(
+                "Hello! Post a picture with {dream} and I'll dream on it. {help} shows the rest.",
+                dream=say("dream"),
+                help=say("help"),
+            )
+            reply = partial(message.reply, hello, mention_author=False)
+            await self.bot.catch_up.answer_once(message, reply)
 
     async def _prefix(self, guild: discord.Guild | None) -> str:
         """What to write before a command: without message content, only slash commands are heard."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import discord
@@ -47,12 +48,48 @@ class Events(commands.Cog):
 
     def __init__(self, bot: DreamBot) -> None:
         self.bot = bot
+        self._loading: set[int] = set()
+        """Shards that are connected, whose servers are still being sent."""
 
-    @commands.Cog.listener("on_shard_ready")
-    async def catch_up(self, shard_id: int) -> None:
-        """Answer what was asked while a shard was not connected."""
-        async for message in self.bot.catch_up.unanswered(self.bot, shard_id):
+    @commands.Cog.listener()
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """The servers that come now are caught up together, once the shard is ready."""
+        self._loading.add(shard_id)
+
+    @commands.Cog.listener()
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Catch up what happened while a shard was not connected."""
+        self._loading.discard(shard_id)
+        await self._catch_up(lambda channel: shard_of(channel) == shard_id)
+
+    @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Catch up a server that comes after its shard is ready, or is back from an outage."""
+        if guild.shard_id not in self._loading:
+            await self._catch_up(lambda channel: getattr(channel, "guild", None) == guild)
+
+    async def _catch_up(self, concerns: Callable[[discord.abc.Messageable], bool]) -> None:
+        """Answer what was asked meanwhile, and cancel dreams whose asking message was deleted meanwhile."""
+        async for message in self.bot.catch_up.unanswered(self.bot, concerns):
             self.bot.dispatch("message", message)
+        await self._cancel_deleted(concerns)
+
+    async def _cancel_deleted(self, concerns: Callable[[discord.abc.Messageable], bool]) -> None:
+        async for attempt in attempts("looking for deleted messages", is_outage):
+            with attempt:
+                unfinished = await self.bot.queue.jobs.unfinished()
+        for job in unfinished[:CHECKED]:
+            channel = self.bot.get_channel(job.channel_id or 0)
+            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
+                continue
+            if not concerns(channel):
+                continue
+            try:
+                await channel.fetch_message(job.asked_message_id)
+            except discord.NotFound:
+                await self.bot.queue.message_deleted(job.asked_message_id)
+            except Exception as error:  # one odd message must not keep others from being looked for
+                log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -96,25 +133,6 @@ class Events(commands.Cog):
                     )
         except discord.HTTPException as refused:
             log.info("could not answer in channel %s: %s", context.channel.id, refused)
-
-    @commands.Cog.listener("on_shard_ready")
-    async def cancel_deleted(self, shard_id: int) -> None:
-        """Cancel unfinished jobs whose asking message was deleted while a shard was not connected."""
-        async for attempt in attempts("looking for deleted messages", is_outage):
-            with attempt:
-                unfinished = await self.bot.queue.jobs.unfinished()
-        for job in unfinished[:CHECKED]:
-            channel = self.bot.get_channel(job.channel_id or 0)
-            if job.asked_message_id is None or not isinstance(channel, discord.abc.Messageable):
-                continue
-            if shard_of(channel) != shard_id:
-                continue
-            try:
-                await channel.fetch_message(job.asked_message_id)
-            except discord.NotFound:
-                await self.bot.queue.message_deleted(job.asked_message_id)
-            except Exception as error:  # one odd message must not keep others from being looked for
-                log.info("the asking message of job %s cannot be looked for: %s", job.id, error)
 
 
 async def setup(bot: DreamBot) -> None:

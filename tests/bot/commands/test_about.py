@@ -127,7 +127,7 @@ async def test_the_bots_name_alone_is_answered(world: World) -> None:
     await world.alice.says(f"{world.app.bot.user.mention} layers")
     assert world.answers[-1].embeds
     events: Any = world.app.bot.get_cog("Events")
-    await events.catch_up(0)  # after a connection was lost
+    await events.on_shard_ready(0)  # after a connection was lost
     await world.env.settle()
     assert len(world.answers) == 2
 

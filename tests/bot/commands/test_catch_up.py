@@ -23,6 +23,6 @@ async def test_a_dream_whose_message_was_deleted_while_the_bot_was_away_is_cance
     await world.alice.delete(asked)
     world.app.bot.add_listener(events.on_raw_message_delete)
     assert not (await world.app.queue.jobs.get(job.id)).state.is_final
-    await events.cancel_deleted(0)
+    await events.on_shard_ready(0)
     ended = await world.app.queue.finished(job.id)
     assert ended.state == "cancelled"

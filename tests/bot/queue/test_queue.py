@@ -1,7 +1,6 @@
 """A dream's whole way: asked for, stored, dreamt on a real farm, and answered in a simulated Discord."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -392,32 +391,45 @@ async def test_commands_typed_while_the_bot_was_away_are_found_once(world: World
 
     used = await world.alice.posts("!help")
     assert await missed() == []  # nobody has used the bot here
-    async with world.catch_up.handling(used):
-        pass
+    await world.catch_up.answer_once(used, _nothing)
     late = await world.alice.posts("!dream")
     assert await missed() == ["!dream"]
-    async with world.catch_up.handling(late):
+
+    async def look_while_it_is_answered() -> None:
         assert await missed() == []
+
+    await world.catch_up.answer_once(late, look_while_it_is_answered)
     await world.stop()
     await world.start()
     assert await missed() == []
 
 
 async def test_a_command_that_was_not_answered_to_its_end_is_found_again(world: World) -> None:
-    for number in range(2):
-        said = await world.alice.posts(f"!help {number}")
-        with contextlib.suppress(asyncio.CancelledError):
-            async with world.catch_up.handling(said):
-                if number:
-                    raise asyncio.CancelledError
+    async def broken_off() -> None:
+        raise asyncio.CancelledError
+
+    await world.catch_up.answer_once(await world.alice.posts("!help 0"), _nothing)
+    with pytest.raises(asyncio.CancelledError):
+        await world.catch_up.answer_once(await world.alice.posts("!help 1"), broken_off)
     assert [m.content async for m in world.catch_up.unanswered(world.env.bot)] == ["!help 1"]
 
 
-async def test_missed_commands_are_found_once_the_database_is_back(
-    world: World,
-) -> None:
-    async with world.catch_up.handling(await world.alice.posts("!help")):
-        pass
+async def test_a_command_that_is_read_twice_is_answered_once(world: World) -> None:
+    """The gateway and the history may both tell of it, in any order."""
+    said = await world.alice.posts("!help")
+    answers: list[None] = []
+
+    async def answer() -> None:
+        answers.append(None)
+        await world.catch_up.answer_once(said, answer)
+
+    await world.catch_up.answer_once(said, answer)
+    await world.catch_up.answer_once(said, answer)
+    assert len(answers) == 1
+
+
+async def test_missed_commands_are_found_once_the_database_is_back(world: World) -> None:
+    await world.catch_up.answer_once(await world.alice.posts("!help"), _nothing)
     await world.alice.says("!dream")
 
     async def missed() -> list[str]:
@@ -427,3 +439,6 @@ async def test_missed_commands_are_found_once_the_database_is_back(
         finding = asyncio.create_task(missed())
         await asyncio.sleep(0.2)
     assert await finding == ["!dream"]
+
+
+async def _nothing() -> None: ...

@@ -99,15 +99,18 @@ async def test_what_is_asked_while_it_is_away_is_answered_when_it_is_back(tmp_pa
             assert answers[0]["embeds"] == answers[1]["embeds"]
 
 
-async def test_what_one_shard_misses_is_answered_when_it_is_back(tmp_path: Path) -> None:
-    """And so is what Discord sends before the server itself."""
+@pytest.mark.parametrize("guilds_after", [0.5, 4])
+async def test_what_one_shard_misses_is_answered_when_it_is_back(tmp_path: Path, guilds_after: float) -> None:
+    """And so is what Discord sends before the server itself, also where the server comes so late that
+    discord.py calls the shard ready without it, which takes two seconds.
+    """
     async with Wire(servers=2) as wire, running(wire, tmp_path, DREAMBOT_DISCORD__SHARD_COUNT="2"):
         async with asyncio.timeout(60):
             while len((await wire.get("state"))["sessions"]) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await wire.say("!dream x!", channel="1/dreams")
         await wire.until(lambda answers: len(answers) == 1, "1/dreams")
-        await wire.call("drop", shard=1, guilds_after=1)
+        await wire.call("drop", shard=1, guilds_after=guilds_after)
         missed = await wire.say("!dream x!", channel="1/dreams")
         async with asyncio.timeout(60):
             while len((await wire.get("state"))["sessions"]) < 2:  # noqa: ASYNC110
