@@ -163,7 +163,7 @@ async def cost_model(folder: Path, dreams: int = 60) -> None:
 def mixed(chance: random.Random, clip: bytes) -> tuple[Recipe, bytes]:
     """What a member asks for: a still more often than not, else a clip or a zoom."""
     layer = chance.choice(["block8", "block8+block11", "fire7"])
-    size = chance.choice([160, 240, 320])
+    size = chance.choice([240, 320, 480])
     kind = chance.choices(["still", "clip", "zoom"], [6, 2, 2])[0]
     if kind == "clip":
         return Recipe.parse(f"{layer} size={size} seed=1"), clip

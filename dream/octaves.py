@@ -20,11 +20,14 @@ VIDEO_SIZE = 512
 FRAME_STEPS = 4.0
 """What a frame of a clip takes, in steps at its size: the gradients, and the optical flow."""
 
-WRITING_STEPS: dict[ClipFormat, float] = {"mp4": 0.1, "gif": 0.8, "webp": 0.3}
+ZOOM_STEPS = 2.1
+"""The same for a frame of a zoom: a step at its size, one at half of it, and the enlarging."""
+
+WRITING_STEPS: dict[str, float] = {"mp4": 0.1, "gif": 0.8, "webp": 0.3}
 """What writing a frame takes, in the same unit."""
 
 CLOSING = 16
-"""The most frames at the end of a loop that are led into its first."""
+"""The most frames at the end of a loop that are computed twice, to lead into its first."""
 
 FRAMES_PER_SECOND = 24
 
@@ -93,21 +96,24 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
 def work(recipe: Recipe, width: int, height: int) -> float:
     """Pixels times steps, summed over all octaves: on one network, computing time is proportional to it.
 
-    Each frame of a zoom takes one step at its size and one at half of it, in a morph those of a clip's, too.
+    A frame of a morph takes those of a clip's, too.
     """
     pixels = sum(o.width * o.height * o.steps for o in octaves(recipe, width, height))
     if recipe.is_video and recipe.zoom != 1:
         width, height = final_size(recipe, width, height)
-        pixels += round(_zoom_steps(recipe) * width * height * frames(recipe))
+        count = frames(recipe)
+        computed = count + (closing(count) if recipe.returns else 0)
+        pixels += round(_zoom_steps(recipe) * width * height * computed)
     return float(pixels)
 
 
 def _zoom_steps(recipe: Recipe) -> float:
-    return 1.25 + (FRAME_STEPS if recipe.is_morph else 0)
+    writing = WRITING_STEPS[recipe.as_ if recipe.as_ in WRITING_STEPS else "mp4"]
+    return ZOOM_STEPS + (FRAME_STEPS if recipe.is_morph else 0) + writing
 
 
 def closing(count: int) -> int:
-    """How many of a loop's `count` frames are dreamt twice, to lead into its first."""
+    """How many of a loop's `count` frames are computed twice, to lead into its first."""
     return min(CLOSING, count // 3)
 
 

@@ -25,12 +25,9 @@ from dream.clip_writer import Master, write
 from dream.coherence import FrameDreamer
 from dream.dreamer import Dreamer, Picture, Progress, Report
 from dream.formats import clip_format
-from dream.octaves import FRAMES_PER_SECOND, SMALLEST, frames
+from dream.octaves import FRAMES_PER_SECOND, SMALLEST, closing, frames
 from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe
-
-CROSS_FADE = 16
-"""The most frames at the end of a loop that are cross-faded into its start."""
 
 SHARP_WEIGHT, BLURRED_WEIGHT = 0.1, 0.04
 """The weight of the target in a frame: where its copy is sharp, and where it is enlarged far beyond."""
@@ -44,6 +41,9 @@ STEP_SIZE = 0.48
 
 MIN_PERIOD_ZOOM = 4.0
 """The least enlargement over one period, however slow the recipe's zoom: it separates the nested copies."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two outside."""
 
 FRAME = 1 / FRAMES_PER_SECOND
 """For how many seconds a frame is shown."""
@@ -119,7 +119,7 @@ def _endless_zoom(
     recipe = dreamer.recipe
     assert recipe.zoom and recipe.rotate is not None and recipe.strength and recipe.blend is not None
     count = frames(recipe)
-    overlap = min(CROSS_FADE, count // 3) if recipe.returns else 0
+    overlap = closing(count) if recipe.returns else 0
     total = count + overlap
     steps = dreamer.steps + total
 
@@ -205,12 +205,16 @@ class _DrosteImage:
         while uncovered.max() > 0.004:  # from the smallest copy outwards
             scale = FIRST_SCALE * self._factor**age
             level = min(max(0, math.floor(-math.log2(scale))), len(self._pyramid) - 1)
-            copy = _placed(self._pyramid[level], (width, height), scale, self._rotate * age)
-            covered = uncovered * np.clip(copy[..., 3:], 0, 1)
+            angle = self._rotate * age
+            box = _bounding_box((width, height), scale, angle)
+            here = np.s_[box[1] : box[3], box[0] : box[2]]
+            copy = _placed(self._pyramid[level], (width, height), scale, angle, box)
+            covered = uncovered[here] * np.clip(copy[..., 3:], 0, 1)
             sharpness = np.float32(min(1.0, (FIRST_SCALE / scale) ** 2))
-            target += covered * (copy[..., :3] + MEAN_COLOR * (1 - sharpness) * (self._mean - copy[..., :3]))
-            weight += covered * (BLURRED_WEIGHT + (SHARP_WEIGHT - BLURRED_WEIGHT) * sharpness)
-            uncovered -= covered
+            colors = copy[..., :3] + MEAN_COLOR * (1 - sharpness) * (self._mean - copy[..., :3])
+            target[here] += covered * colors
+            weight[here] += covered * (BLURRED_WEIGHT + (SHARP_WEIGHT - BLURRED_WEIGHT) * sharpness)
+            uncovered[here] -= covered
             age += self._period
         return target, weight
 
@@ -221,15 +225,30 @@ def _enlarged(frame: Pixels, factor: float, rotate: float) -> Pixels:
     margin = math.ceil(max(height, width) / 2 * abs(math.sin(math.radians(rotate)))) + 1
     margin = min(margin, min(height, width) - 1)
     padded = np.pad(frame, ((margin, margin), (margin, margin), (0, 0)), "reflect")
-    return _placed(padded, (width, height), factor * padded.shape[1] / width, rotate)
+    return _placed(padded, (width, height), factor * padded.shape[1] / width, rotate, (0, 0, width, height))
 
 
-def _placed(pixels: NDArray[np.float32], size: tuple[int, int], scale: float, rotate: float) -> Pixels:
-    """`pixels` centred on a black canvas of `size` (width, height), `scale` times as wide as the canvas."""
+def _bounding_box(size: tuple[int, int], scale: float, rotate: float) -> Box:
+    """Where, on a canvas of `size` (width, height), a copy of it lies that is scaled and rotated about its
+    middle.
+    """
+    width, height = size
+    cosine, sine = (scale / 2 * abs(f(math.radians(rotate))) for f in (math.cos, math.sin))
+    across, down = cosine * width + sine * height + 1, sine * width + cosine * height + 1
+    left, top = max(0, math.floor(width / 2 - across)), max(0, math.floor(height / 2 - down))
+    return left, top, min(width, math.ceil(width / 2 + across)), min(height, math.ceil(height / 2 + down))
+
+
+def _placed(
+    pixels: NDArray[np.float32], size: tuple[int, int], scale: float, rotate: float, box: Box
+) -> Pixels:
+    """What is in `box` of a black canvas of `size` (width, height), on which `pixels` lie centred, `scale`
+    times as wide as the canvas.
+    """
     height, width = pixels.shape[:2]
     step = width / (size[0] * scale)
     cosine, sine = (step * f(math.radians(rotate)) for f in (math.cos, math.sin))
-    x, y = size[0] / 2, size[1] / 2
+    x, y = size[0] / 2 - box[0], size[1] / 2 - box[1]
     matrix = (
         cosine,
         -sine,
@@ -238,6 +257,7 @@ def _placed(pixels: NDArray[np.float32], size: tuple[int, int], scale: float, ro
         cosine,
         height / 2 - sine * x - cosine * y,
     )
+    size = box[2] - box[0], box[3] - box[1]
     result = np.empty((size[1], size[0], pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
         plane = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
