@@ -57,6 +57,7 @@ def dream(page: Page, count: int, photograph: str = "astronaut.jpg", preset: str
         "count => [...document.querySelectorAll('.message')].filter(one => one.textContent.includes('✨')"
         " && one.querySelector('.attachments img')?.complete).length >= count",
         arg=count,
+        polling=100,
     )
 
 
