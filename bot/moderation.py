@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import and_, delete, literal, select
+from sqlalchemy import and_, bindparam, delete, literal, select
 
 from bot.clock import Clock
 from bot.pseudonyms import Pseudonym
@@ -23,6 +23,19 @@ WHOLE_BOT: Final = 0
 
 FOR_GOOD: Final = Text("for good")
 """How long a block lasts that has no end, in the log."""
+
+
+_PAUSE_APPROVAL_AND_BLOCK = (
+    select(NoticeRow.text, ServerRow.approval, BlockRow)
+    .select_from(select(literal(1)).subquery())
+    .outerjoin(NoticeRow, NoticeRow.name == PAUSE)
+    .outerjoin(ServerRow, ServerRow.guild_id == bindparam("guild_id"))
+    .outerjoin(
+        BlockRow,
+        and_(BlockRow.guild_id == bindparam("guild_id"), BlockRow.member_hash == bindparam("member_hash")),
+    )
+)
+"""Always one row. Building the statement takes as long as executing it."""
 
 
 class Approval(StrEnum):
@@ -60,15 +73,9 @@ class Moderation:
         statement, because every request waits for it.
         """
         hashed = None if member_id is None else self._pseudonym(member_id)
-        query = (
-            select(NoticeRow.text, ServerRow.approval, BlockRow)
-            .select_from(select(literal(1)).subquery())
-            .outerjoin(NoticeRow, NoticeRow.name == PAUSE)
-            .outerjoin(ServerRow, ServerRow.guild_id == guild_id)
-            .outerjoin(BlockRow, and_(BlockRow.guild_id == guild_id, BlockRow.member_hash == hashed))
-        )
+        whose = {"guild_id": guild_id, "member_hash": hashed}
         async with self._database.session() as session:
-            notice, approval, block = (await session.execute(query)).one()
+            notice, approval, block = (await session.execute(_PAUSE_APPROVAL_AND_BLOCK, whose)).one()
         if notice:
             return Text("Dreambot takes a break: {notice}", notice=Text(notice))
         if guild_id is None:
