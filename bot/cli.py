@@ -517,7 +517,9 @@ def move(
         to = with_password(url, password_file, "--password-file") if password_file else url
         counts = asyncio.run(move(read_config(config), to))
     typer.echo(
-        f"Moved {summary(counts)}. Now set store.url to {Database(url)}; the old database is as it was."
+        f"Moved {summary(counts)}. Now set store.url to {Database(url)}"
+        + (f" and store.password_file to {password_file}" if password_file else "")
+        + "; the old database is as it was."
     )
 
 
@@ -535,8 +537,7 @@ def status(
 
     It asks the bot at `monitoring.host` and `monitoring.port`.
     """
-    from urllib.error import URLError
-    from urllib.request import urlopen
+    from bot.health import Health
 
     where = read_config(config).monitoring
     if not where.port:
@@ -544,17 +545,12 @@ def status(
             "monitoring.port is 0, so the bot tells nothing; set it to a free port and restart the bot.",
             2,
         )
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
     try:
-        with urlopen(f"http://{host}:{where.port}/status", timeout=10) as answer:
-            page = json.load(answer)
-    except (URLError, OSError, ValueError) as error:
+        health = Health.of_running(where)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        stop(f"No bot answers at {host}:{where.port} (monitoring.host, monitoring.port): {reason}", 2)
-    from bot.health import Health
-
-    health = Health(**page)
-    typer.echo(json.dumps(page, ensure_ascii=False) if as_json else "\n".join(health.in_words()))
+        stop(f"No bot answers at {where.host}:{where.port} (monitoring.host, monitoring.port): {reason}", 2)
+    typer.echo(json.dumps(asdict(health), ensure_ascii=False) if as_json else "\n".join(health.in_words()))
     raise typer.Exit(0 if health.is_ready else 1)
 
 

@@ -18,13 +18,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from config.loading import load_config
 from config.presets import load_presets
 from config.problems import ConfigError
 from config.schema import Config
+
+if TYPE_CHECKING:
+    from bot.health import Health
+    from bot.store.database import Database
 
 LOW_DISK_BYTES: Final = 2_000_000_000
 """Free disk space, in bytes, below which there is a warning."""
@@ -146,7 +150,13 @@ async def _database(config: Config) -> Findings:
             yield Finding(WARNING, subject, detail, "dreambot backup FILE, before that start")
         else:
             yield Finding(FINE, subject, f"{database} is up to date")
-        if database.file and database.file.exists():
+        if running := await _running(config, database):
+            sentences = " ".join(running.problems.values()) or "it serves members"
+            level = FINE if running.is_ready else WARNING
+            yield Finding(
+                level, "bot", f"it runs: {sentences}", "" if running.is_ready else "dreambot status"
+            )
+        elif database.file and database.file.exists():
             database.lock()
     except StoreError as error:
         yield Finding(FAILURE, subject, str(error), _mend(str(error)))
@@ -154,10 +164,23 @@ async def _database(config: Config) -> Findings:
         await database.close()
 
 
+async def _running(config: Config, database: Database) -> Health | None:
+    """How this installation's own bot stands, if it runs: it answers where it should, and uses `database`."""
+    from bot.health import Health
+
+    if not config.monitoring.port:
+        return None
+    try:
+        health = await asyncio.to_thread(Health.of_running, config.monitoring)
+    except (OSError, ValueError):
+        return None
+    return health if health.database == str(database) else None
+
+
 def _mend(error: str) -> str:
     """What helps against an error of the database."""
     if "another dreambot" in error:
-        return "stop the other one; if it is this very bot that runs, ask it: dreambot status"
+        return "stop the other one; if it is this very bot that runs, it is known by its monitoring.port"
     if "does not exist" in error:
         return "createdb DATABASE, or set store.url to one that is there"
     if "not a database" in error or "malformed" in error:
@@ -310,6 +333,8 @@ async def _pictures(config: Config) -> Findings:
 
 
 async def _monitoring(config: Config) -> Findings:
+    from bot.store.database import Database
+
     host, port = config.monitoring.host, config.monitoring.port
     if not port:
         yield Finding(FINE, "monitoring", "off (monitoring.port is 0)")
@@ -317,10 +342,11 @@ async def _monitoring(config: Config) -> Findings:
     try:
         await asyncio.to_thread(lambda: socket.create_server((host, port)).close())
     except OSError as error:
-        detail = f"{host}:{port} cannot be served ({error.strerror}), unless it is this bot that runs"
-        yield Finding(WARNING, "monitoring", detail, "set monitoring.port to another one")
-    else:
-        yield Finding(FINE, "monitoring", f"http://{host}:{port}/metrics, /healthz and /readyz")
+        if not await _running(config, Database(config.database_url)):
+            detail = f"{host}:{port} cannot be served: {os.strerror(error.errno or 0).lower()}"
+            yield Finding(WARNING, "monitoring", detail, "set monitoring.port to another one")
+            return
+    yield Finding(FINE, "monitoring", f"http://{host}:{port}/metrics, /healthz and /readyz")
 
 
 async def _first_dream(config: Config) -> Findings:

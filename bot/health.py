@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Self
+from urllib.request import urlopen
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
 
@@ -19,7 +21,7 @@ from bot.queue.queue import Queue
 from bot.store.database import Database
 from bot.store.jobs import State
 from bot.store.upkeep import free_bytes, size_bytes
-from config.schema import Config
+from config.schema import Config, Monitoring
 from dream.farm import Farm
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class Health:
     """How the bot stood at one moment. `problems` are sentences for operators, by name."""
 
     version: str
+    database: str
+    """Its address, without the password."""
     uptime: float
     is_connected: bool
     latency: float
@@ -60,6 +64,17 @@ class Health:
     problems: Mapping[str, str]
     unready: Mapping[str, str] = field(default_factory=dict)
     """Those of the problems for which it cannot serve members now."""
+
+    @classmethod
+    def of_running(cls, where: Monitoring) -> Self:
+        """Ask the bot that runs at `monitoring.host` and `monitoring.port`. Raises OSError, ValueError."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
+        with urlopen(f"http://{host}:{where.port}/status", timeout=10) as answer:
+            page = json.load(answer)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(page, dict) or page.keys() != known:
+            raise ValueError("another program, or another version of Dreambot, answers there")
+        return cls(**page)
 
     @property
     def is_ready(self) -> bool:
@@ -179,6 +194,7 @@ class HealthMonitor:
         statistics = self._queue.statistics
         health = Health(
             version=self._version,
+            database=str(self._database),
             uptime=time.monotonic() - self._began,
             is_connected=connection.is_up,
             latency=connection.latency,

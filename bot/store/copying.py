@@ -37,8 +37,10 @@ async def copy(source: Database, target: Database, *, replace: bool = False) -> 
             if replace:
                 await writing.execute(delete(table))
             elif await writing.scalar(select(func.count()).select_from(table)):
-                where = target.url.render_as_string(hide_password=True)
-                raise StoreError(f"{where} has rows already (table {table.name}); choose an empty database")
+                raise StoreError(
+                    f"{target} has rows already (table {table.name}): choose an empty database, or let "
+                    "dreambot restore --replace overwrite it"
+                )
         for table in TABLES:
             counts[table.name] = await _copy_table(table, reading, writing)
     return counts

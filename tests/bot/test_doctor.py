@@ -14,6 +14,7 @@ from discord.http import Route
 from bench.support.discord_client import Wire
 from bot.doctor import Level, examine
 from bot.store.database import Database
+from tests.support.running import PRETENDING, connected, free_port, running
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +128,28 @@ async def test_a_database_with_smashed_pages_and_one_in_use(
         pages.seek(3 * 4096)
         pages.write(os.urandom(6 * 4096))
     assert "dreambot restore" in (await found("database"))[Level.FAILURE]
+
+
+async def test_a_database_in_use_is_no_fault_where_this_very_bot_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It answers at `monitoring.port`, and says that it uses that database."""
+    port = free_port()
+    async with Wire() as wire, running(wire, tmp_path, PRETENDING, DREAMBOT_MONITORING__PORT=port):
+        await connected(wire)
+        monkeypatch.setenv("DREAMBOT_DATA", str(tmp_path))
+        for name, value in (wire.environment | {"DREAMBOT_MONITORING__PORT": port}).items():
+            monkeypatch.setenv(name, value)
+        levels = {finding.subject: finding for finding in await examine()}
+        assert levels["database"].level is levels["monitoring"].level is Level.FINE
+        assert "it runs" in levels["bot"].detail
+        elsewhere = Database(f"sqlite:///{tmp_path}/elsewhere.db")
+        await elsewhere.open()
+        elsewhere.lock()
+        monkeypatch.setenv("DREAMBOT_STORE__URL", f"sqlite:///{tmp_path}/elsewhere.db")
+        assert "another dreambot" in (await found("database"))[Level.FAILURE]
+        assert "cannot be served" in (await found("monitoring"))[Level.WARNING]
+        await elsewhere.close()
 
 
 async def test_workers_with_less_memory_than_they_need(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ def test_a_service_is_hardened_rotates_its_log_and_runs_a_command_that_there_is(
     service = OURS[name]
     assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["tmpfs"] == ["/tmp"]
     assert service["logging"]["options"]["max-size"]
+    assert service["init"], "nobody else collects a dead worker's processes"
     command = typer.main.get_command(app)
     words = service.get("command", ["run"])
     command.make_context("dreambot", list(words), resilient_parsing=True)

@@ -15,12 +15,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.support.discord_client import ROOT, Wire
-from tests.support.running import PHOTO, PRETENDING, connected, is_dream, running
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
+from tests.support.running import PHOTO, PRETENDING, connected, free_port, is_dream, running
 
 
 async def page(port: str, path: str) -> tuple[int, str]:
