@@ -433,6 +433,10 @@ def worker(
     """
     if not re.fullmatch(r"((tcp|tls|wss?)://)?[^/\s]+:\d+", address):
         stop(f"{address} is no scheduler's address; write it as tls://HOST:8786.", 2)
+    from config.schema import MEMORY
+
+    if not re.match(MEMORY, memory_limit):
+        stop(f"--memory-limit should be a size such as 6GB, auto, or 0 for none, not {memory_limit}.", 2)
     log_settings = read_config(config).log.settings
     from dream.cluster import run_workers
 

@@ -91,6 +91,7 @@ Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 """A dream's longer side in pixels, where 0 leaves it to the picture."""
 Names = tuple[str, ...]
 NO_SPACES = r"^\S+$"
+MEMORY = r"^(auto|0|[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B)$"
 Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
@@ -285,7 +286,7 @@ class Farm(Section):
     """Worker processes on this machine; 0 means one per GPU, or one where there is none."""
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     """CPU threads that each worker's TensorFlow may use; 0 means an even share of the cores."""
-    memory_limit: Annotated[str, Field(pattern=r"^(auto|0|[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B)$")] = "auto"
+    memory_limit: Annotated[str, Field(pattern=MEMORY)] = "auto"
     """Memory at which a worker is restarted, such as 6GB; auto means its share of the machine, 0 no limit."""
 
 

@@ -459,6 +459,8 @@ def run_workers(
             fetched_in_background() if fetch else nullcontext(),
             worker_processes(address, workers=workers, warm=warm, **options) as tasks,
         ):
+            many = f"{len(tasks)} worker{'s' if len(tasks) != 1 else ''}"
+            print(f"Dreambot {WIRE_FORMAT}: {many} for {address}, once warm", flush=True)
             await asyncio.gather(*tasks)
 
     return _run(serve())

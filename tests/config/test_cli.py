@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def dreambot(*words: str) -> Result:
         (["sandbox", "--attach", PHOTO], "go with --say"),
         (["sandbox", "--say", "!dream", "--save", "/nowhere/dream.png"], "there is no folder /nowhere"),
         (["worker", "somewhere"], "write it as tls://HOST:8786"),
+        (["worker", "tcp://127.0.0.1:1", "--memory-limit", "lots"], "a size such as 6GB"),
     ],
 )
 def test_a_mistake_is_answered_in_one_sentence(
@@ -85,3 +88,13 @@ def test_keys_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
     again = dreambot("certificates", str(folder))
     assert again.exit_code == 1 and "there already" in again.stderr
     assert files == {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_worker_says_at_once_where_it_goes() -> None:
+    """Whoever starts it by hand sees that it runs, also while its scheduler is away."""
+    words = [sys.executable, "-m", "bot.cli", "worker", "tcp://127.0.0.1:1", "--no-fetch", "--workers", "2"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as worker:
+        try:
+            assert worker.stdout and "2 workers for tcp://127.0.0.1:1" in worker.stdout.readline()
+        finally:
+            worker.kill()
