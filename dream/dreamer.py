@@ -185,7 +185,7 @@ class Dreamer:
         self._started = time.perf_counter()
         runtime.start()
         from dream.ascent import IDENTITY, Ascent, color_transform
-        from dream.backbone.loading import load
+        from dream.fallback import load_networks
         from dream.masks import mask
         from dream.seeing import with_seen_classes
         from dream.statistics import network_objectives
@@ -195,7 +195,7 @@ class Dreamer:
         recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         if recipe.seed is None:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-        self._loaded = load(recipe)
+        self._loaded = load_networks(recipe)
         self.recipe = self._loaded.recipe.settled()
         self.source, given, opacity = source_pixels(picture, self.recipe, limits)
         self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
