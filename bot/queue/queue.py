@@ -265,9 +265,12 @@ class Queue:
             return None
         report = job.dream_report
         width, height = (report.width, report.height) if report else (None, None)
+        became_gif = bool(job.filename and job.filename.endswith(".gif"))
         if role == "source":
             width, height = job.width, job.height
-        return KeptPicture(job.id, role, size, width, height, report.frames if report else 1)
+            became_gif = became_gif and "as=gif" not in job.recipe
+        frames = report.frames if report else 1
+        return KeptPicture(job.id, role, size, width, height, frames, "GIF" if became_gif else "")
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's jobs on a server (None: in direct messages) that have not ended, oldest first."""

@@ -8,13 +8,10 @@ import socket
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 from bot.sandbox.farm import LiveFarm
+from bot.sandbox.loopback import listen
 from config.schema import Config
-
-LOOPBACK: Final = "127.0.0.1"
-PORTS_TRIED: Final = 20
 
 
 def start(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
@@ -27,7 +24,7 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
     logging.getLogger("distributed").setLevel(logging.ERROR)
     logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(_is_no_cancellation)
     try:
-        listening = _listen(port)
+        listening = listen(port)
         if data:
             data.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_start(config, listening, data, browser))
@@ -39,17 +36,6 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
 def _is_no_cancellation(record: logging.LogRecord) -> bool:
     """Whether a log record tells of something else than that Ctrl-C cancelled what was under way."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-def _listen(port: int) -> socket.socket:
-    """A socket at the first free port from `port` on. Raises OSError."""
-    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
-        try:
-            return socket.create_server((LOOPBACK, candidate))
-        except OSError:
-            if candidate == min(port + PORTS_TRIED, 65536) - 1:
-                raise
-    raise OSError(f"no port from {port} on is free")
 
 
 async def _start(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:
