@@ -22,8 +22,7 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
     """
     logging.getLogger("discord").setLevel(logging.ERROR)
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    # Where Ctrl-C cancels a statement, the pool tells of the rollback that was cancelled, too.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").addFilter(_is_no_cancellation)
     try:
         listening = listen(port)
         if data:
@@ -32,6 +31,11 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
     except OSError as error:
         print(f"The sandbox cannot start: {error}.", file=sys.stderr)
     return 1
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Whether a log record tells of something else than that Ctrl-C cancelled what was under way."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 async def _start(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:

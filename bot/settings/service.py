@@ -296,9 +296,10 @@ class Settings:
         if (name in CEILINGS or name == "size") and accepted > highest:
             raise SettingError(
                 Text(
-                    "{setting} can be at most {highest}: the bot's operator set that limit.",
+                    "{setting} can be at most {highest}, not “{typed}”: the bot's operator set that limit.",
                     setting=named(name),
                     highest=highest,
+                    typed=accepted,
                 )
             )
         if name == "networks" and (closed := set(accepted) - set(self.operator.networks)):

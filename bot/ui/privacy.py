@@ -77,7 +77,7 @@ async def choices(bot: DreamBot, member_id: int) -> dict[str, Any]:
     view, lines = discord.ui.View(timeout=None), [_("**Your choices**, on every server:")]
     for matter, (emoji, may) in CHOICES.items():
         is_in = matter not in left_out
-        lines.append(f"{emoji} {may}: **{'yes' if is_in else 'no'}**")
+        lines.append(f"{emoji} {may}: **{_('yes') if is_in else _('no')}**")
         button: discord.ui.Button[Any] = discord.ui.Button(label=_("No") if is_in else _("Yes"), emoji=emoji)
         view.add_item(Choice(button, matter, "out" if is_in else "in"))
     lines.append(

@@ -293,7 +293,7 @@ def _file(data: bytes, name: str, alt: str, *, spoiler: bool) -> discord.File:
 
 
 def _small(job: Job) -> str:
-    return f"-# {described(job)}{_for(job)}"
+    return f"-# {described(job)}{_for(job)}{_origin(job)}"
 
 
 def _for(job: Job) -> str:

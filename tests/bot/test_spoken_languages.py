@@ -231,6 +231,8 @@ async def test_whatever_the_bot_says_is_in_the_catalogue(world: World) -> None:
     for command in ("privacy", "help", "mine", "queue", "presets", "about", "layers"):
         if command in world.alice.available_commands(world.dreams):
             await world.alice.slash(world.dreams, command)
+    await world.alice.says("!privacy")
+    await world.alice.presses("choice")
     await stars(world)
     panel = await opened_panel(world)
     for names in GROUPS.values():

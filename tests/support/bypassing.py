@@ -74,6 +74,10 @@ def _texts(node: ast.AST, file: Path) -> Iterator[str]:
             if reads_like_a_text(text):
                 yield text
             return
+        case ast.FormattedValue(
+            value=ast.IfExp(body=ast.Constant(value=str(one)), orelse=ast.Constant(value=str(other)))
+        ):
+            yield from (word for word in (one, other) if any(letter.isalpha() for letter in word))
         case ast.JoinedStr(values=parts):
             written = "".join(str(one.value) for one in parts if isinstance(one, ast.Constant))
             if reads_like_a_text(written):

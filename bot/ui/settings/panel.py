@@ -31,6 +31,7 @@ from bot.settings.values import (
 )
 from bot.store.settings import WHOLE_SERVER
 from bot.ui.components import Component, Interaction
+from bot.ui.errors import explain
 from bot.ui.fitting import FIELD
 from bot.ui.settings.files import export_file, import_file
 from bot.ui.settings.forms import ImportForm, ValueForm
@@ -198,7 +199,7 @@ class Control(
                 may_set_admin_role=has_manage_server(interaction.user),
             )
         except SettingError as error:
-            await self._redraw(interaction, refused=str(error))
+            await self._redraw(interaction, refused=explain(error))
         else:
             await self._redraw(interaction, saved=await self._report(interaction, changes))
 

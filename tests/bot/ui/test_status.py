@@ -50,6 +50,27 @@ def test_a_video_counts_frames() -> None:
     assert dreaming(Kind.ZOOM, "block3 zoom=1 seconds=1", 32, 32, 4, 4).endswith(" · pass 4 of 4")
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.DREAMING])
+def test_what_a_dream_grows_from_is_told_while_it_is_waited_for(state: State) -> None:
+    job = Job(
+        id="1",
+        kind=Kind.DREAM,
+        state=state,
+        recipe="block8",
+        spoiler=False,
+        member_id=7,
+        action="wilder",
+        parent="0",
+        guild_id=5,
+        channel_id=6,
+        origin_channel_id=6,
+        origin_message_id=9,
+    )
+    assert status(job).content.endswith(
+        "`block8` for <@7> · wilder than [this dream](<https://discord.com/channels/5/6/9>)"
+    )
+
+
 def done(**columns: Any) -> str:
     """The message of a finished dream."""
     job = Job(

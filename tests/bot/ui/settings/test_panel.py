@@ -130,9 +130,9 @@ async def test_a_refused_value_is_explained_in_the_panel(world: World) -> None:
     panel = await opened_panel(world)
     await chosen(world, panel, "max_size")
     await put(world, panel, "max_size", 4000)
-    assert notice(panel).startswith("⚠️ Not changed: **Largest size** can be at most 1024")
+    assert notice(panel).startswith("⚠️ Not changed: **Largest size** can be at most 1024, not `4000`:")
     await put(world, panel, "max_size", "large")
-    assert "a whole number from 64 to 1024" in notice(panel)
+    assert "a whole number from 64 to 1024, not `large`." in notice(panel)
     assert (await world.app.settings.server(world.guild.id)).choices == {}
 
 
