@@ -36,7 +36,7 @@ MEGABYTES = 8
 def timed(work: Work, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Rendered:
     """Dream; instead of the picture return the median seconds of a step at full size, as text."""
     seconds: list[float] = []
-    before = Progress(0, 0, 0, 0, 0.0), 0.0
+    before = Progress(0, 0, 0, 0, 0.0, 0.0), 0.0
 
     def tell(progress: Progress) -> None:
         nonlocal before

@@ -98,6 +98,7 @@ class App:
         )
         self.daily_posts = DailyPosts(self.daily, self.queue, self.daily_servers, self.rate, self.settings)
         self.daily.on_ready = self.daily_posts.post_due
+        self.queue.on_done = self.daily_posts.dreamt
         self.hall = HallService(
             self.database, self.queue, self.settings, self.opt_outs, self.clock, config.daily
         )

@@ -160,12 +160,13 @@ def _pack(folder: Path, file: Path) -> int:
 
 def _unpack(file: Path, folder: Path) -> None:
     with tarfile.open(file, "r:") as archive:
-        names = archive.getnames()
-        if DATABASE not in names:
+        files = {member.name: member for member in archive.getmembers() if member.isfile()}
+        if DATABASE not in files:
             raise BackupError(f"{file} is no backup of Dreambot: it has no {DATABASE} in it.")
         for name in (DATABASE, KEY):
-            if name in names:
-                archive.extract(name, folder, filter="data")
+            if name in files and (packed := archive.extractfile(files[name])):
+                with (folder / name).open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Secrets come from the environment or from files of their own, never from ``dream
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,8 +18,8 @@ from pydantic_settings import SettingsError
 
 from config.networks import add_networks
 from config.presets import Preset, load_presets
-from config.problems import ConfigError, Problem, suggestion
-from config.schema import ENV_PREFIX, Config, OwnNetwork, Section, expected
+from config.problems import ENV_PREFIX, ConfigError, Problem, place, suggestion
+from config.schema import Config, Names, OwnNetwork, Section, expected
 from config.toml import FOLDER, read_toml
 from dream.backbone.catalog import NETWORKS
 from dream.recipe import Recipe, RecipeError
@@ -44,12 +45,12 @@ def load_config(path: Path | str | None = None) -> Config:
         named = {problem.where for problem in problems}  # unknown variables, which pydantic finds as well
         problems += [problem for problem in found if problem.where not in named or problem.where == str(file)]
     except SettingsError as error:
-        problems.append(Problem("environment", "", "", f"{error}; write lists as JSON, such as [1, 2]"))
+        problems += [*_no_json()] or [Problem("environment", "", "", str(error))]
     else:
         problems += add_networks(config, file)
         problems += _contradictions(config, load_presets(), file)
     if problems:
-        raise ConfigError(*problems)
+        raise ConfigError(*dict.fromkeys(problems))  # each once, however many entries of a list are wrong
     return config
 
 
@@ -79,6 +80,29 @@ def _unknown_variables() -> Iterator[Problem]:
             yield Problem(name, "", "", f"is no setting; {suggestion(name, sorted(known))}")
 
 
+def _no_json() -> Iterator[Problem]:
+    """Report environment variables that should be JSON, as lists and whole sections are, and are not."""
+    for name in sorted(os.environ):
+        section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+        model: type[Section] | None = _sections().get(section)
+        if section == "networks" and key:
+            network, _, key = key.partition("__")
+            section, model = f"networks.{network}", OwnNetwork
+        if not name.startswith(ENV_PREFIX) or model is None:
+            continue
+        field = model.model_fields.get(key)
+        if key and (field is None or "tuple" not in str(field.annotation)):
+            continue
+        try:
+            json.loads(os.environ[name])
+        except ValueError:
+            if field is None:
+                yield Problem(name, section, "", 'should be JSON, such as {"key": "value"}')
+            else:
+                example = '["NAME"]' if field.annotation == Names else "[1, 2]"
+                yield Problem(name, section, key, f"should be {expected(field)}; write it as JSON: {example}")
+
+
 def _sections() -> dict[str, type[Section]]:
     return {
         name: field.annotation
@@ -96,12 +120,7 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
         sections[section] = OwnNetwork
     elif not key:  # a table, or the one top-level key
         section, key = ("", section) if section not in sections else (section, "")
-    variable = (
-        f"{ENV_PREFIX}{section.replace('.', '__')}__{key}".upper()
-        if section
-        else f"{ENV_PREFIX}{key}".upper()
-    )
-    where = variable if variable in os.environ else str(file)
+    where = place(section, key, file)
     match detail["type"]:
         case "extra_forbidden" if section:
             known: Mapping[str, Any] = sections[section].model_fields
@@ -116,7 +135,7 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
             return Problem(where, section, key, str(detail["ctx"]["error"]))
         case _ if key:
             field = (sections[section].model_fields if section else Config.model_fields)[key]
-            about = f": {field.description}" if field.annotation is str else ""
+            about = f": {' '.join((field.description or '').split())}" if field.annotation is str else ""
             return Problem(where, section, key, f"should be {expected(field)}{about}")
         case _:
             return Problem(where, section, key, "should be a section with keys of its own")
@@ -125,23 +144,30 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
 def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
     """Report values that are valid alone but contradict each other."""
     if unknown := [name for name in config.dream.networks if name not in NETWORKS]:
-        yield Problem(
-            str(file),
-            "dream",
-            "networks",
-            f"“{unknown[0][:40]}” is no network; {suggestion(unknown[0], NETWORKS)}",
-        )
+        what = f"“{unknown[0][:40]}” is no network; {suggestion(unknown[0], NETWORKS)}"
+        yield Problem(place("dream", "networks", file), "dream", "networks", what)
         return
     try:
         recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
     except RecipeError as error:
-        yield Problem(str(file), "dream", "recipe", str(error))
+        yield Problem(place("dream", "recipe", file), "dream", "recipe", str(error))
     else:
         if missing := [name for name in recipe.networks if name not in config.may_dream]:
-            yield Problem(str(file), "dream", "recipe", f"needs {' and '.join(missing)} in networks")
+            yield Problem(
+                place("dream", "recipe", file),
+                "dream",
+                "recipe",
+                f"needs {' and '.join(missing)} in networks",
+            )
     if config.dream.size > config.dream.max_size:
-        yield Problem(str(file), "dream", "size", f"is larger than max_size, {config.dream.max_size}")
+        yield Problem(
+            place("dream", "size", file), "dream", "size", f"is larger than max_size, {config.dream.max_size}"
+        )
     if config.queue.member_seconds > config.queue.server_seconds:
-        yield Problem(str(file), "queue", "member_seconds", "is larger than server_seconds")
+        yield Problem(
+            place("queue", "member_seconds", file), "queue", "member_seconds", "is larger than server_seconds"
+        )
     if config.discord.shards and max(config.discord.shards) >= config.discord.shard_count:
-        yield Problem(str(file), "discord", "shards", "needs shard_count, and numbers below it")
+        yield Problem(
+            place("discord", "shards", file), "discord", "shards", "needs shard_count, and numbers below it"
+        )

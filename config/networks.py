@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from config.problems import Problem, suggestion
+from config.problems import Problem, place, suggestion
 from config.schema import Config, OwnNetwork
 from dream.backbone.applications import APPLICATIONS, application, published_hash
 from dream.backbone.catalog import BUILT_IN, NETWORKS, Network, add, remove
@@ -29,7 +29,8 @@ def add_networks(config: Config, file: Path) -> Iterator[Problem]:
             check_name(name)
             add(_network(name, own))
         except WeightsError as error:
-            yield Problem(str(file), f"networks.{name}", "", str(error))
+            section = f"networks.{name}"
+            yield Problem(place(section, "", file), section, "", str(error))
 
 
 def _with_file(network: Network, weights: Path | None) -> Network:

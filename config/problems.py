@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from dream.suggestions import did_you_mean
 from dream.texts import _
+
+ENV_PREFIX = "DREAMBOT_"
 
 
 class Problem(NamedTuple):
@@ -30,6 +34,16 @@ class ConfigError(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+def place(section: str, key: str, file: Path) -> str:
+    """Where a setting is written, or a section if `key` is empty: an environment variable, else `file`."""
+    path = [name.upper() for name in (*section.split("."), key) if name]
+    for length in range(len(path), 0, -1):  # a section may be a variable of its own
+        if (variable := ENV_PREFIX + "__".join(path[:length])) in os.environ:
+            return variable
+    within = ENV_PREFIX + "__".join(path) + "__"
+    return min((name for name in os.environ if not key and name.startswith(within)), default=str(file))
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

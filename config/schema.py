@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 from urllib.parse import quote, urlsplit
@@ -29,15 +30,13 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.problems import ConfigError, Problem
+from config.problems import ENV_PREFIX, ConfigError, Problem
 from dream.backbone.catalog import BUILT_IN, NETWORKS
 from dream.formats import DEFAULT_LIMITS
 from dream.log import Format, Level, LogSettings
 from dream.texts import _
 
 log = logging.getLogger(__name__)
-
-ENV_PREFIX = "DREAMBOT_"
 
 
 def _path(value: object) -> object:
@@ -71,6 +70,14 @@ def _database(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[\w.:%-]+", value):
+        raise ValueError(
+            "should be an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them"
+        )
+    return value
+
+
 def _size(value: int) -> int:
     if 0 < value < 64:
         raise ValueError("should be 0, or at least 64")
@@ -83,6 +90,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Size = Annotated[int, Field(ge=0, le=4096), AfterValidator(_size)]
 """A dream's longer side in pixels, where 0 leaves it to the picture."""
 Names = tuple[str, ...]
+NO_SPACES = r"^\S+$"
 Ids = tuple[Annotated[int, Field(ge=1, lt=2**63)], ...]
 
 
@@ -96,7 +104,7 @@ def expected(field: FieldInfo, most: int | None = None) -> str:
         high = next((m.le for m in field.metadata if isinstance(m, annotated_types.Le)), None)
         high = high if most is None else most
         if field.annotation is float:
-            return f"a number from {low}" + (f" to {high}" if high is not None else " up")
+            return f"a number above {low}" + (f", up to {high}" if high is not None else "")
         if high is None:
             return _("a whole number from {low} up", low=low)
         return _("a whole number from {low} to {high}", low=low, high=high)
@@ -110,7 +118,14 @@ def expected(field: FieldInfo, most: int | None = None) -> str:
         return "a list of " + ", ".join(get_args(get_args(field.annotation)[0]))
     if "tuple" in annotation:
         return "a list of whole numbers"
-    return "a path" if "Path" in annotation else "text"
+    if "Path" in annotation:
+        return "a path"
+    least = next((m.min_length for m in field.metadata if isinstance(m, annotated_types.MinLen)), 0)
+    most = next((m.max_length for m in field.metadata if isinstance(m, annotated_types.MaxLen)), None)
+    if most is not None:
+        spaces = any(getattr(m, "pattern", None) == NO_SPACES for m in field.metadata)
+        return f"text of {least} to {most} characters" + (" without spaces" if spaces else "")
+    return "text that is not empty" if least else "text"
 
 
 class Section(BaseModel):
@@ -143,11 +158,19 @@ class Section(BaseModel):
             raise ValueError(f"should be {expected(field)}")
         return value
 
+    @field_validator("*")
+    @classmethod
+    def _has_64_bits(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            field = cls.model_fields[info.field_name or ""]
+            raise ValueError(f"should be {expected(field)}, and below 2^63")
+        return value
+
 
 class Commands(Section):
     """How text commands are written, and what language answers them."""
 
-    prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=r"^\S+$")] = "!"
+    prefix: Annotated[str, Field(title="Command prefix", min_length=1, max_length=5, pattern=NO_SPACES)] = "!"
     """What starts a text command; a mention of the bot always does."""
     language: Annotated[Literal["auto", "en", "de"], Field(title="Language")] = "auto"
     """The language of what everybody reads: auto is that of the server in Discord, if the bot speaks it, else
@@ -162,7 +185,7 @@ class Discord(Commands):
 
     token_file: OptionalPath = None
     """A file that holds the bot's token; DISCORD_TOKEN goes before it."""
-    api: Url = "https://discord.com/api/v10"
+    api: Annotated[Url, Field(min_length=1)] = "https://discord.com/api/v10"
     """Where Discord's HTTP interface is; change it only for a Discord-compatible server."""
     message_content: bool = True
     """Whether the bot reads messages, so that text commands work. It needs the Message Content Intent from
@@ -239,7 +262,8 @@ class OwnNetwork(Section):
     """A whole model (.keras); or, with application, a file with its weights (.h5, .weights.h5 or .keras). On
     a cluster it must lie at the same path on each machine. Keras' safe mode refuses code in it."""
     hash: Annotated[str, Field(pattern=r"^([0-9a-f]{32}|[0-9a-f]{64})?$")] = ""
-    """The MD5 or SHA-256 that fetched weights must have; empty means the one that Keras publishes."""
+    """The MD5 or SHA-256 that fetched weights must have, in small hexadecimal digits; empty means the one
+    that Keras publishes."""
     preprocessing: Literal["", "tf", "caffe", "torch", "unit", "none"] = ""
     """How pixels enter a model in a file: tf, RGB from -1 to 1; caffe, BGR minus ImageNet's mean; torch, RGB
     in ImageNet's standard deviations; unit, RGB from 0 to 1; none, RGB from 0 to 255, for a model that scales
@@ -362,14 +386,14 @@ class Log(Section):
 class Monitoring(Section):
     """What operators see of a running bot: /metrics for Prometheus, /healthz, /readyz, and alarms."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     """The address that serves these pages, to whoever reaches it. `dreambot status` reads them."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """Their port; 0 means that they are not served."""
     alarms: bool = True
     """Whether operators get direct messages when no worker is up, a dream waits too long, the disk is nearly
     full, or the database is away."""
-    oldest_minutes: Annotated[int, Field(ge=1)] = 120
+    oldest_minutes: Annotated[int, Field(ge=1, le=525_600)] = 120
     """Minutes after which a dream that is still not done is an alarm."""
 
 

@@ -24,8 +24,8 @@ from dream.clip_reader import ClipReader
 from dream.clip_writer import Master, write
 from dream.coherence import FrameDreamer, State, mixture
 from dream.dreamer import Picture, Progress, Report, source_pixels
-from dream.formats import clip_format
-from dream.octaves import CLOSING, FRAMES_PER_SECOND, closing, film_size
+from dream.formats import ClipFormat, clip_format
+from dream.octaves import CLOSING, FRAME_STEPS, FRAMES_PER_SECOND, closing, film_size, writing_work
 from dream.octaves import frames as frames_of
 from dream.picture import DEFAULT_LIMITS, Limits, PictureError, Pixels, contents, probe, resize
 from dream.recipe import Recipe
@@ -72,7 +72,7 @@ def dream_clip(
         dreamer = FrameDreamer(recipe, limits=limits, **options)
         loops = (reader.loops or format != "mp4") and recipe.returns
         with Master(folder, size) as master:
-            work = _Work(dreamer, master, folder, on_progress, loops=loops, saves=resume is not None)
+            work = _Work(dreamer, master, folder, on_progress, format, loops=loops, saves=resume is not None)
             work.dream(reader.frames(size), reader.count)
         sound = reader.sound() if format == "mp4" else None
         written = write(master, path, format, max_bytes=max_bytes, recipe=str(recipe), sound=sound)
@@ -135,12 +135,13 @@ class _Work:
         master: Master,
         folder: Path,
         on_progress: Callable[[Progress], None],
+        format: ClipFormat,
         *,
         loops: bool,
         saves: bool,
     ) -> None:
         self._dreamer, self._master, self._folder = dreamer, master, folder
-        self._on_progress, self._loops, self._saves = on_progress, loops, saves
+        self._on_progress, self._format, self._loops, self._saves = on_progress, format, loops, saves
         self._first: State | None = None
         self._scene: Pixels
         self._held: deque[tuple[State, Pixels, float]] = deque()
@@ -209,7 +210,16 @@ class _Work:
     def _report(self, state: State) -> None:
         self._done += 1
         preview = partial(self._dreamer.finished, state)
-        self._on_progress(Progress(self._done, max(self._done, self._total), 1, 1, 0.0, preview))
+        total = max(self._done, self._total)
+        self._on_progress(Progress(self._done, total, 1, 1, 0.0, self._share_done(total), preview))
+
+    def _share_done(self, total: int) -> float:
+        """The share of the work of `total` frames that is done."""
+        width, height = self._master.size
+        first = sum(octave.work for octave in self._dreamer.scene.plan)
+        each = FRAME_STEPS * width * height
+        writing = writing_work(self._format, width, height, self._expected)
+        return (first + each * self._done) / (first + each * total + writing)
 
 
 @contextmanager

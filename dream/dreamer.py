@@ -57,7 +57,8 @@ class Cancelled(Exception):  # noqa: N818
 class Progress:
     """A step that was taken: `step` of `steps`, over all octaves, in `octave` of `octaves`.
 
-    `objective` is its value before the step. `preview()` returns the pixels after it.
+    `objective` is its value before the step. `done` is the share of the work that is done, in [0, 1]: a step
+    at a small octave is less of it. `preview()` returns the pixels after the step.
     """
 
     step: int
@@ -65,6 +66,7 @@ class Progress:
     octave: int
     octaves: int
     objective: float
+    done: float
     preview: Callable[[], Pixels]
 
 
@@ -185,7 +187,7 @@ class Dreamer:
         self._started = time.perf_counter()
         runtime.start()
         from dream.ascent import IDENTITY, Ascent, color_transform
-        from dream.backbone.loading import load
+        from dream.fallback import load_networks
         from dream.masks import mask
         from dream.seeing import with_seen_classes
         from dream.statistics import network_objectives
@@ -195,7 +197,7 @@ class Dreamer:
         recipe = Recipe.parse(recipe) if isinstance(recipe, str) else recipe
         if recipe.seed is None:
             recipe = dataclasses.replace(recipe, seed=secrets.randbelow(2**32))
-        self._loaded = load(recipe)
+        self._loaded = load_networks(recipe)
         self.recipe = self._loaded.recipe.settled()
         self.source, given, opacity = source_pixels(picture, self.recipe, limits)
         self.recipe = with_seen_classes(self.recipe, self.source, self._loaded.backbones)
@@ -251,7 +253,8 @@ class Dreamer:
         before = self.ascent.evaluate(self._resize(self.source, *self.size))
         random = np.random.default_rng(self.recipe.seed)
         base = pixels = np.zeros((1, 1, 3), np.float32)
-        done = 0
+        done = work_done = 0
+        work = sum(octave.work for octave in self.plan)
         for number, octave in enumerate(self.plan, 1):
             pixels -= base  # in place, here and below: large pictures are hundreds of megabytes
             base = self._resize(self.source, octave.width, octave.height)
@@ -265,7 +268,9 @@ class Dreamer:
                 strength = self.recipe.strength * step_size
                 objective = self.ascent.step(pixels, strength, random, mask, velocity)
                 done += 1
-                on_progress(Progress(done, self.steps, number, len(self.plan), objective, pixels.copy))
+                work_done += octave.width * octave.height
+                share = work_done / work
+                on_progress(Progress(done, self.steps, number, len(self.plan), objective, share, pixels.copy))
 
         pixels = self.finished(pixels)
         return Dream(pixels, self.report(self.steps, before, self.ascent.evaluate(pixels)))

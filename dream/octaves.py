@@ -23,7 +23,7 @@ FRAME_STEPS = 4.0
 ZOOM_STEPS = 2.1
 """The same for a frame of a zoom: a step at its size, one at half of it, and the enlarging."""
 
-WRITING_STEPS: dict[str, float] = {"mp4": 0.1, "gif": 0.8, "webp": 0.3}
+WRITING_STEPS: dict[ClipFormat, float] = {"mp4": 0.1, "gif": 0.8, "webp": 0.3}
 """What writing a frame takes, in the same unit."""
 
 CLOSING = 16
@@ -42,6 +42,11 @@ class Octave:
     width: int
     height: int
     steps: int
+
+    @property
+    def work(self) -> int:
+        """Pixels times steps."""
+        return self.width * self.height * self.steps
 
 
 def final_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
@@ -98,18 +103,25 @@ def work(recipe: Recipe, width: int, height: int) -> float:
 
     A frame of a morph takes those of a clip's, too.
     """
-    pixels = sum(o.width * o.height * o.steps for o in octaves(recipe, width, height))
-    if recipe.is_video and recipe.zoom != 1:
-        width, height = final_size(recipe, width, height)
-        count = frames(recipe)
-        computed = count + (closing(count) if recipe.returns else 0)
-        pixels += round(_zoom_steps(recipe) * width * height * computed)
-    return float(pixels)
+    still = float(sum(octave.work for octave in octaves(recipe, width, height)))
+    if not recipe.is_video or recipe.zoom == 1:
+        return still
+    width, height = final_size(recipe, width, height)
+    format: ClipFormat = "gif" if recipe.as_ == "gif" else "webp" if recipe.as_ == "webp" else "mp4"
+    return still + zoom_work(recipe, width, height) + writing_work(format, width, height, frames(recipe))
 
 
-def _zoom_steps(recipe: Recipe) -> float:
-    writing = WRITING_STEPS[recipe.as_ if recipe.as_ in WRITING_STEPS else "mp4"]
-    return ZOOM_STEPS + (FRAME_STEPS if recipe.is_morph else 0) + writing
+def zoom_work(recipe: Recipe, width: int, height: int) -> float:
+    """The same for the frames of a zoom of this size, which follow the dream of the picture."""
+    count = frames(recipe)
+    computed = count + (closing(count) if recipe.returns else 0)
+    steps = ZOOM_STEPS + (FRAME_STEPS if recipe.is_morph else 0)
+    return steps * computed * width * height
+
+
+def writing_work(format: ClipFormat, width: int, height: int, count: int) -> float:
+    """The same for writing a file of so many frames."""
+    return WRITING_STEPS[format] * count * width * height
 
 
 def closing(count: int) -> int:
@@ -125,24 +137,8 @@ def clip_work(recipe: Recipe, width: int, height: int, count: int, format: ClipF
     width, height = film_size(recipe, width, height)
     count = frames(recipe) if recipe.is_morph and count == 1 else count
     dreamt = count + (closing(count) if format != "mp4" and recipe.returns else 0)
-    steps = FRAME_STEPS * dreamt + WRITING_STEPS[format] * count
-    return work(recipe, width, height) + steps * width * height
-
-
-def share_done(recipe: Recipe, width: int, height: int, step: int) -> float:
-    """The share of a dream's `work` that is done after so many of its steps, in [0, 1].
-
-    The last octave's steps take most of the time, so this is less than the share of the steps.
-    """
-    done, left = 0.0, step
-    for octave in octaves(recipe, width, height):
-        taken = min(left, octave.steps)
-        done += octave.width * octave.height * taken
-        left -= taken
-    if left and recipe.is_video:
-        frame = final_size(recipe, width, height)
-        done += _zoom_steps(recipe) * frame[0] * frame[1] * left
-    return min(done / work(recipe, width, height), 1.0)
+    frames_work = FRAME_STEPS * dreamt * width * height
+    return work(recipe, width, height) + frames_work + writing_work(format, width, height, count)
 
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:

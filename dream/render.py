@@ -82,12 +82,8 @@ class Progress:
     octave: int
     octaves: int
     objective: float
+    done: float
     preview: bytes | None = None
-
-    @property
-    def done(self) -> float:
-        """The share of the steps taken, in [0, 1]."""
-        return self.step / self.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +164,8 @@ def render(
             else:
                 preview = encode(_shrunk(progress.preview(), work.preview_size), format="jpg", quality=80)[0]
             last_preview = time.monotonic()
-        on_progress(
-            Progress(
-                progress.step, progress.steps, progress.octave, progress.octaves, progress.objective, preview
-            )
-        )
+        shown = progress.step, progress.steps, progress.octave, progress.octaves
+        on_progress(Progress(*shown, progress.objective, progress.done, preview))
 
     options: dict[str, Any] = {
         "guide": work.guide,

@@ -24,8 +24,8 @@ from PIL import Image
 from dream.clip_writer import Master, write
 from dream.coherence import FrameDreamer
 from dream.dreamer import Dreamer, Picture, Progress, Report
-from dream.formats import clip_format
-from dream.octaves import FRAMES_PER_SECOND, SMALLEST, closing, frames
+from dream.formats import ClipFormat, clip_format
+from dream.octaves import FRAMES_PER_SECOND, SMALLEST, closing, frames, writing_work, zoom_work
 from dream.picture import Pixels, resize, to_bytes
 from dream.recipe import Recipe
 
@@ -71,10 +71,12 @@ def zoom(
     if not recipe.is_video:
         recipe = dataclasses.replace(recipe, **({"zoom": 1.02} if recipe.is_morph else {"seconds": 10}))
     dreamer = Dreamer(picture, recipe, **options)
-    write_frames: Callable[..., Report] = _transition if dreamer.recipe.zoom == 1 else _endless_zoom
-    if dreamer.recipe.is_morph:
-        write_frames = partial(_endless_zoom, morph=FrameDreamer(dreamer.asked, **options))
     format = clip_format(path)
+    write_frames: Callable[..., Report] = _transition
+    if dreamer.recipe.is_morph:
+        write_frames = partial(_endless_zoom, format=format, morph=FrameDreamer(dreamer.asked, **options))
+    elif dreamer.recipe.zoom != 1:
+        write_frames = partial(_endless_zoom, format=format)
     with TemporaryDirectory(prefix="dreambot-") as folder:
         with Master(Path(folder), dreamer.size) as video:
             report = write_frames(dreamer, video, on_progress)
@@ -110,6 +112,8 @@ def _endless_zoom(
     dreamer: Dreamer,
     video: Master,
     on_progress: Callable[[Progress], None],
+    *,
+    format: ClipFormat,
     morph: FrameDreamer | None = None,
 ) -> Report:
     """Write one period of the zoom; `morph` dreams the picture in it anew for each frame.
@@ -122,9 +126,12 @@ def _endless_zoom(
     overlap = closing(count) if recipe.returns else 0
     total = count + overlap
     steps = dreamer.steps + total
+    still, zooming = sum(octave.work for octave in dreamer.plan), zoom_work(recipe, *dreamer.size)
+    work = still + zooming + writing_work(format, *dreamer.size, count)
 
     def report_progress(progress: Progress) -> None:
-        on_progress(dataclasses.replace(progress, steps=steps, octaves=progress.octaves + 1))
+        done = progress.done * still / work
+        on_progress(dataclasses.replace(progress, steps=steps, octaves=progress.octaves + 1, done=done))
 
     photograph = resize(dreamer.source, *dreamer.size)
     if morph is None:
@@ -157,8 +164,9 @@ def _endless_zoom(
             earlier = opening[number - count].astype(np.float32) / np.float32(255)
             faded = frame + (earlier - frame) * np.float32((number - count + 1) / (overlap + 1))
             video.add(faded, FRAME)
-        octaves = len(dreamer.plan) + 1
-        on_progress(Progress(dreamer.steps + number + 1, steps, octaves, octaves, objective, frame.copy))
+        step, octaves = dreamer.steps + number + 1, len(dreamer.plan) + 1
+        done = (still + zooming * (number + 1) / total) / work
+        on_progress(Progress(step, steps, octaves, octaves, objective, done, frame.copy))
     return dreamer.report(steps, report.objective_before, report.objective_after)
 
 

@@ -38,7 +38,7 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         if cancelled():
             raise Cancelled
         time.sleep(STEP)
-        on_progress(Progress(step + 1, steps, 1, 1, 0.0))
+        on_progress(Progress(step + 1, steps, 1, 1, 0.0, (step + 1) / steps))
     report = Report(
         str(recipe),
         "+".join(recipe.networks),

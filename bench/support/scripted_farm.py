@@ -41,7 +41,8 @@ class ScriptedFarm:
 
     def progress(self, key: str, step: int = 1) -> None:
         """A dream has taken so many of its steps."""
-        self._works[key][1](Progress(step, self.steps(key), 1, 1, 0.0))
+        steps = self.steps(key)
+        self._works[key][1](Progress(step, steps, 1, 1, 0.0, step / steps))
 
     def finish(self, key: str) -> None:
         """A dream is done."""

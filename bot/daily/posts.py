@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import delete, or_, select, update
@@ -45,7 +47,7 @@ class PostRepository:
 
     def __init__(self, database: Database, lease: Lease) -> None:
         self._database, self._lease = database, lease
-        self._claimed: set[str] = set()
+        self._claims: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.registry = CollectorRegistry()
         self._counter = Counter(
             "dreambot_daily_posts", "Daily posts by their end.", ["state"], registry=self.registry
@@ -67,21 +69,15 @@ class PostRepository:
     async def claim(self, post: PostRow, state: PostState | None = None) -> AsyncIterator[bool]:
         """Own a post, in `state`, within the block; yields False if it cannot be claimed.
 
-        A row that has changed since `post` was loaded is not claimed. At the end the post is released, unless
-        the block did so.
+        Another task of this process that has claimed it is waited for. A row that has changed since `post`
+        was loaded is not claimed. At the end the post is released, unless the block did so.
         """
-        if post.id in self._claimed:
-            yield False
-            return
-        self._claimed.add(post.id)
-        try:
-            yield await self.acquire(post, state or PostState(post.state))
-        finally:
+        async with self._claims.setdefault(post.id, asyncio.Lock()):
             try:
+                yield await self.acquire(post, state or PostState(post.state))
+            finally:
                 if post.owner == self._lease.owner:
                     await self.release(post)
-            finally:
-                self._claimed.discard(post.id)
 
     async def acquire(self, post: PostRow, state: PostState) -> bool:
         """Set an open post's owner to this process; for use by `claim`."""
@@ -226,7 +222,7 @@ class PostRepository:
         return [job_id for job_id in jobs if job_id]
 
     def _is_free(self) -> Any:
-        """SQL: no other live process owns the post. `_claimed` has those that tasks of this process own."""
+        """SQL: no other live process owns the post. `_claims` has those that tasks of this process own."""
         return or_(self._lease.is_free(PostRow.owner), PostRow.owner == self._lease.owner)
 
     async def _rows(self, query: Any) -> Sequence[Any]:

@@ -23,6 +23,7 @@ from bot.language import speak, speaking
 from bot.queue.queue import Queue
 from bot.settings.service import Settings
 from bot.store.daily import PostRow, PostState
+from bot.store.jobs import Job, Kind
 from bot.tasks import Tasks
 from bot.ui.daily_post import DISLIKE, LIKE, post_message, title
 from dream.texts import Text, text_of
@@ -34,7 +35,7 @@ CONCURRENCY: Final = 64
 
 
 class DailyPosts:
-    """Sends posts; `post_due` is to be called each minute."""
+    """Sends posts; `post_due` is to be called each minute, and `dreamt` when a dream is done."""
 
     def __init__(
         self,
@@ -46,11 +47,22 @@ class DailyPosts:
     ) -> None:
         self._daily, self._queue, self._servers, self._rate = daily, queue, servers, rate
         self._settings = settings
-        self._extras = Tasks()
+        self._tasks = Tasks()
 
     async def close(self) -> None:
         """Cancel the background tasks."""
-        await self._extras.cancel()
+        await self._tasks.cancel()
+
+    def dreamt(self, job: Job) -> None:
+        """Post a daily dream that is done after its time."""
+        if job.kind is Kind.DAILY and job.guild_id is not None:
+            self._tasks.start(self._post_late(job.guild_id))
+
+    async def _post_late(self, guild_id: int) -> None:
+        try:
+            await self.post_due(guild_id)
+        except Exception as error:
+            log.warning("the posts of server %s wait for the next minute: %r", guild_id, error)
 
     async def post_due(self, guild_id: int | None = None) -> None:
         """Send posts that are due and ready, on all servers or on one, and close those that are too late."""
@@ -69,12 +81,12 @@ class DailyPosts:
             for each in due:
                 group.create_task(one(each))
         if sent:
-            self._extras.start(self._add_extras(sent))
+            self._tasks.start(self._add_extras(sent))
         for post in missed:
             await self._mark_missed(post)
 
     async def _post(self, due: Due) -> discord.Message | None:
-        """Send one post; None if it failed, or another task or process has claimed it."""
+        """Send one post; None if it failed, or another task or process was first."""
         post, interrupted = due.post, due.post.state == PostState.POSTING
         if guild := self._servers.guild(post.guild_id):
             speak(await self._servers.language_of(guild))

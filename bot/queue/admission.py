@@ -127,7 +127,8 @@ class Admission:
         if isinstance(picture, KeptPicture):
             if picture.width and picture.height:
                 moves = picture.frames > 1
-                return Probe(picture.width, picture.height, "", animated=moves, frames=picture.frames)
+                size = picture.width, picture.height
+                return Probe(*size, picture.format, animated=moves, frames=picture.frames)
             return None
         if not isinstance(picture, bytes):
             return None

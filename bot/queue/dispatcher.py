@@ -14,7 +14,7 @@ from bot.backoff import attempts
 from bot.clock import Clock
 from bot.queue.fair_queue import URGENT, FairQueue, QueuedJob
 from bot.queue.repository import JobRepository
-from bot.queue.work import share_done, work_for
+from bot.queue.work import work_for
 from bot.store.jobs import Job
 from bot.store.outage import is_outage
 from bot.tasks import Tasks
@@ -239,7 +239,7 @@ class Dispatcher:
             self._callbacks.ended(id, job, rendered, seconds, cause)
 
     def _progressed(self, run: Run, progress: Progress) -> None:
-        run.share_done = share_done(run.job, progress)
+        run.share_done = progress.done
         self._callbacks.progressed(run.job, progress)
 
     def _free(self, run: Run) -> None:

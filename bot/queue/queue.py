@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final
@@ -82,6 +82,8 @@ class Queue:
         self.admission = Admission(database.engine, farm, clock, config, self.cost_model, self.ready_at)
         self.statistics = JobStatistics()
         self.listener = Listener()
+        self.on_done: Callable[[Job], object] = lambda job: None
+        """Called with each job whose dream is done, whether a message shows it or not."""
         self._database = database
         self._is_draining = False
         self._is_open = False
@@ -263,9 +265,12 @@ class Queue:
             return None
         report = job.dream_report
         width, height = (report.width, report.height) if report else (None, None)
+        became_gif = bool(job.filename and job.filename.endswith(".gif"))
         if role == "source":
             width, height = job.width, job.height
-        return KeptPicture(job.id, role, size, width, height, report.frames if report else 1)
+            became_gif = became_gif and "as=gif" not in job.recipe
+        frames = report.frames if report else 1
+        return KeptPicture(job.id, role, size, width, height, frames, "GIF" if became_gif else "")
 
     async def jobs_of(self, member_id: int, guild_id: int | None = None) -> Sequence[Job]:
         """A member's jobs on a server (None: in direct messages) that have not ended, oldest first."""
@@ -418,6 +423,8 @@ class Queue:
             self.statistics.ended(id, job.state, job, cause)
         self._dismiss(id)
         self.listener.changed(id, job, rendered.data if rendered and job else None)
+        if job and job.state is State.DONE:
+            self.on_done(job)
         learnable = job is not None and not job.variants and not job.kind.is_comparison
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds

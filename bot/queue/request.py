@@ -21,7 +21,8 @@ class Upload:
 class KeptPicture:
     """A picture that another job keeps. Its bytes are neither read nor copied to dream on it again.
 
-    `size` is in bytes, `width` and `height` in pixels, where they are known; `frames` are a clip's.
+    `size` is in bytes, `width` and `height` in pixels, where they are known; `frames` are a clip's, and
+    `format` is "GIF" if that is one, as in `Probe`.
     """
 
     job_id: str
@@ -30,6 +31,7 @@ class KeptPicture:
     width: int | None
     height: int | None
     frames: int = 1
+    format: str = ""
 
 
 class Variant(NamedTuple):

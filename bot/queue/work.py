@@ -1,4 +1,4 @@
-"""What the farm is given for a job, and how far it is with it."""
+"""What the farm is given for a job."""
 
 import dataclasses
 from typing import Final
@@ -7,11 +7,9 @@ from bot.queue.request import Variant
 from bot.store.jobs import Job, Kind
 from config.schema import Config
 from dream.backbone.catalog import NETWORKS
-from dream.octaves import DEFAULT_SIZE
-from dream.octaves import share_done as share_of_picture
 from dream.picture import Limits
 from dream.recipe import Recipe
-from dream.render import Progress, Work
+from dream.render import Work
 
 PREVIEW_SIZE: Final = 320
 MIN_DEADLINE: Final = 600.0
@@ -43,13 +41,3 @@ def work_for(job: Job, pictures: dict[str, bytes], config: Config) -> Work:
         key=job.id,
         deadline=max(MIN_DEADLINE, DEADLINE_FACTOR * job.cost),
     )
-
-
-def share_done(job: Job, progress: Progress) -> float:
-    """The share of a job's work that is done, in [0, 1]."""
-    recipe = Recipe.parse(job.recipe)
-    is_clip = job.kind is Kind.ZOOM and not recipe.is_video  # whose frames take equally long
-    if job.kind is Kind.SHEET or is_clip:
-        return progress.done
-    size = job.width or DEFAULT_SIZE, job.height or DEFAULT_SIZE
-    return share_of_picture(recipe, *size, progress.step)

@@ -20,8 +20,8 @@ from tzlocal import get_localzone
 from bot.sandbox.actions import Actions, Files, ImpossibleError
 from bot.sandbox.conversation import Conversation, Json, commands, readable_channels
 from bot.sandbox.faults import Faults
+from bot.sandbox.loopback import LOOPBACK
 from bot.sandbox.server import CAPTIONS, SAMPLES, Person, Sandbox
-from bot.sandbox.start import LOOPBACK
 
 STATIC: Final = Path(__file__).parent / "static"
 REFRESH_SECONDS: Final = 0.1

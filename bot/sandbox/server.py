@@ -283,7 +283,5 @@ async def open_sandbox(
 
 async def _opened(config: Config, clock: Clock, farm: Farm) -> App:
     app = App(config, clock, farm)
-    # Where the clock was moved, a daily dream is due before it is dreamt; then it need not wait for a minute.
-    app.periodic.every_seconds(3, app.daily_posts.post_due)
     await app.open()
     return app

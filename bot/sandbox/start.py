@@ -8,13 +8,10 @@ import socket
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 from bot.sandbox.farm import LiveFarm
+from bot.sandbox.loopback import listen
 from config.schema import Config
-
-LOOPBACK: Final = "127.0.0.1"
-PORTS_TRIED: Final = 20
 
 
 def start(config: Config, port: int, *, data: Path | None = None, browser: bool = True) -> int:
@@ -28,24 +25,13 @@ def start(config: Config, port: int, *, data: Path | None = None, browser: bool 
     # Where Ctrl-C cancels a statement, the pool tells of the rollback that was cancelled, too.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
-        listening = _listen(port)
+        listening = listen(port)
         if data:
             data.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_start(config, listening, data, browser))
     except OSError as error:
         print(f"The sandbox cannot start: {error}.", file=sys.stderr)
     return 1
-
-
-def _listen(port: int) -> socket.socket:
-    """A socket at the first free port from `port` on. Raises OSError."""
-    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
-        try:
-            return socket.create_server((LOOPBACK, candidate))
-        except OSError:
-            if candidate == min(port + PORTS_TRIED, 65536) - 1:
-                raise
-    raise OSError(f"no port from {port} on is free")
 
 
 async def _start(config: Config, listening: socket.socket, data: Path | None, browser: bool) -> int:

@@ -1,16 +1,14 @@
-"""Loading the networks of a recipe, or bundled substitutes where weights are missing."""
+"""Loading networks, each once a process."""
 
 import functools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from dream.backbone import runtime
 from dream.backbone.catalog import NETWORKS, Network, NetworkName, add
 from dream.backbone.errors import WeightsError
 from dream.backbone.sources import Application, InMemory, State
-from dream.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -49,41 +47,23 @@ class Backbone:
         return self.graph.channels(layer)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What dreams a recipe: its networks by name, and the recipe that they can dream.
-
-    `fallback` is None, or the layers asked for that bundled ones stand in for, such as "mixed3+mixed5".
-    """
-
-    backbones: dict[NetworkName, Backbone]
-    recipe: Recipe
-    fallback: str | None
-
-    @property
-    def weights(self) -> str:
-        """Where the networks' weights came from."""
-        return "+".join(dict.fromkeys(backbone.weights for backbone in self.backbones.values()))
-
-
-def load(recipe: Recipe) -> Loaded:
-    """The networks for `recipe`.
-
-    Where one's weights are missing, the nearest bundled layers are used instead, never random weights.
-    """
-    found = {name: _found(NETWORKS[name]) for name in recipe.networks}
-    missing = [name for name, backbone in found.items() if backbone is None]
-    fallback = None
-    if missing:
-        fallback = "+".join(dict.fromkeys(t.layer for name in missing for t in recipe.on(name)))
-        recipe = recipe.stand_in(missing)
-        found = {name: found.get(name) or _found(NETWORKS[name]) for name in recipe.networks}
-    return Loaded({name: one for name, one in found.items() if one is not None}, recipe, fallback)
+def load(network: Network) -> Backbone | None:
+    """The network; None where its weights are missing, which is logged if only the operator can mend it."""
+    state = network.source.state
+    if not state.is_ready:
+        if state.is_fault:
+            log.error("%s", state.detail)
+        return None
+    try:
+        return _loaded(network, state)
+    except WeightsError as error:
+        log.error("%s", error)
+        return None
 
 
 def bundled(name: NetworkName) -> Backbone:
     """A network whose weights ship with the project, loaded once a process."""
-    backbone = _found(NETWORKS[name])
+    backbone = load(NETWORKS[name])
     assert backbone is not None
     return backbone
 
@@ -112,20 +92,6 @@ def add_network(name: str, model: Any, preprocess: Callable[[Any], Any] | None =
         network = Description.of(model).network(name, source, lambda pixels: preprocess(pixels * 255.0))
     add(network)
     return network
-
-
-def _found(network: Network) -> Backbone | None:
-    """The network, loaded once; or None, which is logged if only the operator can mend it."""
-    state = network.source.state
-    if not state.is_ready:
-        if state.is_fault:
-            log.error("%s", state.detail)
-        return None
-    try:
-        return _loaded(network, state)
-    except WeightsError as error:
-        log.error("%s", error)
-        return None
 
 
 @functools.lru_cache(maxsize=6)

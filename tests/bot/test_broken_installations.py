@@ -202,7 +202,7 @@ CONFIGURATION = [
     Broken("MySQL", setting("DREAMBOT_STORE__URL", "mysql://host/db"), "sqlite:///", "sqlite:///"),
     Broken("no recipe", setting("DREAMBOT_DREAM__RECIPE", "blokc8"), "did you mean block8", "block8"),
     Broken("shards", setting("DREAMBOT_DISCORD__SHARDS", "[3]"), "needs shard_count", "needs shard_count"),
-    Broken("no list", setting("DREAMBOT_DISCORD__OPERATORS", "5, 6"), "write lists as JSON", "as JSON"),
+    Broken("no list", setting("DREAMBOT_DISCORD__OPERATORS", "5, 6"), "write it as JSON", "as JSON"),
     Broken("level", setting("DREAMBOT_LOG__LEVEL", "loud"), "one of debug, info", "one of debug, info"),
 ]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from bot.settings.values import Values
 from config.document import document
 from config.loading import load_config
 from config.presets import load_presets
 from config.problems import ConfigError
-from config.schema import Commands, Config, Dream, Limits
+from config.schema import Commands, Config, Dream, Limits, OwnNetwork, Section
 from config.toml import FOLDER
 from dream.backbone.catalog import NETWORKS
 from dream.octaves import DEFAULT_SIZE
@@ -105,6 +107,59 @@ def test_an_unknown_section_is_answered_with_the_nearest(tmp_path: Path) -> None
 )
 def test_a_bad_value_is_named(tmp_path: Path, text: str, name: str) -> None:
     assert name in problem(tmp_path, text)
+
+
+WRONG_TEXT = {
+    "prefix": "a b",
+    "api": "nowhere",
+    "recipe": "blok8",
+    "application": "VGG166",
+    "hash": "abc",
+    "scheduler": "10.0.0.5",
+    "memory_limit": "1.2.3GB",
+    "url": "mysql://host/db",
+    "terms_url": "example.org",
+    "policy_url": "example.org",
+    "host": "",
+}
+"""What these texts cannot be; any text will do for the others, and for paths."""
+FREE_TEXT = {"title", "description"}
+
+
+def every_setting() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Section, key and field of each."""
+    for name, field in Config.model_fields.items():
+        if isinstance(field.default, Section):
+            yield from ((name, key, each) for key, each in type(field.default).model_fields.items())
+        elif name == "networks":
+            yield from (("networks.mine", key, each) for key, each in OwnNetwork.model_fields.items())
+        else:
+            yield "", name, field
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "field"), [pytest.param(*each, id=f"{each[0]}.{each[1]}") for each in every_setting()]
+)
+def test_a_wrong_value_of_any_setting_is_named_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, key: str, field: FieldInfo
+) -> None:
+    """In the file and, where a text can be wrong, in the environment."""
+    monkeypatch.delenv("DREAMBOT_DATA")
+    table, name = (f"[{section}]\n", f"[{section}] {key}: ") if section else ("", f"{key}: ")
+    other = 3 if field.annotation is str or "Path" in str(field.annotation) else "5, many"
+    for wrong in (repr(other), str(2**70), "[[]]"):
+        said = problem(tmp_path, f"{table}{key} = {wrong}\n")
+        assert said.startswith(f"{tmp_path}/dreambot.toml: {name}should be "), said
+        assert len(said.splitlines()) == 1 and len(said.partition("should be ")[2]) > 3
+    if "Path" in str(field.annotation) or key in FREE_TEXT:
+        return
+    if field.annotation is str:
+        problem(tmp_path, f"{table}{key} = {WRONG_TEXT[key]!r}\n")
+    variable = f"DREAMBOT_{section.replace('.', '__')}__{key}".upper()
+    monkeypatch.setenv(variable, WRONG_TEXT[key] if field.annotation is str else "5, many")
+    said = problem(tmp_path, "")
+    assert said.startswith((f"{variable}: {name}", f"{variable}: [{section}]: {key}")), said
+    assert len(said.splitlines()) == 1 and "EnvSettingsSource" not in said
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ def test_a_gif_stays_one_and_loops_without_a_jump(swing: bytes, tmp_path: Path) 
     assert (report.width, report.height, report.frames) == (160, 96, 18)
     assert report.recipe == str(Recipe.parse(QUICK))
     assert [progress.step for progress in reported] == list(range(1, reported[-1].steps + 1))
+    shares = [progress.done for progress in reported]
+    assert shares == sorted(shares) and shares[0] > 1 / len(shares) and 0.8 < shares[-1] < 0.9, (
+        "writing is left"
+    )
     with ClipReader(path.read_bytes()) as clip, ClipReader(swing) as source:
         dreams, frames = ([frame for frame, _ in each.frames((160, 96))] for each in (clip, source))
     with ClipReader(path.read_bytes()) as clip:

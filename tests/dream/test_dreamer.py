@@ -60,6 +60,8 @@ def test_progress_counts_every_step_and_shows_the_dream(cat):
     assert [p.step for p in seen] == list(range(1, result.report.steps + 1))
     assert {p.steps for p in seen} == {sum(octave.steps for octave in plan)}
     assert [p.octave for p in seen] == [i for i, octave in enumerate(plan, 1) for _ in range(octave.steps)]
+    pixel_steps = [octave.width * octave.height for octave in plan for _ in range(octave.steps)]
+    assert [p.done for p in seen] == pytest.approx(np.cumsum(pixel_steps) / np.sum(pixel_steps))
     assert seen[-1].objective > seen[-plan[-1].steps].objective
     assert seen[-1].preview().shape == (160, 240, 3)
 

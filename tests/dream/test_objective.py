@@ -7,8 +7,8 @@ import tensorflow as tf
 from dream import Recipe, RecipeError, ascent, classes, dream, layer
 from dream.backbone import bundled as shipped
 from dream.backbone.errors import WeightsError
-from dream.backbone.loading import load
 from dream.dreamer import Cancelled, Dreamer
+from dream.fallback import load_networks
 from dream.objective import Objective
 from dream.picture import decode, resize
 from dream.seeing import class_shares
@@ -111,7 +111,7 @@ def test_several_networks_are_tiled_and_cancelled_between_tiles(samples, monkeyp
 def test_a_dream_of_a_class_makes_both_networks_surer_of_it(cat):
     number = 9
     result = dream(cat, "ostrich octaves=2 steps=6 seed=1")
-    backbones = load(Recipe.parse("ostrich")).backbones
+    backbones = load_networks(Recipe.parse("ostrich")).backbones
     before, after = (class_shares(pixels, backbones)[number] for pixels in (cat, result.pixels))
     assert after > 10 * before
     assert result.report.layers == ("class:ostrich",)
@@ -134,7 +134,7 @@ def test_a_damaged_weights_file_is_named(tmp_path, monkeypatch):
 
 def test_plain_ascent_is_the_bare_loop(cat):
     """Each step adds the gradient of the summed means, scaled to unit deviation, and nothing else."""
-    backbone = load(Recipe.parse("block4")).backbones["efficientnet_lite0"]
+    backbone = load_networks(Recipe.parse("block4")).backbones["efficientnet_lite0"]
     picture = tf.constant(cat[None])
     for _ in range(2):
         with tf.GradientTape() as tape:

@@ -13,10 +13,11 @@ from dream.backbone.catalog import NETWORKS, add
 from dream.backbone.errors import WeightsError
 from dream.backbone.feature_extractor import FeatureExtractor
 from dream.backbone.fetching import fetched_in_background, missing
-from dream.backbone.loading import load, statuses
+from dream.backbone.loading import statuses
 from dream.backbone.sources import Application
 from dream.clouds import sky
 from dream.dreamer import dream
+from dream.fallback import load_networks
 from dream.recipe import Recipe
 from tests.support.waiting import until
 
@@ -158,7 +159,7 @@ def test_a_half_fetched_or_damaged_file_in_the_cache_counts_as_absent(keras_home
 @pytest.mark.parametrize("name", ["some.weights.h5", "some.keras", "some.h5", "whole.weights.h5"])
 def test_an_operators_file_is_what_dreams(name, files, inception):
     change(file=files / name)
-    loaded = load(Recipe.parse("mixed3+mixed5"))
+    loaded = load_networks(Recipe.parse("mixed3+mixed5"))
     backbone = loaded.backbones["inception_v3"]
     assert (backbone.name, loaded.weights) == ("inception_v3", str(files / name))
     assert (str(loaded.recipe), loaded.fallback) == ("mixed3+mixed5", None)
@@ -170,7 +171,7 @@ def test_an_operators_file_is_what_dreams(name, files, inception):
 
 def test_folding_batchnorm_changes_no_gradient(files, inception):
     change(file=files / "some.weights.h5")
-    backbone = load(Recipe.parse("mixed5")).backbones["inception_v3"]
+    backbone = load_networks(Recipe.parse("mixed5")).backbones["inception_v3"]
     plain = keras.Model(inception.input, inception.get_layer("mixed5").output)
     x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (1, 139, 150, 3)).astype(np.float32))
     gradients = []
@@ -201,7 +202,7 @@ def test_a_file_that_holds_no_weights_is_named_and_not_dreamt_with(content, name
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=name):
         change(file=path).build()
-    loaded = load(Recipe.parse("mixed5+fire7"))
+    loaded = load_networks(Recipe.parse("mixed5+fire7"))
     assert list(loaded.backbones) == ["efficientnet_lite0", "squeezenet"]
     assert (str(loaded.recipe), loaded.fallback) == ("block9+fire7", "mixed5")
     assert "weights.inception_v3" in caplog.text
@@ -221,7 +222,7 @@ def test_the_cached_imagenet_file_is_what_dreams(files):
     path = change(hash=hashlib.md5(content).hexdigest()).published.path
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    loaded = load(Recipe.parse("mixed5"))
+    loaded = load_networks(Recipe.parse("mixed5"))
     assert (list(loaded.backbones), loaded.weights, loaded.fallback) == (["inception_v3"], "imagenet", None)
     assert all(state.is_ready for _, state in statuses())
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dream.dreamer import Cancelled, Progress
-from dream.octaves import FRAMES_PER_SECOND, final_size, frames, work
+from dream.octaves import CLOSING, FRAMES_PER_SECOND, final_size, frames, work
 from dream.picture import decode, resize
 from dream.recipe import Recipe
+from dream.render import Progress as RenderProgress
 from dream.render import Work, render
 from dream.zoom import _DrosteImage, zoom
 
@@ -136,13 +137,17 @@ def test_a_cancelled_film_leaves_nothing_behind(samples: dict[str, bytes], tmp_p
 def test_a_worker_renders_a_recipe_of_a_video_as_one_no_larger_than_allowed(
     samples: dict[str, bytes],
 ) -> None:
-    reported: list[int] = []
+    reported: list[RenderProgress] = []
     job = Work(samples["rocket"], Recipe.parse(f"{QUICK} zoom=1.03 seconds=1"), max_bytes=40_000)
-    rendered = render(job, on_progress=lambda progress: reported.append(progress.step))
+    rendered = render(job, on_progress=reported.append)
     assert rendered.filename == "dream.mp4"
     assert len(rendered.data) <= 40_000
     assert len(shown(rendered.data)) == FRAMES_PER_SECOND
-    assert reported == list(range(1, rendered.report.steps + 1))
+    assert [progress.step for progress in reported] == list(range(1, rendered.report.steps + 1))
+    shares = [progress.done for progress in reported]
+    assert shares == sorted(shares) and shares[3] < 0.1 < 0.9 < shares[-1] < 1, (
+        "a frame is more than half a step"
+    )
 
 
 @pytest.mark.parametrize("rotate", [0, 3.5])
@@ -161,4 +166,4 @@ def test_films_have_even_sides_and_work_to_do(width: int, height: int, size: int
     assert wide % 2 == high % 2 == 0 < min(wide, high)
     assert max(wide, high) <= max(2, size)
     assert frames(recipe) == 3 * FRAMES_PER_SECOND
-    assert work(recipe, width, height) > frames(recipe) * wide * high
+    assert work(recipe, width, height) > 2 * (frames(recipe) + CLOSING) * wide * high

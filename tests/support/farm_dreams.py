@@ -66,4 +66,6 @@ def _sleep(seconds: float, on_progress: Callable[[Progress], None], cancelled: C
         if cancelled():
             raise Cancelled
         time.sleep(0.05)
-        on_progress(Progress(step + 1, steps, 1, 1, 0.0, b"preview" if step == 0 else None))
+        on_progress(
+            Progress(step + 1, steps, 1, 1, 0.0, (step + 1) / steps, b"preview" if step == 0 else None)
+        )

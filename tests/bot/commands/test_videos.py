@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from copy import deepcopy
 
 import av
 import numpy as np
@@ -72,6 +73,16 @@ async def test_a_gif_is_answered_with_a_gif(real_world: World, gif: bytes) -> No
     job = await real_world.newest_job()
     assert job.kind == "zoom" and job.dream_report.frames == 6
     assert not [button for button in buttons(dream) if button.label == "Deeper"]
+
+    queue = real_world.app.bot.queue
+    fits = deepcopy(queue.cost_model.fits)
+    await real_world.alice.presses("again", dream)
+    again = await real_world.newest_job()
+    await queue.finished(again.id)
+    queue.cost_model.fits = fits  # as they were when it was asked for
+    recipe = Recipe.parse(job.recipe)
+    assert again.cost == pytest.approx(queue.cost_model.seconds(recipe, 96, 64, 6, "gif"))
+    assert again.cost > queue.cost_model.seconds(recipe, 96, 64, 6, "mp4")
 
 
 async def test_a_film_is_answered_with_a_film_and_a_still_with_its_first_frame(real_world: World) -> None:

@@ -172,6 +172,14 @@ async def test_what_is_not_planned_is_dreamt_one_at_a_time(world: DailyWorld) ->
     await daily.preview(guild, ())
 
 
+async def test_now_posts_one_right_after_a_members_dream(world: DailyWorld) -> None:
+    await world.on("09:00", "UTC")
+    await world.dreamt(world.alice)
+    await world.admin.at(world.art).says("!daily now")
+    await world.env.settle()
+    assert world.seen()[-1].content.startswith("### 🌅 A dream in between")
+
+
 async def test_now_posts_one_in_between(world: DailyWorld) -> None:
     await world.on("09:00", "UTC")
     await world.admin.at(world.art).says("!daily now")

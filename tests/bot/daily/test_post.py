@@ -14,6 +14,7 @@ from sqlalchemy import delete
 import dream
 from bot.store.daily import PostRow, PostState
 from tests.support.speaker import answered
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from bot.queue.request import DreamRequest
@@ -44,6 +45,15 @@ async def test_a_dream_is_posted_on_its_minute_and_once(world: DailyWorld) -> No
     await world.minute("2026-03-11T07:40")
     await world.minute("2026-03-11T08:00")
     assert len(world.seen()) == 2
+
+
+async def test_a_dream_that_is_done_after_its_time_is_posted_at_once(world: DailyWorld) -> None:
+    await world.admin.says("!daily recipe block3 steps=5")
+    await world.on("09:00", "UTC")
+    await world.until("2026-01-01T09:00")
+    await world.app.daily.planner.run()
+    await until(lambda: bool(world.seen()))
+    assert [post.state for post in await world.posts()] == ["posted"]
 
 
 async def test_a_dream_is_hidden_where_the_server_wants_spoilers(world: DailyWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -34,16 +35,23 @@ async def test_a_slot_is_taken_once(database: Database) -> None:
     assert len(await posts.due(NINE)) == 1
 
 
-async def test_a_post_is_claimed_by_one_task_and_released_as_it_is(database: Database) -> None:
+async def test_a_post_is_claimed_by_one_task_after_another_and_released_as_it_is(database: Database) -> None:
     lease, posts = await repository(database)
     post = await planned(posts)
     [(again, _)] = await posts.due(NINE)
+
+    async def claim_again() -> bool:
+        async with posts.claim(again) as claimed:
+            return claimed
+
     with pytest.raises(ZeroDivisionError):
         async with posts.claim(post, PostState.POSTING) as claimed:
             assert claimed and post.owner == lease.owner
-            async with posts.claim(again) as twice:
-                assert not twice
+            waiting = asyncio.create_task(claim_again())
+            await posts.due(NINE)
+            assert not waiting.done()
             raise ZeroDivisionError
+    assert not await waiting  # which knew it as planned
     [(left, _)] = await posts.due(NINE)
     assert (left.state, left.owner) == ("posting", None)
 

@@ -14,10 +14,10 @@ import pytest_asyncio
 
 from bench.support import pretended_dreams
 from bot.sandbox.farm import LiveFarm
+from bot.sandbox.loopback import LOOPBACK
 from bot.sandbox.page import Page
 from bot.sandbox.serve import open_page
 from bot.sandbox.server import Sandbox, open_sandbox
-from bot.sandbox.start import LOOPBACK
 from config.schema import Config, Discord
 from tests.support import seen_dreams
 

@@ -17,7 +17,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 def dreaming(kind: Kind, recipe: str, step: int, steps: int, octave: int, octaves: int) -> str:
     """The message of a job that is being dreamt."""
     job = Job(id="1", kind=kind, state=State.DREAMING, recipe=recipe, spoiler=False, member_id=1)
-    return status(job, progress=Progress(step, steps, octave, octaves, 0.0, None)).content
+    return status(job, progress=Progress(step, steps, octave, octaves, 0.0, step / steps)).content
 
 
 @pytest.mark.parametrize(
