@@ -37,6 +37,9 @@ BLURS = {0.85: 1, 1.7: 1, 3.4: 2}
 CLIP = 3.0
 """The most that one step changes a pixel, in standard deviations of the gradient."""
 
+MOMENTUM = 0.8
+"""How much of the earlier steps' sum of gradients is kept in each step with momentum."""
+
 SCALES = (0.86, 0.93, 1.0, 1.07, 1.15)
 """The scales at which networks see pictures of classes, after lucid's transformations (Olah et al., 2017)."""
 
@@ -102,6 +105,15 @@ class Ascent:
         self._parts = [part for part in self._all_parts if part.objective.weight]
         self._smooth, self._rescaled = smooth, rescaled
 
+    def velocity(self, width: int, height: int) -> NDArray[np.float32] | None:
+        """Where `step` keeps its momentum on a picture of this size: zeros, of shape (3, height, width).
+
+        None, for no momentum, where networks don't see the picture at other scales: layers, larger pictures.
+        """
+        if not self._rescaled or width * height > LARGEST_TILE**2:
+            return None
+        return np.zeros((3, height, width), np.float32)
+
     def evaluate(self, picture: Pixels) -> float:
         """The objective on all of `picture`."""
         return sum(part.objective.value(self._evaluate(part, picture)[0]) for part in self._parts)
@@ -112,11 +124,14 @@ class Ascent:
         step_size: float,
         random: np.random.Generator,
         mask: NDArray[np.float32] | None = None,
+        velocity: NDArray[np.float32] | None = None,
     ) -> float:
         """Take one step of gradient ascent on `picture`, in place; returns the objective before it.
 
         `step_size` is the standard deviation of the change, in units of the pixels' range. `random` decides
-        the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel.
+        the jitter. `mask`, (height, width) in [0, 1], scales the change of each pixel. `velocity` holds
+        the sum of earlier steps' gradients, to which this one's is added: the step follows that sum (Dong et
+        al., "Boosting Adversarial Attacks with Momentum", 2018), and so what all scales have in common.
         """
         seen, scale = picture, 1.0
         is_rescaled = self._rescaled == 1 or (self._rescaled and random.random() < self._rescaled)
@@ -142,6 +157,11 @@ class Ascent:
         if seen is not picture:
             total = resize(total.transpose(1, 2, 0), picture.shape[1], picture.shape[0], wrap=self._wrap)
             total = np.ascontiguousarray(total.transpose(2, 0, 1))
+        if velocity is not None:
+            total /= _deviation(total)
+            velocity *= MOMENTUM
+            velocity += total
+            np.copyto(total, velocity)
         masked = 1.0
         if mask is not None:
             total *= mask

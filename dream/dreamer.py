@@ -263,8 +263,10 @@ class Dreamer:
             pixels += base
             np.clip(pixels, 0, 1, out=pixels)
             is_plain = self.recipe.ascent == "plain"
+            velocity = self.ascent.velocity(octave.width, octave.height)
             for step_size in [1.0] * octave.steps if is_plain else step_sizes(octave.steps):
-                objective = self.ascent.step(pixels, self.recipe.strength * step_size, random, mask)
+                strength = self.recipe.strength * step_size
+                objective = self.ascent.step(pixels, strength, random, mask, velocity)
                 done += 1
                 work_done += octave.width * octave.height
                 share = work_done / work

@@ -533,9 +533,9 @@ _BY_QUALITY: dict[str, dict[str, Any]] = {
 }
 
 _OF_CLASSES: dict[str, dict[str, Any]] = {
-    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.017},
-    "normal": {"steps": 12, "octaves": 5, "scale": 1.3, "strength": 0.0125, "smooth": 1.15},
-    "rich": {"steps": 14, "octaves": 6, "scale": 1.3, "strength": 0.0125, "smooth": 1.5},
+    "quick": {"steps": 8, "octaves": 4, "scale": 1.35, "strength": 0.014},
+    "normal": {"steps": 16, "octaves": 5, "scale": 1.3, "strength": 0.009},
+    "rich": {"steps": 18, "octaves": 6, "scale": 1.3, "strength": 0.009, "smooth": 1.3},
 }
 
 _OF_VIDEO: dict[str, Any] = {"zoom": 1.02, "rotate": 0.0, "seconds": 10.0}

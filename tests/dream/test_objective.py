@@ -67,6 +67,26 @@ def test_networks_add_as_equals_whatever_their_units(cat):
     assert np.corrcoef(both[inside], expected[inside])[0, 1] > 0.999
 
 
+def test_steps_of_classes_go_on_in_the_direction_of_earlier_ones(cat):
+    def likeness(has_momentum):
+        """The correlation of the changes of two steps, the second with or without momentum."""
+        climber, random, picture = Dreamer(cat, "class:tabby").ascent, np.random.default_rng(1), cat.copy()
+        velocity = climber.velocity(240, 160)
+        climber.step(picture, 0.005, random, velocity=velocity)
+        between = picture.copy()
+        climber.step(picture, 0.005, random, velocity=velocity if has_momentum else None)
+        return np.corrcoef((between - cat).ravel(), (picture - between).ravel())[0, 1]
+
+    assert likeness(has_momentum=True) > likeness(has_momentum=False) + 0.1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "side"), [("block8", 240), ("class:tabby ascent=plain", 240), ("class:tabby", 1100)]
+)
+def test_layers_plain_steps_and_large_pictures_have_no_momentum(cat, recipe, side):
+    assert Dreamer(cat, recipe).ascent.velocity(side, side) is None
+
+
 @pytest.mark.parametrize("recipe", ["block4+fire3*0.5", "class:ostrich", "class:top2-block2"])
 def test_several_networks_dream_the_same_with_the_same_seed(cat, recipe):
     first, second = (dream(cat, f"{recipe} {QUICK}") for _ in range(2))
