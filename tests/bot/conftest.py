@@ -79,7 +79,8 @@ async def world(app: SimApp, env: simcord.Env) -> AsyncIterator[World]:
 async def sandbox() -> AsyncIterator[Sandbox]:
     # Between two modules its loop stands still, for longer than a scheduler waits to hear of a worker.
     with dask.config.set({"distributed.scheduler.worker-ttl": None}):
-        async with open_sandbox(Config(discord=Discord(commands_in_ten_seconds=0))) as sandbox:
+        config = Config(discord=Discord(commands_in_ten_seconds=0))
+        async with open_sandbox(config, settle_timeout=120) as sandbox:  # its dreams are real
             yield sandbox
 
 

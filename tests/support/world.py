@@ -69,7 +69,7 @@ async def opened(folder: Path, farm: Farm, clock: SimClock | None = None, **sect
 @asynccontextmanager
 async def simulated_discord(app: SimApp) -> AsyncIterator[simcord.Env]:
     """A simulated Discord with the app's bot logged in, whose clock the app follows."""
-    env = simcord.Env(app.bot, shard_count=1, settle_timeout=20, check_errors=False)
+    env = simcord.Env(app.bot, shard_count=1, settle_timeout=60, check_errors=False)
     await env.start()
     app.clock.env = env
     try:
