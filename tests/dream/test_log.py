@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 from structlog.contextvars import bound_contextvars
@@ -14,15 +13,6 @@ from dream.log import Format, Level, LogSettings, configure
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
 log = logging.getLogger("dream.something")
-
-
-@pytest.fixture(autouse=True)
-def root() -> Iterator[None]:
-    """Put back what the test changes for everybody."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
 
 
 def logged(monkeypatch: pytest.MonkeyPatch, format: Format, level: Level = "info") -> io.StringIO:
