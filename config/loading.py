@@ -143,31 +143,25 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any], file: Path) -> Pro
 
 def _contradictions(config: Config, presets: Mapping[str, Preset], file: Path) -> Iterator[Problem]:
     """Report values that are valid alone but contradict each other."""
-    if unknown := [name for name in config.dream.networks if name not in NETWORKS]:
-        what = f"“{unknown[0][:40]}” is no network; {suggestion(unknown[0], NETWORKS)}"
-        yield Problem(place("dream", "networks", file), "dream", "networks", what)
+
+    def problem(section: str, key: str, what: str) -> Problem:
+        return Problem(place(section, key, file), section, key, what)
+
+    dream, queue, discord = config.dream, config.queue, config.discord
+    if unknown := [name for name in dream.networks if name not in NETWORKS]:
+        suggested = suggestion(unknown[0], NETWORKS)
+        yield problem("dream", "networks", f"“{unknown[0][:40]}” is no network; {suggested}")
         return
     try:
-        recipe = Recipe.parse(config.dream.recipe, {name: preset.recipe for name, preset in presets.items()})
+        recipe = Recipe.parse(dream.recipe, {name: preset.recipe for name, preset in presets.items()})
     except RecipeError as error:
-        yield Problem(place("dream", "recipe", file), "dream", "recipe", str(error))
+        yield problem("dream", "recipe", str(error))
     else:
         if missing := [name for name in recipe.networks if name not in config.may_dream]:
-            yield Problem(
-                place("dream", "recipe", file),
-                "dream",
-                "recipe",
-                f"needs {' and '.join(missing)} in networks",
-            )
-    if config.dream.size > config.dream.max_size:
-        yield Problem(
-            place("dream", "size", file), "dream", "size", f"is larger than max_size, {config.dream.max_size}"
-        )
-    if config.queue.member_seconds > config.queue.server_seconds:
-        yield Problem(
-            place("queue", "member_seconds", file), "queue", "member_seconds", "is larger than server_seconds"
-        )
-    if config.discord.shards and max(config.discord.shards) >= config.discord.shard_count:
-        yield Problem(
-            place("discord", "shards", file), "discord", "shards", "needs shard_count, and numbers below it"
-        )
+            yield problem("dream", "recipe", f"needs {' and '.join(missing)} in networks")
+    if dream.size > dream.max_size:
+        yield problem("dream", "size", f"is larger than max_size, {dream.max_size}")
+    if queue.member_seconds > queue.server_seconds:
+        yield problem("queue", "member_seconds", "is larger than server_seconds")
+    if discord.shards and max(discord.shards) >= discord.shard_count:
+        yield problem("discord", "shards", "needs shard_count, and numbers below it")

@@ -52,10 +52,8 @@ def sheet(
     for number, (_, recipe) in enumerate(variants, 1):
 
         def report(progress: Progress, number: int = number) -> None:
-            share = (number - 1 + progress.done) / count
-            step = max(round(share * 1000), 1)
-            counted = dataclasses.replace(progress, step=step, steps=1000, octave=number, octaves=count)
-            on_progress(dataclasses.replace(counted, done=share))
+            done = (number - 1 + progress.done) / count
+            on_progress(dataclasses.replace(progress, octave=number, octaves=count, done=done))
 
         made.append(dreamer.dream(picture, on_sheet(recipe, count), on_progress=report, **options))
     labels = [f"{number}  {label}" for number, (label, _) in enumerate(variants, 1)]

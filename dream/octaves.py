@@ -98,16 +98,15 @@ def octaves(recipe: Recipe, width: int, height: int) -> tuple[Octave, ...]:
     return (*(Octave(*size, each) for size in smaller), Octave(*last, max(1, total - each * len(smaller))))
 
 
-def work(recipe: Recipe, width: int, height: int) -> float:
+def work(recipe: Recipe, width: int, height: int, format: ClipFormat = "mp4") -> float:
     """Pixels times steps, summed over all octaves: on one network, computing time is proportional to it.
 
-    A frame of a morph takes those of a clip's, too.
+    A zoom becomes a film of this `format`. A frame of a morph takes those of a clip's, too.
     """
     still = float(sum(octave.work for octave in octaves(recipe, width, height)))
     if not recipe.is_video or recipe.zoom == 1:
         return still
     width, height = final_size(recipe, width, height)
-    format: ClipFormat = "gif" if recipe.as_ == "gif" else "webp" if recipe.as_ == "webp" else "mp4"
     return still + zoom_work(recipe, width, height) + writing_work(format, width, height, frames(recipe))
 
 

@@ -143,7 +143,7 @@ def _millions(recipe: Recipe, width: int, height: int, frames: int, format: Clip
     """The work of a dream, in millions of pixel steps."""
     if recipe.dreams_clip(frames):
         return clip_work(recipe, width, height, frames, format) / 1e6
-    return work(recipe, width, height) / 1e6
+    return work(recipe, width, height, format) / 1e6
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from dream.picture import decode, resize
 from dream.recipe import Recipe
 from dream.render import Progress as RenderProgress
 from dream.render import Work, render
-from dream.zoom import _DrosteImage, zoom
+from dream.zoom import _bounding_box, _DrosteImage, _placed, zoom
 
 QUICK = "fire4 octaves=1 steps=4 size=160 seed=5"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -157,6 +157,16 @@ def test_a_droste_image_is_the_same_after_each_period(rotate: float) -> None:
     for frame in (0, 7, 20):
         for now, then in zip(droste.at(frame), droste.at(frame + 24), strict=True):
             assert np.abs(now - then).mean() < 0.01
+
+
+@pytest.mark.parametrize(("scale", "rotate"), [(0.03, 0), (0.2, 17), (0.6, 90), (1.15, 3.5), (4, 45)])
+def test_a_copy_is_placed_within_its_bounding_box(scale: float, rotate: float) -> None:
+    picture, size = np.ones((48, 64, 1), np.float32), (64, 48)
+    whole = _placed(picture, size, scale, rotate, (0, 0, *size))
+    left, top, right, bottom = box = _bounding_box(size, scale, rotate)
+    assert np.allclose(_placed(picture, size, scale, rotate, box), whole[top:bottom, left:right], atol=1e-5)
+    whole[top:bottom, left:right] = 0
+    assert not whole.any()
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(16, 4096))
