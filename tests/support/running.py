@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ async def running(
     try:
         yield bot
     finally:
-        family = psutil.Process(bot.pid).children(recursive=True) if bot.returncode is None else []
-        if bot.returncode is None:
+        family = list[psutil.Process]()
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it may just have ended by itself
+            family = psutil.Process(bot.pid).children(recursive=True)
             bot.kill()
         await bot.wait()
         psutil.wait_procs(family, timeout=10)
