@@ -61,11 +61,14 @@ class StartError(Exception):
 def return_freed_memory() -> None:
     """Make glibc's allocator return large blocks, as pictures are, to the system as soon as they are freed.
 
-    By itself it keeps them once a few were freed: members who send large pictures would leave 100 MB more.
+    By itself it keeps them once a few were freed: members who send large pictures would leave 100 MB more. It
+    would also keep free memory for each thread; these share it.
     """
     with suppress(OSError, TypeError, AttributeError):  # another C library, or Windows
-        mmap_threshold = -3
-        ctypes.CDLL(None).mallopt(mmap_threshold, 2**20)
+        mmap_threshold, arena_max = -3, -8
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(mmap_threshold, 2**20)
+        allocator.mallopt(arena_max, 1)
 
 
 def run(config: Config, farm: Farm | None = None) -> int:
