@@ -1,12 +1,11 @@
-"""The Dockerfile's steps in a clean Debian root, where no Docker engine runs: its image's dreams and sizes.
+"""The Dockerfile built on a clean Debian root, where no Docker engine runs: its image's dreams and sizes.
 
     debootstrap --variant=minbase --include=ca-certificates,python3-pip,python3-venv trixie /var/tmp/debian
     ln -s ../../bin/python3 /var/tmp/debian/usr/local/bin/python
     python -m bench.image /var/tmp/debian [--device cpu|gpu] [--most 15]
 
-It takes root, a kernel with overlayfs, and the package index. The root stands for the image
-`python:3.13-slim`, which is the same Debian with a Python of its own. Each stage is an overlay upon it, so
-that its size is what it adds; a step runs by chroot, with namespaces of its own for mounts and processes.
+It takes root, Buildah, whose steps run by chroot, a kernel with overlayfs, and the package index. The root
+stands for the image `python:3.13-slim`, which is the same Debian with a Python of its own.
 
 The image then runs as compose.yaml says: as the user without rights or capabilities, on a file system that is
 read-only but for /tmp and the volume /data. The bot logs in at the Discord stand-in and dreams a picture; its
@@ -18,7 +17,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -26,12 +24,11 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
-from string import Template
 
 import psutil
 
@@ -39,47 +36,62 @@ from bench.support.discord_client import ROOT, Wire
 from bench.table import row
 
 PICTURE = ("chelsea.jpg", (ROOT / "dream/samples/chelsea.jpg").read_bytes())
-THIS_MACHINES = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt")
-"""What a build sees of this machine, so that it reaches the package index as this machine does."""
+BASE = "docker.io/library/python:3.13-slim"
+PATH = "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+"""This machine's, with which the build reaches the package index as this machine does."""
+
+
+def buildah(folder: Path, *words: str | Path) -> str:
+    """Run a command of Buildah, whose images and containers are in `folder`; what it prints."""
+    done = subprocess.run(
+        ["buildah", "--root", folder / "images", "--runroot", folder / "run", *words],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.strip()
 
 
 @dataclass
-class Stage:
-    """One stage of the Dockerfile, and what its image says of how it is run."""
+class Image:
+    """The image, mounted at `root`, and what it says of how it is run."""
 
-    base: Path
+    root: Path
     folder: Path
-    environment: dict[str, str] = field(
-        default_factory=lambda: {"PATH": "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"}
-    )
-    arguments: dict[str, str] = field(default_factory=dict)
-    directory: str = "/"
-    user: str = "root"
-    volumes: list[str] = field(default_factory=list)
-    health_check: list[str] = field(default_factory=list)
-    entrypoint: list[str] = field(default_factory=list)
-    command: list[str] = field(default_factory=list)
+    environment: dict[str, str]
+    user: str
+    volumes: list[str]
+    health_check: list[str]
+    entrypoint: list[str]
+    command: list[str]
 
-    def __post_init__(self) -> None:
-        for name in ("added", "work", "merged"):
-            (self.folder / name).mkdir(parents=True)
 
-    @property
-    def added(self) -> Path:
-        return self.folder / "added"
-
-    def run(self, command: Sequence[str], *mounts: str) -> None:
-        """Run a command within, as root, and keep what it writes."""
-        merged = self.folder / "merged"
-        overlay = f"lowerdir={self.base},upperdir={self.added},workdir={self.folder / 'work'}"
-        binds = [f"touch {merged}{path}; mount --bind {path} {merged}{path}" for path in THIS_MACHINES]
-        script = [f"mount -t overlay overlay -o {overlay} {merged}", f"mount -t proc proc {merged}/proc"]
-        script += [f"mount --bind /dev {merged}/dev", *binds, *mounts]
-        script += [f"exec chroot {merged} env -C {self.directory} {shlex.join(command)}"]
-        settings = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-        subprocess.run(
-            isolated(script), check=True, env=settings | self.arguments | self.environment, cwd=ROOT
+@contextmanager
+def built(base: Path, folder: Path, device: str) -> Iterator[Image]:
+    """Build what the Dockerfile says on the root `base`, and mount it."""
+    clean = buildah(folder, "from", "scratch")
+    buildah(folder, "add", "--quiet", clean, base, "/")
+    buildah(folder, "config", "--env", PATH, clean)
+    buildah(folder, "commit", "--quiet", "--disable-compression", clean, BASE)
+    how = ("--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--quiet")
+    given = (f"--volume={CERTIFICATES}:{CERTIFICATES}:ro", f"--build-arg=DEVICE={device}", "--tag=dreambot")
+    buildah(folder, "build", *how, *given, ROOT)
+    config = json.loads(buildah(folder, "inspect", "--type=image", "dreambot"))["Docker"]["config"]
+    container = buildah(folder, "from", "--pull-never", "dreambot")
+    try:
+        yield Image(
+            root=Path(buildah(folder, "mount", container)),
+            folder=folder,
+            environment=dict(each.split("=", 1) for each in config["Env"]),
+            user=config["User"],
+            volumes=list(config["Volumes"]),
+            health_check=config["Healthcheck"]["Test"][1:],
+            entrypoint=config["Entrypoint"],
+            command=config["Cmd"],
         )
+    finally:
+        buildah(folder, "umount", container)
 
 
 def isolated(script: list[str]) -> list[str]:
@@ -87,127 +99,37 @@ def isolated(script: list[str]) -> list[str]:
     return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-ec", "\n".join(script)]
 
 
-def instructions(text: str) -> list[tuple[str, str]]:
-    """A Dockerfile's instructions with what follows them."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
-
-
-def context(folder: Path) -> None:
-    """Copy what .dockerignore leaves of the repository; the last pattern that fits a path decides."""
-    patterns = (ROOT / ".dockerignore").read_text().split()
-
-    def is_ignored(path: Path) -> bool:
-        ignored = False
-        for pattern in patterns:
-            plain = pattern.lstrip("!")
-            names = ["/".join(path.parts[:count]) for count in range(1, len(path.parts) + 1)]
-            anywhere = path.parts if plain.startswith("**/") else ()
-            if any(fnmatch(name, plain) for name in names) or plain.removeprefix("**/") in anywhere:
-                ignored = not pattern.startswith("!")
-        return ignored
-
-    for top in ROOT.iterdir():
-        for file in [top, *top.rglob("*")] if not is_ignored(Path(top.name)) else []:
-            path = file.relative_to(ROOT)
-            if file.is_file() and not is_ignored(path):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file, folder / path)
-
-
-def build(base: Path, folder: Path, given: Mapping[str, str]) -> Stage:
-    """Do what the Dockerfile says; its last stage."""
-    (folder / "context").mkdir()
-    context(folder / "context")
-    stages: dict[str, Stage] = {}
-    stage: Stage | None = None
-    for word, rest in instructions((ROOT / "Dockerfile").read_text()):
-        print(word, rest, flush=True)
-        if word == "FROM":
-            name = rest.partition(" AS ")[2] or "image"
-            stage = stages[name] = Stage(base, folder / name)
-        if stage is None:
-            continue
-        known = stage.arguments | stage.environment
-        match word:
-            case "ARG":
-                name, _, default = rest.partition("=")
-                stage.arguments[name] = given.get(name, default)
-            case "ENV":
-                for pair in shlex.split(Template(rest).safe_substitute(known)):
-                    name, _, value = pair.partition("=")
-                    stage.environment[name] = value
-            case "WORKDIR":
-                stage.directory = rest
-                (stage.added / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
-            case "USER":
-                stage.user = rest
-            case "RUN":
-                stage.run(["/bin/sh", "-c", rest])
-            case "COPY":
-                copy(stage, stages, folder / "context", shlex.split(Template(rest).safe_substitute(known)))
-            case "VOLUME":
-                stage.volumes.append(rest)
-            case "HEALTHCHECK":
-                stage.health_check = json.loads(rest.partition("CMD ")[2])
-            case "ENTRYPOINT":
-                stage.entrypoint = json.loads(rest)
-            case "CMD":
-                stage.command = json.loads(rest)
-            case "FROM" | "STOPSIGNAL":
-                pass
-            case _:
-                raise SystemExit(f"{word} is not known here")
-    assert stage
-    return stage
-
-
-def copy(stage: Stage, stages: Mapping[str, Stage], context: Path, words: list[str]) -> None:
-    """Copy from the context or another stage, as COPY does: of a folder, what is in it."""
-    origin = context
-    if words[0].startswith("--from="):
-        origin = stages[words.pop(0).removeprefix("--from=")].added
-    *sources, to = words
-    there = stage.folder / "merged/mnt/from"
-    script = [f"mkdir -p {there}", f"mount --bind {origin} {there}"]
-    for source in sources:
-        path = f"/mnt/from/{source.lstrip('/')}"
-        is_folder = (origin / source.lstrip("/")).is_dir()
-        command = f"mkdir -p {to} && cp -a {path}/. {to}" if is_folder else f"cp -a {path} {to}"
-        stage.run(["/bin/sh", "-c", command], *script)
-
-
 class Container:
-    """A stage's image as it is run: read-only, without rights, with a volume of its own."""
+    """The image as it is run: read-only, without rights, with a volume of its own."""
 
-    def __init__(self, stage: Stage, environment: Mapping[str, str]) -> None:
-        self.stage, self.environment = stage, stage.environment | {**environment}
+    def __init__(self, image: Image, environment: Mapping[str, str]) -> None:
+        self.image, self.environment = image, image.environment | {**environment}
         self.uid, self.gid = next(
             line.split(":")[2:4]
-            for line in (stage.added / "etc/passwd").read_text().splitlines()
-            if line.startswith(f"{stage.user}:")
+            for line in (image.root / "etc/passwd").read_text().splitlines()
+            if line.startswith(f"{image.user}:")
         )
 
     def start(self, *arguments: str) -> "asyncio.Future[asyncio.subprocess.Process]":
-        merged = self.stage.folder / "merged"
-        lower = f"lowerdir={self.stage.added}:{self.stage.base}"
+        merged = self.image.folder / "merged"
+        merged.mkdir(exist_ok=True)
         script = [
-            f"mount -t overlay overlay -o ro,{lower} {merged}",
+            f"mount --bind {self.image.root} {merged}",
+            f"mount -o remount,bind,ro {merged}",
             f"mount -t proc proc {merged}/proc",
             f"mount -t tmpfs -o mode=1777 tmpfs {merged}/tmp",
             f"mount --rbind /dev {merged}/dev",
             f"mount -t tmpfs -o mode=1777,size=64m tmpfs {merged}/dev/shm",
         ]
-        for volume in self.stage.volumes:
-            kept = self.stage.folder / "volumes" / volume.strip("/")
+        for volume in self.image.volumes:
+            kept = self.image.folder / "volumes" / volume.strip("/")
             if not kept.exists():  # a new volume is as the image has its folder
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copytree(self.stage.added / volume.strip("/"), kept)
-                status = (self.stage.added / volume.strip("/")).stat()
+                shutil.copytree(self.image.root / volume.strip("/"), kept)
+                status = (self.image.root / volume.strip("/")).stat()
                 os.chown(kept, status.st_uid, status.st_gid)
             script.append(f"mount --bind {kept} {merged}{volume}")
-        command = self.as_user([*self.stage.entrypoint, *arguments])
+        command = self.as_user([*self.image.entrypoint, *arguments])
         script.append(f"exec chroot {merged} {shlex.join(command)}")
         return asyncio.ensure_future(
             asyncio.create_subprocess_exec(
@@ -235,13 +157,13 @@ class Container:
         return asked.returncode, said.decode().strip()
 
 
-async def serve(stage: Stage) -> None:
+async def serve(image: Image) -> None:
     """Run the image's command until it has dreamt, asking what an operator asks, and stop it."""
     async with Wire() as wire:
         settings = {name: value for name, value in wire.environment.items() if "MONITORING" not in name}
-        container = Container(stage, settings)
+        container = Container(image, settings)
         began = time.perf_counter()
-        process = await container.start(*stage.command)
+        process = await container.start(*image.command)
         try:
             while not (await wire.get("state"))["sessions"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -250,7 +172,7 @@ async def serve(stage: Stage) -> None:
             await wire.until(lambda answers: any("✨" in each["content"] for each in answers), seconds=180)
             row("its first dream is there after", f"{time.perf_counter() - began:.1f} s")
             for name, command in {
-                "the health check": stage.health_check,
+                "the health check": image.health_check,
                 "dreambot status": ["dreambot", "status"],
                 "dreambot doctor": ["dreambot", "doctor"],
             }.items():
@@ -263,11 +185,11 @@ async def serve(stage: Stage) -> None:
             row("exit status after SIGTERM", await asyncio.wait_for(process.wait(), 60))
 
 
-async def sandbox(stage: Stage) -> None:
+async def sandbox(image: Image) -> None:
     """Say one thing in the image's sandbox."""
-    (photo,) = stage.added.glob("venv/lib/python3*/site-packages/dream/samples/chelsea.jpg")
-    attached = ["--attach", f"/{photo.relative_to(stage.added)}", "--save", "/tmp/dream.png"]
-    process = await Container(stage, {}).start("sandbox", "--say", "!dream block8", *attached)
+    (photo,) = image.root.glob("venv/lib/python3*/site-packages/dream/samples/chelsea.jpg")
+    attached = ["--attach", f"/{photo.relative_to(image.root)}", "--save", "/tmp/dream.png"]
+    process = await Container(image, {}).start("sandbox", "--say", "!dream block8", *attached)
     row("dreambot sandbox", await asyncio.wait_for(process.wait(), 180))
 
 
@@ -276,10 +198,10 @@ def size(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir() or file.is_symlink())
 
 
-def sizes(base: Path, stage: Stage, most: int) -> None:
+def sizes(base: Path, image: Image, most: int) -> None:
     row("the clean root", f"{size(base) / 1e6:.0f} MB")
-    row("what the image adds", f"{size(stage.added) / 1e6:.0f} MB")
-    (packages,) = stage.added.glob("venv/lib/python3*/site-packages")
+    row("what the image adds", f"{(size(image.root) - size(base)) / 1e6:.0f} MB")
+    (packages,) = image.root.glob("venv/lib/python3*/site-packages")
     by_package: Counter[str] = Counter()
     for package in distributions(path=[str(packages)]):
         for file in package.files or ():
@@ -301,11 +223,11 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.root.parent, ignore_cleanup_errors=True) as temporary:
         began = time.perf_counter()
-        stage = build(given.root.resolve(), Path(temporary), {"DEVICE": given.device})
-        row("built", f"{time.perf_counter() - began:.0f} s")
-        sizes(given.root, stage, given.most)
-        asyncio.run(serve(stage))
-        asyncio.run(sandbox(stage))
+        with built(given.root.resolve(), Path(temporary), given.device) as image:
+            row("built", f"{time.perf_counter() - began:.0f} s")
+            sizes(given.root, image, given.most)
+            asyncio.run(serve(image))
+            asyncio.run(sandbox(image))
 
 
 if __name__ == "__main__":

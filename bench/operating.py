@@ -1,10 +1,11 @@
 """What an operator relies on, under load: the metrics' sums, backups, and how soon trouble shows.
 
-    python -m bench.operating [--dreams 100] [--seed 0]
+    python -m bench.operating [--dreams 100] [--seed 0] [--postgres]
 
 Members ask for dreams, which only sleep, through the Discord stand-in. Every scrape of /metrics must hold the
 sum asked + taken over = done + failed + cancelled + moved + queued + dreaming. In the middle a backup is made
-and restored elsewhere: every job that was committed before it began must be there, each with its picture.
+and restored elsewhere, into a database of the same kind: every job that was committed before it began must be
+there, each with its picture. `--postgres` has a private PostgreSQL server instead of SQLite.
 Then workers are killed, die for ever, and a disk is full: how soon /readyz says so.
 """
 
@@ -16,21 +17,24 @@ import random
 import re
 import signal
 import socket
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
 
 from bench.support.discord_client import ROOT, Wire
+from bench.support.postgres import PostgresServer
 from bench.table import row
+from bot.store.database import Database
+from bot.store.jobs import Job, Picture
 
 PICTURE = ("rocket.jpg", (ROOT / "dream/samples/rocket.jpg").read_bytes())
 BOT, REAL_BOT = ("bench.bot_process",), ("bot.cli", "run")
@@ -93,16 +97,22 @@ async def scrape(port: str, found: list[tuple[int, int]]) -> None:
         await asyncio.sleep(0.1)
 
 
-def jobs_in(data: Path) -> set[str]:
-    with closing(sqlite3.connect(data / "dreambot.db", timeout=30)) as database:
-        return {id for (id,) in database.execute("SELECT id FROM jobs")}
+async def jobs_in(url: str) -> tuple[set[str], set[str]]:
+    """The jobs of a database, and those of them that have lost their picture."""
+    database = Database(url)
+    async with database.session() as session:
+        jobs = {*await session.scalars(select(Job.id))}
+        bare = select(Job.id).where(Job.has_source, Job.id.not_in(select(Picture.job_id)))
+        without = {*await session.scalars(bare)}
+    await database.close()
+    return jobs, without
 
 
-async def command(data: Path, *words: str) -> str:
+async def command(data: Path, url: str, *words: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", *words),
         cwd=ROOT,
-        env=os.environ | {"DREAMBOT_DATA": str(data)},
+        env=os.environ | {"DREAMBOT_DATA": str(data), "DREAMBOT_STORE__URL": url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -112,11 +122,11 @@ async def command(data: Path, *words: str) -> str:
     return said.decode()
 
 
-async def load(folder: Path, dreams: int, chance: random.Random) -> None:
-    """Dreams, scrapes and a backup at once."""
+async def load(folder: Path, dreams: int, chance: random.Random, here: str, there: str) -> None:
+    """Dreams, scrapes and a backup at once; `here` and `there` are the databases' URLs."""
     data, port, scrapes = folder / "bot", free_port(), list[tuple[int, int]]()
     data.mkdir()
-    async with Wire(limits=False) as wire, bot(wire, data, port, *BOT) as log:
+    async with Wire(limits=False) as wire, bot(wire, data, port, *BOT, DREAMBOT_STORE__URL=here) as log:
         await until_ready(port)
         scraping = asyncio.create_task(scrape(port, scrapes))
         began = time.perf_counter()
@@ -126,9 +136,9 @@ async def load(folder: Path, dreams: int, chance: random.Random) -> None:
         async with asyncio.timeout(300):
             while await ended(port) < dreams // 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
-        committed = jobs_in(data)
+        committed, _ = await jobs_in(here)
         took = time.perf_counter()
-        await command(data, "backup", str(folder / "backup.tar"))
+        await command(data, here, "backup", str(folder / "backup.tar"))
         took = time.perf_counter() - took
         async with asyncio.timeout(300):
             while (await ended(port)) < dreams or log.read_text().count('"delivered"') < dreams:  # noqa: ASYNC110
@@ -137,11 +147,8 @@ async def load(folder: Path, dreams: int, chance: random.Random) -> None:
         scraping.cancel()
     restored = folder / "restored"
     restored.mkdir()
-    await command(restored, "restore", str(folder / "backup.tar"))
-    kept = jobs_in(restored)
-    with closing(sqlite3.connect(restored / "dreambot.db")) as database:
-        bare = "SELECT count(*) FROM jobs WHERE has_source AND id NOT IN (SELECT job_id FROM pictures)"
-        (without,) = database.execute(bare).fetchone()
+    await command(restored, there, "restore", str(folder / "backup.tar"))
+    kept, without = await jobs_in(there)
     lines = map(json.loads, re.findall(r"^\{.*\}$", log.read_text(), re.MULTILINE))
     lives = Counter(line["event"] for line in lines if "job" in line)
     wrong = [sample for sample in scrapes if sample[0] != sample[1]]
@@ -151,7 +158,7 @@ async def load(folder: Path, dreams: int, chance: random.Random) -> None:
         row(f"log lines “{event}”", lives[event])
     row("backup while they are dreamt", took, "s", f"{(folder / 'backup.tar').stat().st_size / 1e6:.1f} MB")
     row("jobs committed before it and not restored", len(committed - kept), f"of {len(committed)}")
-    row("restored jobs without their picture", without)
+    row("restored jobs without their picture", len(without))
     assert committed and not wrong and not committed - kept and not without and lives["delivered"] >= dreams
 
 
@@ -204,9 +211,15 @@ async def main() -> None:
     )
     parser.add_argument("--dreams", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="dreambot-") as folder:
-        await load(Path(folder), given.dreams, random.Random(given.seed))
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dreambot-"))
+        here, there = (f"sqlite:///{folder}/{name}/dreambot.db" for name in ("bot", "restored"))
+        if given.postgres:
+            server = stack.enter_context(PostgresServer())
+            here, there = server.create_database(), server.create_database()
+        await load(Path(folder), given.dreams, random.Random(given.seed), here, there)
         await trouble(Path(folder))
 
 

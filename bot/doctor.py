@@ -25,6 +25,7 @@ from config.loading import load_config
 from config.presets import load_presets
 from config.problems import ConfigError
 from config.schema import Config
+from dream.extras import install
 
 if TYPE_CHECKING:
     from bot.health import Health
@@ -364,14 +365,14 @@ async def _first_dream(config: Config) -> Findings:
         return
     if process.returncode:
         last = (wrong.decode().strip().splitlines() or ["it says nothing"])[-1]
-        mend = "pip install --force-reinstall tensorflow"
+        mend = f"{sys.executable} -m pip install --force-reinstall tensorflow"
         yield Finding(FAILURE, "dream", f"a small dream fails: {last}", mend)
         return
     devices, first, second = json.loads(said.splitlines()[-1])
     detail = f"256 pixels in {second:.1f} s, after {first:.1f} s to get ready; devices: {', '.join(devices)}"
     if cluster.gpus() and not any(device.startswith("GPU") for device in devices):
-        mend = "pip install 'dreambot[gpu]'"
-        yield Finding(WARNING, "dream", f"{detail}: TensorFlow does not see this machine's GPU", mend)
+        seen = f"{detail}: TensorFlow does not see this machine's GPU"
+        yield Finding(WARNING, "dream", seen, install("gpu"))
     else:
         yield Finding(FINE, "dream", detail)
 

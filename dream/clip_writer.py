@@ -140,6 +140,7 @@ def write(
     """
     scale, seconds, budget = 1.0, master.seconds, max_bytes
     sample = seconds * SAMPLE / max(master.frames, 1)
+    least = min(1.0, SMALLEST_SIDE / max(master.size))
     spool = _spooled(sound, path.with_suffix(".pcm")) if sound and format == "mp4" else None
     if max_bytes and format == "mp4":
         bits = max_bytes * 8 * 0.92 / (master.frames * master.size[0] * master.size[1])
@@ -148,7 +149,7 @@ def write(
         if max_bytes and format != "mp4" and master.frames > 2 * SAMPLE:
             frames = _encode(master, path, format, master.size, sample, 0, recipe, None)
             scale = min(1.0, math.sqrt(0.9 * max_bytes * frames / (path.stat().st_size * master.frames)))
-            scale = max(scale, SMALLEST_SIDE / max(master.size))
+            scale = max(scale, least)
         while True:
             size = _scaled(master.size, scale)
             frames = _encode(master, path, format, size, seconds, budget, recipe, spool)
@@ -158,7 +159,6 @@ def write(
             over = 0.95 * max_bytes / length
             budget = round(budget * over)
             if max(size) > SMALLEST_SIDE:
-                least = SMALLEST_SIDE / max(master.size)
                 scale = max(min(scale * math.sqrt(over), scale - 0.02), least)
             else:
                 seconds *= min(over, 0.95)

@@ -17,6 +17,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 
+from dream.extras import install
+
 log = logging.getLogger(__name__)
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -35,7 +37,7 @@ def configure(service: str) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
     except ImportError:
-        log.warning("%s is set, but nothing is traced: pip install 'dreambot[tracing]'", ENDPOINTS[0])
+        log.warning("%s is set, but nothing is traced: %s", ENDPOINTS[0], install("tracing"))
         return
 
     class JobIds(RandomIdGenerator):

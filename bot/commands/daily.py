@@ -63,7 +63,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             last=posts[0] if posts else None,
             obstacle=await self.service.obstacle(context.guild.id),
             sources=await self._sources(context, settings),
-            example=self._example(context),
+            example=self._example(context, settings),
         )
         await self._answer(context, embed=embed)
 
@@ -78,29 +78,38 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     async def on(
         self,
         context: Context,
-        channel: VisibleTextChannel,
-        times: str = "09:00",
-        zone: str = "UTC",
+        channel: VisibleTextChannel = None,  # type: ignore[assignment]
+        times: str = "",
+        zone: str = "",
         *,
         days: str = "",
     ) -> None:
         """Post a dream here every day, or change where and when."""
-        target: discord.TextChannel = channel  # type: ignore[assignment]
-        try:
-            schedule = Schedule.parse(f"{times} {zone} {days}")
-        except ScheduleError as error:
-            raise Refused(text_of(error)) from None
-        self.service.check_channel(context.guild.id, target.id)
+        assert context.command
+        settings = await self.bot.settings.effective(context.guild.id)
+        target: discord.TextChannel | None = channel  # type: ignore[assignment]
+        channel_id = target.id if target else settings.daily_channel  # alone it means as it was before
+        if not channel_id:
+            raise commands.MissingRequiredArgument(context.command.clean_params["channel"])
+        schedule = settings.daily_schedule
+        if target or times or zone or days:
+            try:
+                schedule = Schedule.parse(f"{times or '09:00'} {zone or 'UTC'} {days}")
+            except ScheduleError as error:
+                raise Refused(text_of(error)) from None
+        self.service.check_channel(context.guild.id, channel_id)
         await self.service.turn_on(
             context.guild.id,
             by=context.author.id,
-            daily_channel=target.id,
+            daily_channel=channel_id,
             daily_times=schedule.times,
             daily_zone=schedule.zone,
             daily_days=schedule.days,
         )
         text = _(
-            "🌅 A dream will be posted in {channel} at {schedule}.", channel=target.mention, schedule=schedule
+            "🌅 A dream will be posted in {channel} at {schedule}.",
+            channel=f"<#{channel_id}>",
+            schedule=schedule,
         )
         if due := await self.service.next_due(context.guild.id):
             text += _(" The next one comes {time}.", time=ui.format_moment(due))
@@ -117,10 +126,12 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     @manager_only()
     async def off(self, context: Context) -> None:
         """Post no more daily dreams here; the settings are kept."""
-        if not (await self.bot.settings.effective(context.guild.id)).daily_enabled:
+        settings = await self.bot.settings.effective(context.guild.id)
+        if not settings.daily_enabled:
             raise Refused(
                 Text(
-                    "The daily dream is off already; `{example}` turns it on.", example=self._example(context)
+                    "The daily dream is off already; `{example}` turns it on.",
+                    example=self._example(context, settings),
                 )
             )
         await self._change(context, daily_enabled=False)
@@ -136,7 +147,8 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         if not settings.daily_channel:
             raise Refused(
                 Text(
-                    "Choose a channel for the daily dream first: `{example}`.", example=self._example(context)
+                    "Choose a channel for the daily dream first: `{example}`.",
+                    example=self._example(context, settings),
                 )
             )
         self.service.check_channel(context.guild.id, settings.daily_channel)
@@ -251,7 +263,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
                 if target
                 else _(
                     " Choose a channel for the daily dream first: `{example}`.",
-                    example=self._example(context),
+                    example=self._example(context, settings),
                 )
             )
             raise Refused(
@@ -308,11 +320,12 @@ class DailyCommands(commands.Cog, name="Daily dream"):
         """The last dreams, and how they were liked."""
         posts = await self.service.posts.history(context.guild.id, HISTORY)
         if not posts:
+            settings = await self.bot.settings.effective(context.guild.id)
             due = await self.service.next_due(context.guild.id)
             then = (
                 _("the first comes {time}.", time=ui.format_moment(due))
                 if due
-                else _("`{example}` turns it on.", example=self._example(context))
+                else _("`{example}` turns it on.", example=self._example(context, settings))
             )
             raise Refused(Text("There was no daily dream here yet; {then}", then=then))
         await self._answer(context, embed=ui.history(posts))
@@ -354,8 +367,10 @@ class DailyCommands(commands.Cog, name="Daily dream"):
             Text("I don't know {command}; {hint}", command=code(f"{name} {word}"), hint=hint or shown)
         )
 
-    def _example(self, context: Context) -> str:
-        return f"{self.bot.prefix_in(context)}{EXAMPLE}"
+    def _example(self, context: Context, settings: DailyDream) -> str:
+        """The command that turns it on: as it was before, where it has a channel already."""
+        has_channel = context.guild.get_channel(settings.daily_channel or 0)
+        return f"{self.bot.prefix_in(context)}{'daily on' if has_channel else EXAMPLE}"
 
     async def _answer(self, context: Context, text: str | None = None, **parts: Any) -> None:
         await context.reply(text, mention_author=False, ephemeral=True, **parts)

@@ -77,7 +77,9 @@ class DiscordServers:
         guild = self.guild(guild_id)
         channel = guild and guild.get_channel(channel_id or 0)
         if not isinstance(channel, discord.TextChannel):
-            raise Refused(Text("The channel of the daily dream is gone; choose one with `daily on`."))
+            raise Refused(
+                Text("The channel of the daily dream is gone; choose one with `daily on #channel`.")
+            )
         may = channel.permissions_for(channel.guild.me)
         if missing := [permission_name(right) for right in NEEDED if not getattr(may, right)]:
             raise Refused(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.store.errors import StoreError
+from dream.extras import install
 
 DURABLE: Final = {"durable": True}
 """The options of a connection whose commits survive a power failure (see `bot.store.database`)."""
@@ -63,9 +64,7 @@ def _postgres_engine(url: URL, options: dict[str, Any]) -> AsyncEngine:
             url, connect_args=options, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True
         )
     except ImportError as error:
-        raise StoreError(
-            "store.url: PostgreSQL needs the driver asyncpg: pip install 'dreambot[postgres]'"
-        ) from error
+        raise StoreError(f"store.url: PostgreSQL needs the driver asyncpg: {install('postgres')}") from error
 
 
 def _async_url(url: str) -> URL:

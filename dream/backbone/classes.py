@@ -112,6 +112,9 @@ _IRREGULAR: Mapping[str, str] = {
     "ox": "oxen",
     "fish": "fishes",
     "man": "men",
+    "volcano": "volcanoes",
+    "buffalo": "buffaloes",
+    "potato": "potatoes",
 }
 
 PHRASE_WORDS = 6

@@ -110,7 +110,7 @@ async def test_a_small_dream_says_what_its_libraries_lack(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (dream,) = [each for each in await examine(dream=True) if each.subject == "dream"]
     assert dream.level is Level.FAILURE
-    assert "ImportError: libcudart" in dream.detail and (dream.mend or "").startswith("pip install")
+    assert "ImportError: libcudart" in dream.detail and "pip install" in (dream.mend or "")
 
 
 async def test_a_database_with_smashed_pages_and_one_in_use(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,23 @@ def test_profiles_start_what_they_say() -> None:
 def test_a_variable_is_a_setting(file: str) -> None:
     named = set(re.findall(r"\bDREAMBOT_[A-Z_]+\b", (ROOT / file).read_text())) - {"DREAMBOT_SECTION__KEY"}
     assert named <= SETTINGS
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_understands_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+    unit = tmp_path / "dreambot.service"
+    text = (ROOT / "deploy/dreambot.service").read_text()
+    unit.write_text(text.replace("/opt/dreambot/.venv/bin/dreambot run", "/bin/true"))
+    for command in (["verify"], ["security", "--offline=true", "--threshold=25", "--no-pager"]):
+        said = subprocess.run(["systemd-analyze", *command, unit], capture_output=True, text=True)
+        assert said.returncode == 0 and not said.stderr, said.stdout + said.stderr
+
+
+def test_the_unit_keeps_from_the_bot_nothing_that_it_needs() -> None:
+    """GPUs' devices, memory that TensorFlow writes code to, and its own processes."""
+    unit = (ROOT / "deploy/dreambot.service").read_text()
+    for option in ("PrivateDevices", "ProtectClock", "DeviceAllow", "MemoryDenyWriteExecute"):
+        assert not re.search(rf"^{option}=", unit, re.MULTILINE), option
 
 
 def test_the_command_that_operators_type_runs_as_the_service_does() -> None:

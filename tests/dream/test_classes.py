@@ -39,6 +39,7 @@ def test_every_word_of_the_file_means_its_class_or_offers_it():
         ("Great White Sharks", ["great white shark"]),
         ("cats", ["tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"]),
         ("daisies", ["daisy"]),
+        ("volcanoes", ["volcano"]),
         ("wolves", ["timber wolf", "white wolf", "red wolf"]),
         ("apple", ["Granny Smith"]),
         ("sunglasses", ["sunglasses"]),

@@ -146,8 +146,9 @@ def test_even_noise_fits(tmp_path: Path, format: ClipFormat) -> None:
     with Master(tmp_path, (128, 128)) as noise:
         for frame in np.random.default_rng(1).random((36, 128, 128, 3), np.float32):
             noise.add(frame, 0.04)
-    write(noise, tmp_path / f"noise.{format}", format, max_bytes=150_000)
+    written = write(noise, tmp_path / f"noise.{format}", format, max_bytes=150_000)
     assert (tmp_path / f"noise.{format}").stat().st_size <= 150_000
+    assert written.width <= 128, "what is small already is not enlarged"
 
 
 def test_colours_of_a_gif_are_near_the_frames(samples: dict[str, bytes], tmp_path: Path) -> None:

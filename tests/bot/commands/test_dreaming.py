@@ -47,11 +47,11 @@ async def test_words_alone_take_the_channels_recipe(world: World) -> None:
 
 
 async def test_a_preset_is_as_good_as_a_recipe_and_its_title_stays(world: World) -> None:
-    await world.alice.says("!DREAM Puppyslug steps=1 octaves=1", picture=CAT)
+    await world.alice.says("!DREAM Puppyslug still steps=1 octaves=1", picture=CAT)
     dream = await world.newest_dream()
     assert "SqueezeNet 1.1" in dream.content
     assert dream.content.startswith("✨ **Puppyslug** for ")
-    assert "-# `fire7 steps=1 octaves=1 seed=" in dream.content
+    assert re.search("-# `fire7 steps=1 octaves=1 seed=.* as=still`", dream.content)
 
 
 async def test_a_reply_dreams_on_the_picture_replied_to(world: World) -> None:

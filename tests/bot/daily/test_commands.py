@@ -89,6 +89,15 @@ async def test_a_server_without_anything_gets_help(world: DailyWorld) -> None:
     assert "Send Messages and Attach Files" in world.last(world.art).content
 
 
+async def test_it_is_turned_on_again_as_it_was(world: DailyWorld) -> None:
+    await world.admin.says(f"!daily on {world.dreams.mention} 21:30 America/St_Johns weekends")
+    await world.admin.says("!daily off")
+    await world.admin.says("!daily")
+    assert "`!daily on` turns it on" in last(world)
+    await world.admin.says("!daily on")
+    assert f"in {world.dreams.mention} at 21:30 America/St_Johns, weekends" in last(world)
+
+
 async def test_slash_commands_answer_the_admin_alone(world: DailyWorld) -> None:
     turned_on = await world.admin.at(world.art).uses(
         "daily on", channel=world.dreams, times="21:30", zone="America/St_Johns", days="weekends"

@@ -444,7 +444,7 @@ async def test_a_channel_that_is_gone_is_told_to_the_admin_once(world: DailyWorl
         await world.minute(f"2026-01-0{day}T08:40")
         await world.minute(f"2026-01-0{day}T09:00")
     [told] = world.told()
-    assert "is gone" in told and "`daily on`" in told and "\n" not in told
+    assert "is gone" in told and "`daily on #channel`" in told and "\n" not in told
     await world.admin.at(world.art).says("!daily")
     assert "is gone" in str(world.last(world.art).embeds[0].to_dict())
     await world.admin.at(world.art).says("!daily now")
