@@ -178,10 +178,9 @@ def commands(sandbox: Sandbox, person: Person, channel: simcord.ChannelHandle) -
     actor = actor_in(person, channel)
     if isinstance(actor, simcord.MemberActor):
         available = actor.available_commands(channel)
-        menus = [tree.get_commands(type=type) for type in CONTEXT_MENUS]
     else:
         available = actor.available_commands()
-        menus = [[], []]
+    of_message, of_user = (tree.get_commands(type=type) for type in CONTEXT_MENUS)
     slash = {
         command.qualified_name: command
         for command in tree.walk_commands(type=discord.AppCommandType.chat_input)
@@ -201,8 +200,8 @@ def commands(sandbox: Sandbox, person: Person, channel: simcord.ChannelHandle) -
             for name in available
             if name in slash
         ],
-        "message": [menu.name for menu in menus[0]],
-        "user": [menu.name for menu in menus[1]],
+        "message": [menu.name for menu in of_message],
+        "user": [menu.name for menu in of_user] if channel.guild else [],
         "entities": entities(sandbox, person, channel),
     }
 

@@ -87,6 +87,32 @@ async def test_a_reply_and_the_apps_menu_dream_on_a_message(opened: Opened, sand
         await page.locator(".message", has_text="for @Alice").locator(".attachments img").last.wait_for()
 
 
+async def test_a_direct_message_takes_pictures_replies_and_the_apps_menu(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    channel = sandbox.people["Alice"].user.dm_channel
+    async with opened() as page:
+        await page.get_by_role("button", name="@ Dreambot").click()
+        await page.set_input_files("#files", [SAMPLES / "rocket.jpg", SAMPLES / "coffee.jpg"])
+        await page.fill("#text", "look")
+        await page.keyboard.press("Enter")
+        mine = page.locator(".message:not(.pending)", has_text="look").first
+        await mine.locator(".attachments img").last.wait_for()
+        await mine.hover()
+        await mine.get_by_role("button", name="Reply to Alice").click()
+        await page.fill("#text", "!dream block3 seed=31")
+        await page.keyboard.press("Enter")
+        dreamt = page.locator(".message", has_text="✨").filter(has_text="seed=31")
+        await dreamt.locator(".attachments img").first.wait_for()
+        look, asked, *answers = channel.history()
+        assert [file.filename for file in look.attachments] == ["rocket.jpg", "coffee.jpg"]
+        assert asked.reference.message_id == look.id
+        await mine.hover()
+        await mine.get_by_role("button", name="More for Alice").click()
+        await page.get_by_role("menuitem", name="Apps › Dream this picture").click()
+        await until(lambda: len(channel.history()) > 2 + len(answers))
+
+
 async def test_a_star_of_somebody_else_brings_a_dream_to_the_hall_of_fame(
     opened: Opened, sandbox: Sandbox
 ) -> None:
