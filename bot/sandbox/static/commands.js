@@ -36,6 +36,7 @@ function field(option, command, place, entities) {
   const list = h("ul", { id: `${id}-list`, class: "suggestions", role: "listbox", "aria-label": option.name, hidden: true });
   element.setAttribute("role", "combobox");
   element.setAttribute("aria-controls", list.id);
+  element.setAttribute("aria-expanded", "false");
   const shown = suggestions(element, list, (item) => { element.value = item.value; });
   let asked = 0;
   async function offer() {

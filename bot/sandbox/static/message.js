@@ -52,9 +52,9 @@ export function drawMessage(message, { entities, follows, deeds }) {
     message.ephemeral ? h("p", { class: "only" }, "👁 Only you can see this") : null),
   message.pending ? null : h("div", { class: "tools" },
     author.bot && message.attachments.length && !message.ephemeral
-      ? h("button", { type: "button", "aria-label": "Star this dream", title: "Star: enough of them bring it to #hall-of-fame", onclick: () => deeds.react(message, "⭐") }, "⭐") : null,
-    message.ephemeral ? null : h("button", { type: "button", "aria-label": `Reply to ${author.name}`, title: "Reply", onclick: () => deeds.reply(message) }, "↩"),
-    h("button", { type: "button", "aria-label": `More for ${author.name}’s message`, title: "Apps and more", "aria-haspopup": "menu", onclick: (event) => deeds.more(message, event.currentTarget) }, "⋯")));
+      ? h("button", { type: "button", "data-key": "star", "aria-label": "Star this dream", title: "Star: enough of them bring it to #hall-of-fame", onclick: () => deeds.react(message, "⭐") }, "⭐") : null,
+    message.ephemeral ? null : h("button", { type: "button", "data-key": "reply", "aria-label": `Reply to ${author.name}`, title: "Reply", onclick: () => deeds.reply(message) }, "↩"),
+    h("button", { type: "button", "data-key": "more-menu", "aria-label": `More for ${author.name}’s message`, title: "Apps and more", "aria-haspopup": "menu", onclick: (event) => deeds.more(message, event.currentTarget) }, "⋯")));
   writeTimes(element);
   return element;
 }
