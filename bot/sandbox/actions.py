@@ -16,8 +16,7 @@ from bot.sandbox import direct_messages
 from bot.sandbox.conversation import (
     Json,
     actor_in,
-    describe_modal,
-    names_of,
+    describe_component,
     readable_channels,
 )
 from bot.sandbox.server import Sandbox
@@ -34,7 +33,6 @@ ENTITIES = {
     ComponentType.user_select: OptionType.user,
     ComponentType.role_select: OptionType.role,
     ComponentType.channel_select: OptionType.channel,
-    ComponentType.mentionable_select: OptionType.mentionable,
 }
 """The select menus whose values are people, roles or channels, and the slash commands' options like them."""
 
@@ -156,7 +154,7 @@ class Actions:
             self._forms.pop(next(iter(self._forms)))
         token = secrets.token_hex(8)
         self._forms[token] = place.actor, result
-        return {"form": token, "modal": describe_modal(result.modal, names_of(self._sandbox))}
+        return {"form": token, "modal": describe_component(result.modal)}
 
 
 class Place:
@@ -211,9 +209,6 @@ class Place:
                 return _with_id(self._guild.channels.values(), value)
             case OptionType.role:
                 return _with_id(self._guild.roles.values(), value)
-            case OptionType.mentionable:
-                roles = [role for role in self._guild.roles.values() if role.id == int(value)]
-                return roles[0] if roles else self.member(int(value))
             case _:
                 return value
 

@@ -6,14 +6,12 @@ import { clockTime, writeTimes } from "./times.js";
 function embed(data) {
   const element = h("div", { class: "embed" },
     h("div", {},
-      data.author ? h("p", { class: "author" }, data.author) : null,
       data.title ? rich("h3", "", data.title) : null,
       data.html ? rich("div", "text", data.html) : null,
       data.fields.length ? h("div", { class: "fields" }, data.fields.map((field) =>
         h("div", { class: field.inline ? "inline" : "" }, rich("b", "", field.name), rich("div", "text", field.html)))) : null,
       data.image ? media(data.image, "image/png", "") : null,
-      data.footer ? h("p", { class: "footer" }, data.footer) : null),
-    data.thumbnail ? h("div", { class: "thumbnail" }, media(data.thumbnail, "image/png", "")) : null);
+      data.footer ? h("p", { class: "footer" }, data.footer) : null));
   if (data.color) element.style.setProperty("--accent", data.color);
   return element;
 }
@@ -44,7 +42,7 @@ export function drawMessage(message, { entities, follows, deeds }) {
     message.thinking ? h("p", { class: "thinking" }, `${author.name} is thinking…`) : null,
     message.html ? rich("div", "text", message.html) : null,
     message.edited && !author.bot ? h("small", {}, "(edited)") : null,
-    message.layout ? null : h("div", { class: "attachments", "data-count": message.attachments.length }, message.attachments.map(attachment)),
+    h("div", { class: "attachments", "data-count": message.attachments.length }, message.attachments.map(attachment)),
     message.embeds.map(embed),
     message.components.map((part) => component(part, entities, (action) => deeds.use(message, action))),
     message.reactions.length ? h("div", { class: "reactions" }, message.reactions.map(({ emoji, count, mine }) =>

@@ -77,7 +77,7 @@ async def test_nothing_on_the_page_keeps_anybody_out(opened: Opened, width: int,
 async def reach(page: Any, key: str, name: str) -> Any:
     """Press Tab or Shift+Tab until what has the focus has this name; returns it."""
     wanted = page.get_by_role("button", name=name).or_(page.get_by_role("radio", name=name))
-    for _ in range(40):
+    for _ in range(200):  # past every message
         await page.keyboard.press(key)
         focused = page.locator(":focus").and_(wanted)
         if await focused.count():
