@@ -9,18 +9,19 @@ shards and keeps what was posted while bots come and go. It listens on loopback 
 The bot's side is `/api/v10` (token `wire`). The test's side is JSON over `/control`, which `Wire` in
 discord_client.py speaks:
 
-    POST /control/say          channel, author, content, attachments: [{filename, data: base64}], reply_to
+    POST /control/say          channel, author, content, attachments: [{filename, data: base64}]
                                -> the message
     POST /control/slash        channel, author, name ("daily on"), options: {name: value},
                                attachments: {option: {filename, data}} -> {id}
     POST /control/press        message_id, author, custom_id -> {id}
-    POST /control/delete       message_id; the author's own act, the bot hears of it
+    POST /control/restrict     bits: permissions that nobody has from now on
     POST /control/fail         method, path (a regular expression), status, code, times: calls that will fail
     POST /control/event        text; sent to every session as it is
-    POST /control/drop         closes every session, none of which can be resumed
+    POST /control/drop         shard, guilds_after: closes its sessions (or all), which cannot be resumed; the
+                               servers then come so many seconds after READY
     GET  /control/messages     ?channel=dreams -> what a member sees there, oldest first; `edits` counts edits
-    GET  /control/interaction  ?id= -> {acknowledged: seconds or null, type, answer, messages}
-    GET  /control/state        {sessions, commands, identifies, requests}
+    GET  /control/interaction  ?id= -> {acknowledged: seconds or null, type, messages}
+    GET  /control/state        {sessions, commands, requests}
 
 A channel is named "dreams" (of the first server) or "3/dreams"; channels and authors are made when first
 named. The author "admin" holds a role with Administrator.
@@ -90,11 +91,6 @@ def compressor(kind: str | None) -> Any:
     if kind == "zlib-stream":
         stream = zlib.compressobj()
         return lambda raw: stream.compress(raw) + stream.flush(zlib.Z_SYNC_FLUSH)
-    if kind == "zstd-stream":
-        import zstandard  # type: ignore[import-not-found]
-
-        zstd = zstandard.ZstdCompressor().compressobj()
-        return lambda raw: zstd.compress(raw) + zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
     return None
 
 
@@ -147,7 +143,6 @@ class Discord:
         self.sessions: dict[str, Session] = {}
         self.failures: list[Json] = []
         self.requests: Counter[str] = Counter()
-        self.identifies = 0
         self.limiter = Limiter()
         self.address = ""
         for number in range(servers):
@@ -324,13 +319,9 @@ class Discord:
                     await self.identify(session, data)
             elif payload["op"] == 6:
                 await self.resume(session, data)
-        if self.sessions.get(session.id) is session:
-            # Kept for a resume until another session takes its shard.
-            await asyncio.sleep(0)
         return socket
 
     async def identify(self, session: Session, data: Json) -> None:
-        self.identifies += 1
         session.shard = tuple(data.get("shard") or (0, 1))
         session.intents = data["intents"]
         self.sessions = {key: old for key, old in self.sessions.items() if old.shard != session.shard}
@@ -482,15 +473,6 @@ class Discord:
         ]
         return self.commands
 
-    async def get_commands(self, _: web.Request) -> list[Json]:
-        return self.commands
-
-    async def get_channel(self, request: web.Request) -> Json:
-        try:
-            return self.channels[request.match_info["channel"]]
-        except KeyError:
-            raise RefusalError(404, 10003, "Unknown Channel") from None
-
     async def get_history(self, request: web.Request) -> list[Json]:
         messages = self.messages[request.match_info["channel"]]
         limit = int(request.query.get("limit", 50))
@@ -505,7 +487,9 @@ class Discord:
         return self.find(request.match_info["channel"], request.match_info["message"])
 
     async def post_message(self, request: web.Request) -> Json:
-        channel = await self.get_channel(request)
+        channel = self.channels.get(request.match_info["channel"])
+        if channel is None:
+            raise RefusalError(404, 10003, "Unknown Channel")
         body, attachments = await self.body(request, channel["id"])
         key = (channel["id"], str(body.get("nonce")))
         if body.get("enforce_nonce") and key in self.nonces:
@@ -550,8 +534,8 @@ class Discord:
                 return self.member(user, request.match_info["guild"]) | {"user": user}
         raise RefusalError(404, 10007, "Unknown Member")
 
-    async def nothing(self, _: web.Request) -> None:
-        return None
+    async def react(self, _: web.Request) -> None:
+        """Take a reaction, which nothing shows."""
 
     # ----------------------------------------------------------------------------------------- interactions
 
@@ -595,7 +579,6 @@ class Discord:
         record["type"] = body["type"]
         data = body.get("data") or {}
         record["ephemeral"] = bool(data.get("flags", 0) & 64)
-        record["answer"] = data
         resource: Json = {"type": body["type"]}
         message = None
         if body["type"] == 4:
@@ -636,10 +619,6 @@ class Discord:
                 if int(message["id"]) in self.messages[message["channel_id"]]:
                     await self.forget(message["channel_id"], message["id"])
             return None
-        if request.method == "GET":
-            if not found:
-                raise RefusalError(404, 10008, "Unknown Message")
-            return found[0]
         body, attachments = await self.body(request, record["channel"]["id"])
         if not found:
             return await self.respond(record, body, attachments)
@@ -661,12 +640,8 @@ class Discord:
         if channel["id"] not in known:
             await self.emit("CHANNEL_CREATE", channel["guild_id"], channel)
         files = [self.upload(channel, entry) for entry in body.get("attachments", [])]
-        message = {"content": body.get("content", "")}
-        if body.get("reply_to"):
-            message["message_reference"] = {"message_id": body["reply_to"]}
-        return web.json_response(
-            await self.post(channel, self.user(body.get("author", "alice")), message, files)
-        )
+        author = self.user(body.get("author", "alice"))
+        return web.json_response(await self.post(channel, author, {"content": body["content"]}, files))
 
     async def slash(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -709,11 +684,6 @@ class Discord:
                     return shown  # type: ignore[no-any-return]
         raise web.HTTPNotFound(text="no such message")
 
-    async def delete(self, request: web.Request) -> web.Response:
-        message = self.anywhere((await request.json())["message_id"])
-        await self.forget(message["channel_id"], message["id"])
-        return web.json_response({})
-
     async def restrict(self, request: web.Request) -> web.Response:
         """Take permissions, as their bits, from everybody."""
         self.restricted |= (await request.json())["bits"]
@@ -745,14 +715,13 @@ class Discord:
 
     async def interaction(self, request: web.Request) -> web.Response:
         record = self.interactions[f"token-{request.query['id']}"]
-        keys = ("acknowledged", "type", "messages", "answer")
+        keys = ("acknowledged", "type", "messages")
         return web.json_response({key: record.get(key) for key in keys})
 
     async def state(self, _: web.Request) -> web.Response:
         live = [session.shard for session in self.sessions.values() if not session.socket.closed]
         names = [command["name"] for command in self.commands]
-        told = {"sessions": live, "commands": names, "identifies": self.identifies, "requests": self.requests}
-        return web.json_response(told)
+        return web.json_response({"sessions": live, "commands": names, "requests": self.requests})
 
     def application_server(self) -> web.Application:
         server = web.Application(middlewares=[self.discipline], client_max_size=64 << 20)
@@ -764,19 +733,15 @@ class Discord:
             ("GET", "/oauth2/applications/@me", self.application),
             ("GET", "/gateway/bot", self.gateway_address),
             ("PUT", "/applications/{application}/commands", self.put_commands),
-            ("GET", "/applications/{application}/commands", self.get_commands),
-            ("GET", "/channels/{channel}", self.get_channel),
             ("GET", message, self.get_history),
             ("POST", message, self.post_message),
             ("GET", message + "/{message}", self.get_message),
             ("PATCH", message + "/{message}", self.patch_message),
             ("DELETE", message + "/{message}", self.delete_message),
-            ("PUT", message + "/{message}/reactions/{emoji}/@me", self.nothing),
-            ("POST", "/channels/{channel}/typing", self.nothing),
+            ("PUT", message + "/{message}/reactions/{emoji}/@me", self.react),
             ("GET", "/guilds/{guild}/members/{user}", self.get_member),
             ("POST", "/interactions/{interaction}/{token}/callback", self.callback),
             ("POST", hook, self.follow_up),
-            ("GET", hook + "/messages/{message}", self.original),
             ("PATCH", hook + "/messages/{message}", self.original),
             ("DELETE", hook + "/messages/{message}", self.original),
         ]:
@@ -787,7 +752,6 @@ class Discord:
             self.say,
             self.slash,
             self.press,
-            self.delete,
             self.restrict,
             self.fail,
             self.event,
