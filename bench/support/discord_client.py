@@ -61,7 +61,7 @@ class Wire:
             return await answer.json()  # type: ignore[no-any-return]
 
     async def say(self, content: str, *files: tuple[str, bytes], **more: Any) -> Json:
-        """Post as a member: `channel`, `author` and `reply_to` by keyword."""
+        """Post as a member: `channel` and `author` by keyword."""
         attachments = [{"filename": name, "data": base64.b64encode(data).decode()} for name, data in files]
         return await self.call("say", content=content, attachments=attachments, **more)
 

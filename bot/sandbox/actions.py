@@ -12,11 +12,11 @@ import simcord
 from discord import AppCommandOptionType as OptionType
 from discord import ComponentType
 
+from bot.sandbox import direct_messages
 from bot.sandbox.conversation import (
     Json,
     actor_in,
-    describe_modal,
-    names_of,
+    describe_component,
     readable_channels,
 )
 from bot.sandbox.server import Sandbox
@@ -33,7 +33,6 @@ ENTITIES = {
     ComponentType.user_select: OptionType.user,
     ComponentType.role_select: OptionType.role,
     ComponentType.channel_select: OptionType.channel,
-    ComponentType.mentionable_select: OptionType.mentionable,
 }
 """The select menus whose values are people, roles or channels, and the slash commands' options like them."""
 
@@ -75,15 +74,12 @@ class Actions:
 
     async def _send(self, place: Place, action: Json, files: Files) -> Json:
         text, attachments = place.with_mentions(action["text"]), list(files.get("file", ()))
-        if isinstance(place.actor, simcord.UserHandle):
-            if attachments:
-                raise ImpossibleError(
-                    "In the sandbox's direct messages, pictures go with the command /dream."
-                )
-            await self._sandbox.send(place.actor.send_dm(text))
-            return {}
         reply_to = place.message(action["reply_to"]) if action.get("reply_to") else None
-        sending = place.actor.send(place.channel, text, attachments=attachments, reply_to=reply_to)
+        sending: Awaitable[object]
+        if isinstance(place.actor, simcord.UserHandle):
+            sending = direct_messages.send(self._sandbox.env, place.actor, text, attachments, reply_to)
+        else:
+            sending = place.actor.send(place.channel, text, attachments=attachments, reply_to=reply_to)
         await self._sandbox.send(sending)
         return {}
 
@@ -126,11 +122,16 @@ class Actions:
         return {"choices": offered or []}
 
     async def _menu(self, place: Place, action: Json, files: Files) -> Json:
+        name = action["name"]
+        using: Awaitable[simcord.InteractionResult]
         if isinstance(place.actor, simcord.UserHandle):
-            raise ImpossibleError("The sandbox has no Apps menu in direct messages.")
-        of_user = "user" in action
-        target = place.member(int(action["user"])) if of_user else place.message(action["message"])
-        return await self._interact(place, place.actor.context_menu(place.channel, action["name"], target))
+            said = place.message(action["message"])
+            using = direct_messages.context_menu(self._sandbox.env, place.actor, name, said)
+        else:
+            of_user = "user" in action
+            target = place.member(int(action["user"])) if of_user else place.message(action["message"])
+            using = place.actor.context_menu(place.channel, name, target)
+        return await self._interact(place, using)
 
     async def _react(self, place: Place, action: Json, files: Files) -> Json:
         message, emoji, on = place.message(action["message"]), action["emoji"], bool(action["on"])
@@ -153,7 +154,7 @@ class Actions:
             self._forms.pop(next(iter(self._forms)))
         token = secrets.token_hex(8)
         self._forms[token] = place.actor, result
-        return {"form": token, "modal": describe_modal(result.modal, names_of(self._sandbox))}
+        return {"form": token, "modal": describe_component(result.modal)}
 
 
 class Place:
@@ -208,9 +209,6 @@ class Place:
                 return _with_id(self._guild.channels.values(), value)
             case OptionType.role:
                 return _with_id(self._guild.roles.values(), value)
-            case OptionType.mentionable:
-                roles = [role for role in self._guild.roles.values() if role.id == int(value)]
-                return roles[0] if roles else self.member(int(value))
             case _:
                 return value
 

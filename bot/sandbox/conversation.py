@@ -17,10 +17,6 @@ from bot.sandbox.server import Person, Sandbox
 
 Json = dict[str, Any]
 
-TEXT_DISPLAY = 10
-"""The type of a component that is text."""
-MEDIA = ("media", "file")
-"""Where components name a file."""
 CONTEXT_MENUS = (discord.AppCommandType.message, discord.AppCommandType.user)
 
 
@@ -80,10 +76,7 @@ class Conversation:
             "asker": names.get(asked.user.id) if asked else None,
             "attachments": [_describe_file(file) for file in message.attachments],
             "embeds": [_describe_embed(embed, names, attached) for embed in message.embeds],
-            "components": [
-                _describe_component(part.to_dict(), names, attached) for part in message.components
-            ],
-            "layout": message.flags.components_v2,
+            "components": [describe_component(part.to_dict()) for part in message.components],
             "ephemeral": message.flags.ephemeral,
             "thinking": message.flags.loading,
             "pinned": message.pinned,
@@ -178,10 +171,9 @@ def commands(sandbox: Sandbox, person: Person, channel: simcord.ChannelHandle) -
     actor = actor_in(person, channel)
     if isinstance(actor, simcord.MemberActor):
         available = actor.available_commands(channel)
-        menus = [tree.get_commands(type=type) for type in CONTEXT_MENUS]
     else:
         available = actor.available_commands()
-        menus = [[], []]
+    of_message, of_user = (tree.get_commands(type=type) for type in CONTEXT_MENUS)
     slash = {
         command.qualified_name: command
         for command in tree.walk_commands(type=discord.AppCommandType.chat_input)
@@ -201,8 +193,8 @@ def commands(sandbox: Sandbox, person: Person, channel: simcord.ChannelHandle) -
             for name in available
             if name in slash
         ],
-        "message": [menu.name for menu in menus[0]],
-        "user": [menu.name for menu in menus[1]],
+        "message": [menu.name for menu in of_message],
+        "user": [menu.name for menu in of_user] if channel.guild else [],
         "entities": entities(sandbox, person, channel),
     }
 
@@ -248,7 +240,6 @@ def _describe_embed(embed: discord.Embed, names: Mapping[int, str], attached: Ma
         "url": embed.url,
         "color": str(embed.color) if embed.color else None,
         "html": html(embed.description or "", names),
-        "author": embed.author.name,
         "fields": [
             {
                 "name": html(item.name or "", names),
@@ -258,40 +249,21 @@ def _describe_embed(embed: discord.Embed, names: Mapping[int, str], attached: Ma
             for item in embed.fields
         ],
         "image": _media_url(embed.image.url, attached),
-        "thumbnail": _media_url(embed.thumbnail.url, attached),
         "footer": embed.footer.text,
     }
 
 
-def _describe_component(
-    part: Mapping[str, Any], names: Mapping[int, str], attached: Mapping[str, str]
-) -> Json:
-    """A component as Discord sends it, with HTML beside its text and paths of the page for its files."""
-    described: Json = {}
-    for key, value in part.items():
-        if key in MEDIA and isinstance(value, Mapping):
-            described[key] = {
-                "url": _media_url(value["url"], attached),
-                "type": value.get("content_type") or "",
-            }
-        elif isinstance(value, Mapping):
-            described[key] = _describe_component(value, names, attached)
-        elif isinstance(value, list):
-            described[key] = [
-                _describe_component(item, names, attached) if isinstance(item, Mapping) else item
-                for item in value
-            ]
-        else:
-            # JavaScript's numbers are too short for ids.
-            described[key] = str(value) if isinstance(value, int) and abs(value) > 2**53 else value
-    if part.get("type") == TEXT_DISPLAY:
-        described["html"] = html(str(part["content"]), names)
-    return described
+def describe_component(part: Mapping[str, Any]) -> Json:
+    """A component, or a form, as Discord sends it, with ids as text: JavaScript's numbers are too short."""
+    return {key: _with_long_ids(value) for key, value in part.items()}
 
 
-def describe_modal(modal: Mapping[str, Any], names: Mapping[int, str]) -> Json:
-    """A form that the bot opened."""
-    return _describe_component(modal, names, {})
+def _with_long_ids(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return describe_component(value)
+    if isinstance(value, list):
+        return [_with_long_ids(item) for item in value]
+    return str(value) if isinstance(value, int) and value > 2**53 else value
 
 
 def _media_url(url: str | None, attached: Mapping[str, str]) -> str | None:

@@ -24,7 +24,10 @@ PRETENDING = "bench.bot_process"
 async def running(
     wire: Wire, data: Path, *program: str, **environment: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`dreambot run`, logged in at the stand-in; killed with its workers when the block ends."""
+    """`dreambot run`, logged in at the stand-in; killed with its workers when the block ends.
+
+    discord.py may not have had to ignore an exception meanwhile, which it logs in these words.
+    """
     bot = await start(wire, data, *program, **environment)
     try:
         yield bot
@@ -35,6 +38,9 @@ async def running(
             bot.kill()
         await bot.wait()
         psutil.wait_procs(family, timeout=10)
+    assert bot.stderr
+    said = await bot.stderr.read()
+    assert b"Ignoring exception" not in said, said.decode()
 
 
 async def start(wire: Wire, data: Path, *program: str, **environment: str) -> asyncio.subprocess.Process:

@@ -95,7 +95,7 @@ const deeds = {
       ...apps, ...emojis,
       ["Copy text", () => navigator.clipboard?.writeText(message.text || plain(message.html))],
     ];
-    if (message.mine || person === "Admin") items.push(["Delete message", () => use(message, { do: "delete" })]);
+    if (message.mine || (person === "Admin" && channel.kind !== "dm")) items.push(["Delete message", () => use(message, { do: "delete" })]);
     showMenu(anchor, items);
   },
 };
@@ -103,8 +103,6 @@ const deeds = {
 const composer = setUpComposer({ place, commands: () => known, send, complain });
 const showTrouble = setUpTrouble(complain);
 const tryPanel = setUpTry(setting, (preset, file) => {
-  const dreams = channels.find(({ name }) => name === "dreams");
-  if (channel.kind === "dm" && dreams) openChannel(dreams);
   send({ do: "send", text: `!dream ${preset}` }, { file: [file] });
 }, complain);
 
@@ -153,7 +151,6 @@ async function openChannel(next) {
   $("text").placeholder = `Message ${$("channel-name").textContent}`;
   document.title = `${$("channel-name").textContent} · Dreambot’s sandbox`;
   if (isOther) { $("messages").replaceChildren(); drawn.clear(); composer.leave(); }
-  showSidebar(false);
   draw(isOther);
   drawChannels();
   try { known = await get(`/commands?as=${encodeURIComponent(person)}&channel=${channel.id}`); } catch (error) { complain(error.message); }
@@ -169,7 +166,7 @@ function drawChannels() {
     const isUnread = BigInt(newest) > BigInt(read.get(`${person} ${item.id}`) ?? "0");
     return h("button", {
       type: "button", class: [item.kind, isUnread && "unread"].filter(Boolean).join(" "), "data-channel": item.id,
-      "aria-current": isOpen ? "page" : undefined, onclick: () => openChannel(item),
+      "aria-current": isOpen ? "page" : undefined, onclick: () => { openChannel(item); showSidebar(false); },
     }, item.kind === "dm" ? "@ " : "# ", item.name, isUnread ? h("span", { class: "dot" }, h("span", { class: "sr" }, "unread")) : null);
   })));
   const focused = document.activeElement?.closest("#channels [data-channel]")?.dataset.channel;
@@ -255,15 +252,22 @@ function tick() {
 
 // The rest of the page
 
+/** Where the window is narrow, show the channels and people over the rest, which then takes neither focus nor presses. */
 function showSidebar(open) {
+  const wasOpen = document.body.classList.contains("sidebar-open");
   document.body.classList.toggle("sidebar-open", open);
   $("open-sidebar").setAttribute("aria-expanded", open);
+  document.querySelector("main").inert = open;
+  if (open) $("channels").querySelector("[aria-current]")?.focus();
+  else if (wasOpen) $("open-sidebar").focus();
 }
 
 $("people").append(...setting.people.map((other) => h("label", {},
   h("input", { type: "radio", name: "person", value: other.name, checked: other.name === person, onchange: () => become(other.name) }),
   avatar(other), h("span", {}, other.name))));
-$("open-sidebar").addEventListener("click", () => showSidebar(!document.body.classList.contains("sidebar-open")));
+$("open-sidebar").addEventListener("click", () => showSidebar(true));
+addEventListener("pointerdown", (event) => { if (!event.target.closest("#sidebar")) showSidebar(false); });
+matchMedia("(max-width: 760px)").addEventListener("change", () => showSidebar(false));
 $("theme").addEventListener("click", () => {
   const isDark = getComputedStyle(document.documentElement).getPropertyValue("--is-dark").trim() === "1";
   document.documentElement.dataset.theme = localStorage.theme = isDark ? "light" : "dark";

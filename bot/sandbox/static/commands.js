@@ -3,10 +3,8 @@ import { $, h } from "./dom.js";
 import { act } from "./server.js";
 import { suggestions } from "./suggestions.js";
 
-const OPTION = { STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, MENTIONABLE: 9, NUMBER: 10, FILE: 11 };
-const ENTITIES = {
-  [OPTION.USER]: ["users"], [OPTION.CHANNEL]: ["channels"], [OPTION.ROLE]: ["roles"], [OPTION.MENTIONABLE]: ["users", "roles"],
-};
+const OPTION = { STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, NUMBER: 10, FILE: 11 };
+const ENTITIES = { [OPTION.USER]: "users", [OPTION.CHANNEL]: "channels", [OPTION.ROLE]: "roles" };
 
 /** The commands whose name or description has what was typed after the slash. */
 export function matching(commands, typed) {
@@ -21,7 +19,7 @@ function field(option, command, place, entities) {
   const common = { id, required: option.required, "aria-describedby": `${id}-hint` };
   if (option.type === OPTION.FILE) return h("input", { ...common, type: "file", accept: "image/*,video/*" });
   const offered = option.type in ENTITIES
-    ? ENTITIES[option.type].flatMap((kind) => entities[kind]).map(({ id: value, name }) => ({ value, name }))
+    ? entities[ENTITIES[option.type]].map(({ id: value, name }) => ({ value, name }))
     : option.type === OPTION.BOOLEAN ? [{ value: "true", name: "Yes" }, { value: "false", name: "No" }]
       : option.choices?.length ? option.choices.map(({ name, value }) => ({ name, value: String(value) })) : null;
   if (offered) {
@@ -36,6 +34,7 @@ function field(option, command, place, entities) {
   const list = h("ul", { id: `${id}-list`, class: "suggestions", role: "listbox", "aria-label": option.name, hidden: true });
   element.setAttribute("role", "combobox");
   element.setAttribute("aria-controls", list.id);
+  element.setAttribute("aria-expanded", "false");
   const shown = suggestions(element, list, (item) => { element.value = item.value; });
   let asked = 0;
   async function offer() {

@@ -1,6 +1,6 @@
-// The components of a message: buttons and selects, and the parts of a layout (Components V2).
+// What stands in a message besides its text: pictures, clips and files, buttons and selects.
 import { TYPE, isSelect, select } from "./controls.js";
-import { $, bytes, h, rich } from "./dom.js";
+import { $, bytes, h } from "./dom.js";
 
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 
@@ -72,29 +72,6 @@ export function component(part, entities, use) {
   switch (part.type) {
     case TYPE.ROW: return h("div", { class: "row" }, inner());
     case TYPE.BUTTON: return button(part, use);
-    case TYPE.TEXT: return rich("div", "text", part.html);
-    case TYPE.SECTION:
-      return h("div", { class: "section" }, h("div", {}, inner()), component(part.accessory, entities, use));
-    case TYPE.THUMBNAIL: {
-      const element = media(part.media.url, part.media.type, part.description);
-      return h("div", { class: "thumbnail" }, part.spoiler ? spoiler(element, part.description ?? "it") : element);
-    }
-    case TYPE.GALLERY:
-      return h("div", { class: "gallery", "data-count": part.items.length }, part.items.map((item) => {
-        const element = media(item.media.url, item.media.type || typeOf(item.media.url), item.description);
-        return item.spoiler ? spoiler(element, item.description ?? "it") : element;
-      }));
-    case TYPE.FILE: return h("a", { class: "file", href: part.file.url, download: "" }, `📄 ${part.file.url.split("/").at(-1)}`);
-    case TYPE.SEPARATOR: return h("hr", { class: part.divider === false ? "space" : "" });
-    case TYPE.CONTAINER: {
-      const element = h("div", { class: "container" }, inner());
-      if (part.accent_color) element.style.setProperty("--accent", `#${part.accent_color.toString(16).padStart(6, "0")}`);
-      return part.spoiler ? spoiler(element, "it") : element;
-    }
     default: return h("span", { class: "file" }, `A component of a kind that the sandbox does not know (${part.type})`);
   }
-}
-
-function typeOf(url) {
-  return /\.(mp4|webm|mov)$/i.test(url ?? "") ? "video/mp4" : "image/png";
 }

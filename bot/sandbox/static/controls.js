@@ -1,22 +1,14 @@
-// Controls that take a value, in messages and in forms. Types are those of Discord's components.
+// Controls that take a value, in messages and in forms. Types are those of Discord's components that the bot sends.
 import { bytes, h } from "./dom.js";
 
-export const TYPE = {
-  ROW: 1, BUTTON: 2, SELECT: 3, INPUT: 4, USERS: 5, ROLES: 6, MENTIONABLES: 7, CHANNELS: 8, SECTION: 9, TEXT: 10,
-  THUMBNAIL: 11, GALLERY: 12, FILE: 13, SEPARATOR: 14, CONTAINER: 17, LABEL: 18, UPLOAD: 19, RADIO: 21,
-  CHECKS: 22, CHECK: 23,
-};
-const ENTITIES = {
-  [TYPE.USERS]: ["users"], [TYPE.ROLES]: ["roles"], [TYPE.CHANNELS]: ["channels"],
-  [TYPE.MENTIONABLES]: ["users", "roles"],
-};
+export const TYPE = { ROW: 1, BUTTON: 2, SELECT: 3, USERS: 5, ROLES: 6, CHANNELS: 8, UPLOAD: 19 };
+const ENTITIES = { [TYPE.USERS]: "users", [TYPE.ROLES]: "roles", [TYPE.CHANNELS]: "channels" };
 export const isSelect = (type) => type === TYPE.SELECT || type in ENTITIES;
 
 function optionsOf(part, entities) {
   if (!(part.type in ENTITIES)) return part.options ?? [];
   const preset = new Set((part.default_values ?? []).map((value) => String(value.id)));
-  return ENTITIES[part.type].flatMap((kind) => entities[kind] ?? [])
-    .map(({ id, name }) => ({ value: id, label: name, default: preset.has(id) }));
+  return entities[ENTITIES[part.type]].map(({ id, name }) => ({ value: id, label: name, default: preset.has(id) }));
 }
 
 function labelled(option) {
@@ -84,29 +76,8 @@ function upload(part) {
   return { element, read: () => [...field.files], isFiles: true };
 }
 
-function radios(part, name) {
-  const boxes = part.options.map((option) => h("input", {
-    type: "radio", name: part.custom_id, value: option.value, checked: option.default, required: part.required ?? true,
-  }));
-  const element = h("div", { role: "radiogroup", "aria-label": name },
-    part.options.map((option, at) => h("label", {}, boxes[at], option.label)));
-  return { element, read: () => boxes.find((box) => box.checked)?.value ?? null };
-}
-
-function check(part) {
-  const element = h("input", { type: "checkbox", checked: part.default });
-  return { element, read: () => element.checked };
-}
-
 /** The control of a form for a component. */
 export function control(part, entities, name) {
   if (isSelect(part.type)) return select(part, entities, name);
-  switch (part.type) {
-    case TYPE.INPUT: return input(part);
-    case TYPE.UPLOAD: return upload(part);
-    case TYPE.RADIO: return radios(part, name);
-    case TYPE.CHECKS: return checks(part, name);
-    case TYPE.CHECK: return check(part);
-    default: return null;
-  }
+  return part.type === TYPE.UPLOAD ? upload(part) : input(part);
 }

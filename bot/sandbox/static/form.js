@@ -1,6 +1,6 @@
 // A form that the bot opened (a modal).
-import { TYPE, control } from "./controls.js";
-import { $, h, rich } from "./dom.js";
+import { control } from "./controls.js";
+import { $, h } from "./dom.js";
 import { act } from "./server.js";
 
 /** Show a form; `sent` is called with what came back once it was taken. */
@@ -9,14 +9,11 @@ export function showForm({ form, modal }, place, entities, sent) {
   const controls = [];
 
   function build(part) {
-    if (part.type === TYPE.TEXT) return rich("div", "text", part.html);
-    if (part.type === TYPE.ROW) return part.components.map(build);
-    const inner = part.type === TYPE.LABEL ? part.component : part;
-    const name = part.label ?? inner.label ?? "";
-    const made = control(inner, entities, name);
-    if (!made) return null;
-    controls.push([inner, made]);
-    return h("label", {}, h("b", {}, name), part.description ? h("small", {}, part.description) : null, made.element);
+    const made = control(part.component, entities, part.label);
+    controls.push([part.component, made]);
+    // A label around several boxes would name the first of them alone.
+    const [tag, name] = made.element.localName === "details" ? ["div", { role: "group", "aria-label": part.label }] : ["label", {}];
+    return h(tag, { class: "field", ...name }, h("b", {}, part.label), part.description ? h("small", {}, part.description) : null, made.element);
   }
 
   const error = h("p", { class: "error", role: "alert", hidden: true });
@@ -43,7 +40,7 @@ export function showForm({ form, modal }, place, entities, sent) {
       }
     },
   },
-  h("h2", { id: "form-title" }, modal.title), modal.components.map(build).flat(), error,
+  h("h2", { id: "form-title" }, modal.title), modal.components.map(build), error,
   h("div", { class: "buttons" }, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"), send));
   dialog.setAttribute("aria-labelledby", "form-title");
   dialog.replaceChildren(body);

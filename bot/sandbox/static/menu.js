@@ -26,7 +26,7 @@ export function showMenu(anchor, items) {
     else return;
     event.preventDefault();
   });
-  document.body.append(menu);
+  document.querySelector("main").append(menu);
   const box = anchor.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(box.left, innerWidth - menu.offsetWidth - 8))}px`;
   const below = box.bottom + 4 + menu.offsetHeight < innerHeight;

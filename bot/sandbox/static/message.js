@@ -6,14 +6,12 @@ import { clockTime, writeTimes } from "./times.js";
 function embed(data) {
   const element = h("div", { class: "embed" },
     h("div", {},
-      data.author ? h("p", { class: "author" }, data.author) : null,
       data.title ? rich("h3", "", data.title) : null,
       data.html ? rich("div", "text", data.html) : null,
       data.fields.length ? h("div", { class: "fields" }, data.fields.map((field) =>
         h("div", { class: field.inline ? "inline" : "" }, rich("b", "", field.name), rich("div", "text", field.html)))) : null,
       data.image ? media(data.image, "image/png", "") : null,
-      data.footer ? h("p", { class: "footer" }, data.footer) : null),
-    data.thumbnail ? h("div", { class: "thumbnail" }, media(data.thumbnail, "image/png", "")) : null);
+      data.footer ? h("p", { class: "footer" }, data.footer) : null));
   if (data.color) element.style.setProperty("--accent", data.color);
   return element;
 }
@@ -44,7 +42,7 @@ export function drawMessage(message, { entities, follows, deeds }) {
     message.thinking ? h("p", { class: "thinking" }, `${author.name} is thinking…`) : null,
     message.html ? rich("div", "text", message.html) : null,
     message.edited && !author.bot ? h("small", {}, "(edited)") : null,
-    message.layout ? null : h("div", { class: "attachments", "data-count": message.attachments.length }, message.attachments.map(attachment)),
+    h("div", { class: "attachments", "data-count": message.attachments.length }, message.attachments.map(attachment)),
     message.embeds.map(embed),
     message.components.map((part) => component(part, entities, (action) => deeds.use(message, action))),
     message.reactions.length ? h("div", { class: "reactions" }, message.reactions.map(({ emoji, count, mine }) =>
@@ -52,9 +50,9 @@ export function drawMessage(message, { entities, follows, deeds }) {
     message.ephemeral ? h("p", { class: "only" }, "👁 Only you can see this") : null),
   message.pending ? null : h("div", { class: "tools" },
     author.bot && message.attachments.length && !message.ephemeral
-      ? h("button", { type: "button", "aria-label": "Star this dream", title: "Star: enough of them bring it to #hall-of-fame", onclick: () => deeds.react(message, "⭐") }, "⭐") : null,
-    message.ephemeral ? null : h("button", { type: "button", "aria-label": `Reply to ${author.name}`, title: "Reply", onclick: () => deeds.reply(message) }, "↩"),
-    h("button", { type: "button", "aria-label": `More for ${author.name}’s message`, title: "Apps and more", "aria-haspopup": "menu", onclick: (event) => deeds.more(message, event.currentTarget) }, "⋯")));
+      ? h("button", { type: "button", "data-key": "star", "aria-label": "Star this dream", title: "Star: enough of them bring it to #hall-of-fame", onclick: () => deeds.react(message, "⭐") }, "⭐") : null,
+    message.ephemeral ? null : h("button", { type: "button", "data-key": "reply", "aria-label": `Reply to ${author.name}`, title: "Reply", onclick: () => deeds.reply(message) }, "↩"),
+    h("button", { type: "button", "data-key": "more-menu", "aria-label": `More for ${author.name}’s message`, title: "Apps and more", "aria-haspopup": "menu", onclick: (event) => deeds.more(message, event.currentTarget) }, "⋯")));
   writeTimes(element);
   return element;
 }

@@ -5,6 +5,11 @@ import { h } from "./dom.js";
 export function suggestions(field, list, take) {
   let items = [], chosen = 0;
 
+  /** Tell that the list is there, where the field may: a field of several lines is no combobox. */
+  function expand(isOpen) {
+    if (field.role === "combobox") field.setAttribute("aria-expanded", isOpen);
+  }
+
   function choose(number) {
     chosen = (number + items.length) % items.length;
     [...list.children].forEach((element, at) => element.setAttribute("aria-selected", at === chosen));
@@ -16,7 +21,7 @@ export function suggestions(field, list, take) {
   function hide() {
     items = [];
     list.hidden = true;
-    field.setAttribute("aria-expanded", "false");
+    expand(false);
     field.removeAttribute("aria-activedescendant");
   }
 
@@ -28,7 +33,7 @@ export function suggestions(field, list, take) {
       onpointerdown: (event) => { event.preventDefault(); hide(); take(item); },
     }, h("b", {}, item.label), item.hint ? h("small", {}, item.hint) : null)));
     list.hidden = false;
-    field.setAttribute("aria-expanded", "true");
+    expand(true);
     choose(0);
   }
 

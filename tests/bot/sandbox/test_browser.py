@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,32 @@ async def test_a_reply_and_the_apps_menu_dream_on_a_message(opened: Opened, sand
         await page.locator(".message", has_text="for @Alice").locator(".attachments img").last.wait_for()
 
 
+async def test_a_direct_message_takes_pictures_replies_and_the_apps_menu(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    channel = sandbox.people["Alice"].user.dm_channel
+    async with opened() as page:
+        await page.get_by_role("button", name="@ Dreambot").click()
+        await page.set_input_files("#files", [SAMPLES / "rocket.jpg", SAMPLES / "coffee.jpg"])
+        await page.fill("#text", "look")
+        await page.keyboard.press("Enter")
+        mine = page.locator(".message:not(.pending)", has_text="look").first
+        await mine.locator(".attachments img").last.wait_for()
+        await mine.hover()
+        await mine.get_by_role("button", name="Reply to Alice").click()
+        await page.fill("#text", "!dream block3 seed=31")
+        await page.keyboard.press("Enter")
+        dreamt = page.locator(".message", has_text="✨").filter(has_text="seed=31")
+        await dreamt.locator(".attachments img").first.wait_for()
+        look, asked, *answers = channel.history()
+        assert [file.filename for file in look.attachments] == ["rocket.jpg", "coffee.jpg"]
+        assert asked.reference.message_id == look.id
+        await mine.hover()
+        await mine.get_by_role("button", name="More for Alice").click()
+        await page.get_by_role("menuitem", name="Apps › Dream this picture").click()
+        await until(lambda: len(channel.history()) > 2 + len(answers))
+
+
 async def test_a_star_of_somebody_else_brings_a_dream_to_the_hall_of_fame(
     opened: Opened, sandbox: Sandbox
 ) -> None:
@@ -104,7 +131,8 @@ async def test_a_star_of_somebody_else_brings_a_dream_to_the_hall_of_fame(
         await page.get_by_role("button", name="# hall-of-fame").click()
         shown = page.locator(".message", has_text="for @Alice")
         await shown.locator(".attachments img").wait_for()
-        await page.get_by_role("button", name="# dreams").click()
+        await shown.get_by_role("link", name="To the dream").click()
+        await page.locator("h1", has_text="#dreams").wait_for()
         await mine.click()
         await until(lambda: not sandbox.hall.history())
         assert not await dreamt.locator(".reactions").count()
@@ -126,14 +154,7 @@ async def test_a_slash_command_by_the_keyboard_alone(opened: Opened, sandbox: Sa
 
 async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: Sandbox) -> None:
     async with opened() as page:
-        await page.get_by_role("radio", name="Admin").check(force=True)
-        await page.get_by_role("button", name="# admins").click()
-        await page.fill("#text", "/settings")
-        await page.locator("#suggestions li", has_text="/settings").first.wait_for()
-        await page.keyboard.press("Enter")
-        await page.get_by_role("button", name="Send").click()
-        panel = page.locator(".message.ephemeral").last
-        await panel.wait_for()
+        panel = await _settings_panel(page)
         await panel.locator("select").nth(2).select_option("size")
         await panel.get_by_role("button", name="Change…").click()
         form = page.locator("#form[open]")
@@ -146,8 +167,64 @@ async def test_settings_are_chosen_and_typed_in_a_form(opened: Opened, sandbox: 
         await page.wait_for_function("() => !document.querySelector('.message.ephemeral')")
 
 
+async def _settings_panel(page: Any) -> Any:
+    """What an admin is shown for `/settings`."""
+    await page.get_by_role("radio", name="Admin").check(force=True)
+    await page.get_by_role("button", name="# admins").click()
+    await page.fill("#text", "/settings")
+    await page.locator("#suggestions li", has_text="/settings").first.wait_for()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Send").click()
+    panel = page.locator(".message.ephemeral").last
+    await panel.wait_for()
+    return panel
+
+
 async def _size_is(sandbox: Sandbox, size: int) -> bool:
     return (await sandbox.app.settings.effective(sandbox.guild.id)).size == size
+
+
+async def test_menus_offer_words_people_roles_and_channels_one_or_several(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    people, guild = sandbox.people, sandbox.guild
+    several: list[tuple[str, str, list[str], object]] = [
+        ("Access", "members", ["Alice", "Bob"], (people["Alice"].user.id, people["Bob"].user.id)),
+        ("Access", "channels", ["#dreams", "#general"], (sandbox.dreams.id, sandbox.general.id)),
+        ("Daily", "daily_days", ["sat", "sun"], {5, 6}),
+    ]
+    one = [
+        ("Server", "admin_role", "Admins", guild.roles["Admins"].id),
+        ("Server", "report_channel", "#admins", sandbox.admins.id),
+    ]
+
+    async def is_set(name: str, value: object) -> bool:
+        return bool(getattr(await sandbox.app.settings.effective(guild.id), name) == value)
+
+    async with opened() as page:
+        panel = await _settings_panel(page)
+
+        async def edit(group: str, name: str) -> Any:
+            await panel.locator("select").nth(1).select_option(group)
+            await panel.locator(f"option[value={name}]").first.wait_for(state="attached")
+            await panel.locator("select").nth(2).select_option(name)
+            return panel.locator(".row").nth(3)
+
+        for group, name, labels, value in several:
+            menu = await edit(group, name)
+            await menu.locator("summary").click()
+            for box in await menu.locator("input").all():
+                await box.uncheck()
+            for label in labels:
+                await menu.get_by_label(label, exact=True).check()
+            await menu.get_by_role("button", name="Choose").click()
+            await until(partial(is_set, name, value))
+        for group, name, label, chosen in one:
+            menu = await edit(group, name)
+            await menu.locator("select").select_option(label=label)
+            await until(partial(is_set, name, chosen))
+    for _, name, *_ in [*several, *one]:
+        await sandbox.app.settings.reset(guild.id, name, by=sandbox.admin.id)
 
 
 async def test_a_spoiler_is_uncovered_and_a_form_takes_a_picture(opened: Opened, sandbox: Sandbox) -> None:
@@ -162,12 +239,16 @@ async def test_a_spoiler_is_uncovered_and_a_form_takes_a_picture(opened: Opened,
         await dreamt.get_by_role("button", name="Remix").click()
         form = page.locator("#form[open]")
         await form.locator("input[type=file]").set_input_files(SAMPLES / "coffee.jpg")
+        await form.locator("select").last.select_option("512")
+        await form.locator("summary").click()
+        await form.get_by_label("wild strength", exact=True).check()
         await form.get_by_role("button", name="Submit").click()
         await form.wait_for(state="hidden")
         await page.locator(".message", has_text="remixed from").last.wait_for()
         job = await sandbox.app.queue.jobs.of_message(sandbox.dreams.last_message.id)
         guide = await sandbox.app.queue.jobs.picture(job.id, "guide")
         assert guide == (SAMPLES / "coffee.jpg").read_bytes()
+        assert "size=512" in job.recipe and "strength=0.03" in job.recipe
 
 
 async def test_a_clip_plays_on_a_second_server_and_the_bot_answers_there(opened: Opened) -> None:
