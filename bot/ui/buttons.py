@@ -266,8 +266,8 @@ class Delete(JobButton):
             raise Refused(Text("Only whoever asked for this dream, or a moderator, can delete it."))
         await interaction.response.defer()
         bot = interaction.client
-        await bot.queue.erase(row.id)
-        if interaction.guild_id and interaction.user.id != row.member_id:
+        is_first = await bot.queue.erase(row.id)
+        if is_first and interaction.guild_id and interaction.user.id != row.member_id:
             await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)

@@ -120,6 +120,8 @@ class Control(
 ):
     """A button or select of the panel."""
 
+    may_repeat = True  # what is set already is not changed again
+
     def __init__(self, item: Any, action: str, channel_id: int, subject: str) -> None:
         item.custom_id = f"settings:{action}:{channel_id}:{subject}"
         super().__init__(item)

@@ -28,7 +28,7 @@ async def test_presets_are_a_picture_and_a_menu_that_dreams_at_once(world: World
     offered = {option.value: option.description or "" for option in menu.options}
     assert "tiny" in offered and "own favourite" in offered["serpents"]
 
-    nothing = await world.bob.chooses("tiny", shown, menu.custom_id)
+    nothing = await world.alice.chooses("tiny", shown, menu.custom_id)
     assert "post one and choose again" in whispered(nothing)
     await world.bob.posts("mine", picture=CAT)
     await world.bob.chooses("tiny", shown, menu.custom_id)
