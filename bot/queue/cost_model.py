@@ -3,11 +3,12 @@
 A dream's time is a fixed part and a part proportional to its work (pixels times steps), and both differ by
 network and by the deepest layer dreamt of. They are fitted online, by recursive least squares on the relative
 error with slow forgetting, so that a farm that changes is followed. A layer without observations starts from
-its network's fit, and a network from figures of two CPU cores; several networks at once are fitted like one
-more, which starts from the sum of them.
+its network's fit, and a network from figures of two CPU cores times how slow the farm's other networks were
+against theirs; several networks at once are fitted like one more, which starts from the sum of them.
 """
 
 import hashlib
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Self
@@ -135,8 +136,19 @@ class CostModel:
         """The fit of dreams of these networks at once."""
         if known := self.fits.get(_joined(networks)):
             return known
-        each = [self.fits.get(name) or Fit(FIXED, NETWORKS[name].pace * 1e6) for name in networks]
+        slowness = self._slowness()
+        each = [self.fits.get(name) or Fit(FIXED, slowness * _pace(name)) for name in networks]
         return Fit(sum(fit.fixed for fit in each), sum(fit.pace for fit in each))
+
+    def _slowness(self) -> float:
+        """How many times as long as on two CPU cores dreams of the networks known so far take here."""
+        known = [fit.pace / _pace(name) for name in NETWORKS if (fit := self.fits.get(name))]
+        return statistics.median(known) if known else 1.0
+
+
+def _pace(network: str) -> float:
+    """Seconds that a million pixel steps of a network take on two CPU cores."""
+    return NETWORKS[network].pace * 1e6
 
 
 def _millions(recipe: Recipe, width: int, height: int, frames: int, format: ClipFormat) -> float:

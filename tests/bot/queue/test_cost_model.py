@@ -47,6 +47,18 @@ async def test_a_farm_that_becomes_slower_is_followed(database: Database) -> Non
     assert statistics.median(errors) < 0.25
 
 
+async def test_a_network_not_seen_yet_is_as_slow_as_the_others_of_this_farm(database: Database) -> None:
+    recipe = Recipe.parse("mixed5 steps=10")
+    guesses = []
+    for slower in (1, 5, 0.02):
+        model = CostModel(database)
+        for known, width, height, seconds in dreams(80):
+            model.learn(known, width, height, seconds * slower)
+        guesses.append(model.seconds(recipe, 800, 600))
+    ordinary, slow, gpu = guesses
+    assert 4 < slow / ordinary < 6 and gpu < ordinary / 10
+
+
 async def test_one_dream_that_hung_does_not_spoil_what_was_learnt(database: Database) -> None:
     model = CostModel(database)
     for recipe, width, height, seconds in dreams(60):
