@@ -10,15 +10,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.asking import effective_in
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.settings.scopes import Effective
 from bot.ui.choices import MOST, menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
 from bot.user_installs import anywhere
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, Network, layers_called
-from dream.recipe import OPTIONS
 from dream.suggestions import did_you_mean, either
 from dream.texts import Text, _
 
@@ -72,7 +73,7 @@ class About(commands.Cog, name="Help"):
         """Every layer one can dream of, and how to mix them."""
         wanted = network.strip().lower()
         shown = _networks(wanted)
-        effective = await self.bot.settings.effective(context.guild and context.guild.id, context.channel.id)
+        effective = await effective_in(self.bot, context.channel)
         embed = discord.Embed(
             title=_("What I can dream of"),
             description=_(
@@ -250,7 +251,7 @@ class About(commands.Cog, name="Help"):
         say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
-            return _topic(name.lower())
+            return _topic(name.lower(), await effective_in(self.bot, context.channel))
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
@@ -286,13 +287,14 @@ class About(commands.Cog, name="Help"):
         return embed
 
 
-def _topic(word: str) -> discord.Embed:
-    """The page of one of the `TOPICS`."""
+def _topic(word: str, effective: Effective) -> discord.Embed:
+    """The page of one of the `TOPICS`, where these settings hold."""
     if word == "recipes":
         title, lines = _("Recipes: what to dream"), [str(line) for line in RECIPES]
     else:
         title = _("Options of a recipe")
-        lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()]
+        options = effective.options.values()
+        lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in options]
     return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
 
 

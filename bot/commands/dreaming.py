@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SURPRISE, ask, read_recipe, seeded
+from bot.asking import SURPRISE, ask, effective_in, read_recipe, seeded
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.language import ordinal, speak, spoken
@@ -121,7 +121,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer presets, layers and options."""
-        return await recipe_choices(self.bot, interaction.guild_id, typed)
+        return await recipe_choices(self.bot, interaction.channel, typed)
 
     @commands.hybrid_command(aliases=["q", "line"])
     @anywhere
@@ -329,25 +329,29 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     return f"{described(job, 60)} {who}".rstrip()
 
 
-async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
+async def recipe_choices(bot: DreamBot, channel: Any, typed: str) -> list[app_commands.Choice[str]]:
     """Offer presets, layers, then classes; after a space, options too, and after an option its values.
+
+    The presets and the ranges of options are those of `channel`.
 
     After a > all of that is offered anew, for the next recipe of a morph.
     """
     earlier, arrow, last = typed.rpartition(">")
     if arrow:
-        return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
+        return following(f"{earlier.strip()} > ", await recipe_choices(bot, channel, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals = word.partition("=")[:2]
-    option = OPTIONS.get(name) if equals else None
-    presets = await bot.settings.presets(guild_id)
+    options = (await effective_in(bot, channel)).options
+    option = options.get(name) if equals else None
+    guild = getattr(channel, "guild", None)
+    presets = await bot.settings.presets(guild and guild.id)
     hint = ""
     if option:
         offers = {f"{name}={value}": f"{name}={value}" for value in option.choices}
         hint = f" · {option.expected}"
     elif space:
-        offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
+        offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in options.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
         offers |= {} if plus else {SURPRISE: f"{SURPRISE} · {_('a preset that chance picks')}"}

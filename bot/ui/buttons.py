@@ -350,7 +350,7 @@ async def submit_remix(interaction: Interaction) -> None:
             raise Refused(JobButton.gone)
         presets = await interaction.client.settings.presets(interaction.guild_id)
         effective = await effective_in(interaction.client, interaction.channel)
-        recipe, preset = remixed(job, chosen, presets, effective.recipe)
+        recipe, preset = remixed(job, chosen, presets, effective)
         guide = guide_in_form(interaction)
         await grow(interaction, job, recipe, action=Remix.key, preset=preset, guide=guide)
     except Exception as error:
