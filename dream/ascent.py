@@ -40,6 +40,13 @@ CLIP = 3.0
 MOMENTUM = 0.8
 """How much of the earlier steps' sum of gradients is kept in each step with momentum."""
 
+BRANCH_GRADIENT = 0.1
+"""The factor of the gradients that enter branches of residual blocks in dreams of classes.
+
+Gradients that mostly take skip connections are what several networks have in common (Wu et al., "Skip
+Connections Matter", 2020): they draw shapes where whole ones draw one network's private textures.
+"""
+
 SCALES = (0.86, 0.93, 1.0, 1.07, 1.15)
 """The scales at which networks see pictures of classes, after lucid's transformations (Olah et al., 2017)."""
 
@@ -72,8 +79,9 @@ class Ascent:
     `colors` is a (3, 3) matrix that multiplies each pixel's gradient, see `color_transform`. `smooth` scales
     the blur of the gradient: 1 is normal, 0 none. `wrap` says whether rows and columns of pictures go on at
     the other side. `plain` leaves out what the original loop has not: jitter, the terms' own magnitudes, and
-    the limit of a pixel's change. `rescaled` is the share of the steps in which the networks see a picture of
-    up to a megapixel at another of `SCALES`, which brings out whole shapes in place of textures.
+    the limit of a pixel's change. `of_classes` is the share of the steps that bring out whole shapes in place
+    of textures: their gradients mostly take the networks' skip connections (`BRANCH_GRADIENT`), and the
+    networks see a picture of up to a megapixel at another of `SCALES`.
     `before_tile` is called before a network is run on a tile and may raise to stop.
     """
 
@@ -85,32 +93,32 @@ class Ascent:
         smooth: float = 1.0,
         wrap: tuple[bool, bool] = (False, False),
         plain: bool = False,
-        rescaled: float = 0.0,
+        of_classes: float = 0.0,
         before_tile: Callable[[], None] = lambda: None,
     ) -> None:
         self._colors = tf.constant(colors)
         self._smooth = smooth
         self._wrap = wrap
-        self._rescaled = rescaled
+        self._of_classes = of_classes
         self._plain, self._clip = plain, math.inf if plain else CLIP
         self._before_tile = before_tile
         self._parts = self._all_parts = [_Part(objective) for objective in objectives]
         most = max(part.objective.backbone.network.bytes_per_pixel for part in self._parts)
         self.tile = largest_tile(runtime.free_gpu_memory(), most)
 
-    def mix(self, shares: Sequence[float], *, smooth: float, rescaled: float) -> None:
+    def mix(self, shares: Sequence[float], *, smooth: float, of_classes: float) -> None:
         """From now on dream of so much of each of a morph's recipes. The others are as for a new ascent."""
         for part in self._all_parts:
             part.objective = part.whole.mixed(shares)
         self._parts = [part for part in self._all_parts if part.objective.weight]
-        self._smooth, self._rescaled = smooth, rescaled
+        self._smooth, self._of_classes = smooth, of_classes
 
     def velocity(self, width: int, height: int) -> NDArray[np.float32] | None:
         """Where `step` keeps its momentum on a picture of this size: zeros, of shape (3, height, width).
 
         None, for no momentum, where networks don't see the picture at other scales: layers, larger pictures.
         """
-        if not self._rescaled or width * height > LARGEST_TILE**2:
+        if not self._of_classes or width * height > LARGEST_TILE**2:
             return None
         return np.zeros((3, height, width), np.float32)
 
@@ -134,8 +142,8 @@ class Ascent:
         al., "Boosting Adversarial Attacks with Momentum", 2018), and so what all scales have in common.
         """
         seen, scale = picture, 1.0
-        is_rescaled = self._rescaled == 1 or (self._rescaled and random.random() < self._rescaled)
-        if is_rescaled and picture.size <= 3 * LARGEST_TILE**2:
+        of_classes = self._of_classes == 1 or (self._of_classes > 0 and random.random() < self._of_classes)
+        if of_classes and picture.size <= 3 * LARGEST_TILE**2:
             scale = float(random.choice(SCALES))
             height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
             seen = resize(picture, width, height, wrap=self._wrap)
@@ -144,7 +152,7 @@ class Ascent:
         for part in self._parts:
             if part.magnitudes is None:
                 _, part.magnitudes = self._evaluate(part, seen)
-            differentiate = partial(self._gradient, part, seen, shift, scale * self._smooth)
+            differentiate = partial(self._gradient, part, seen, shift, scale * self._smooth, of_classes)
             gradient, values = self._within_memory(differentiate, seen)
             objective += part.objective.value(values)
             if len(self._parts) > 1:
@@ -195,22 +203,24 @@ class Ascent:
                 log.warning("Out of memory: going on with tiles of %d pixels.", tile)
 
     def _gradient(
-        self, part: "_Part", picture: Pixels, shift: tuple[int, int], smooth: float
+        self, part: "_Part", picture: Pixels, shift: tuple[int, int], smooth: float, of_classes: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A part's blurred gradient on `picture` rolled by `shift` (rows, columns), and the terms' values.
 
         The gradient is that of `picture` itself, not rolled, of shape (colours, height, width), and has mean
-        0 in each colour. `smooth` scales its blur. Raises ResourceExhaustedError.
+        0 in each colour. `smooth` scales its blur; `of_classes` says whether it mostly takes skip
+        connections. Raises ResourceExhaustedError.
         """
         height, width, colors = picture.shape
         objective = part.objective
         assert part.magnitudes is not None
         gradient = np.empty((colors, height, width), np.float32)
+        differentiate_tile = part.differentiate_by_skips if of_classes else part.differentiate_tile
         values = np.zeros(len(objective.layers), np.float32)
         magnitudes = np.zeros_like(values)
         for rows, columns, share in self._tiles(picture):
             self._before_tile()
-            tile_values, tile_magnitudes, tile_gradient = part.differentiate_tile(
+            tile_values, tile_magnitudes, tile_gradient = differentiate_tile(
                 tf.constant(cut(picture, rows, columns, shift)[None]),
                 objective.weights if self._plain else objective.weights / tf.constant(part.magnitudes),
                 objective.masks,
@@ -255,7 +265,7 @@ class _Part:
 
     def __init__(self, objective: NetworkObjective) -> None:
         self.objective = self.whole = objective
-        self.evaluate_tile, self.differentiate_tile = compiled(
+        self.evaluate_tile, self.differentiate_tile, self.differentiate_by_skips = compiled(
             objective.backbone, objective.layers, objective.statistics
         )
         self.magnitudes: NDArray[np.float32] | None = None
@@ -304,13 +314,17 @@ def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Te
 @functools.lru_cache(maxsize=8)
 def compiled(
     backbone: Backbone, layers: tuple[str, ...], statistics: tuple[str | Function, ...]
-) -> tuple[Any, Any]:
-    """Two TensorFlow functions of one tile, each traced once for tiles of every size.
+) -> tuple[Any, Any, Any]:
+    """Three TensorFlow functions of one tile, each traced once for tiles of every size.
 
     The first evaluates the terms and returns values and magnitudes; the second returns these and the blurred
-    gradient, of shape (colours, height, width), of the values' weighted sum.
+    gradient, of shape (colours, height, width), of the values' weighted sum; the third the same with a
+    gradient that mostly takes skip connections.
     """
-    extract = FeatureExtractor(backbone.graph, layers, runtime.fast_dtype())
+    extract, extract_by_skips = (
+        FeatureExtractor(backbone.graph, layers, runtime.fast_dtype(), branch_gradient=factor)
+        for factor in (1.0, BRANCH_GRADIENT)
+    )
     channels = [backbone.channels(layer) for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
@@ -323,11 +337,15 @@ def compiled(
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((len(BLURS), None))
 
-    @tf.function(
-        input_signature=(picture, weights, masks, guides, colors, response, response), autograph=False
-    )
     def differentiate(
-        picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, down: Any, across: Any
+        extract: FeatureExtractor,
+        picture: Any,
+        weights: Any,
+        masks: Any,
+        guides: Any,
+        colors: Any,
+        down: Any,
+        across: Any,
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
@@ -340,4 +358,9 @@ def compiled(
         kept = tf.cast(tf.matmul(down, across, transpose_a=True), tf.complex64)
         return values, magnitudes, tf.signal.irfft2d(tf.signal.rfft2d(planes) * kept, shape)
 
-    return evaluate, differentiate
+    signature = (picture, weights, masks, guides, colors, response, response)
+    whole, by_skips = (
+        tf.function(partial(differentiate, each), input_signature=signature, autograph=False)
+        for each in (extract, extract_by_skips)
+    )
+    return evaluate, whole, by_skips

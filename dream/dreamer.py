@@ -224,7 +224,7 @@ class Dreamer:
             colors=IDENTITY if is_plain else color_transform(self.source),
             smooth=0 if is_plain else self.recipe.smooth or 0,
             plain=is_plain,
-            rescaled=float(self.recipe.is_of_classes and not is_plain),
+            of_classes=float(self.recipe.is_of_classes and not is_plain),
             wrap=self.recipe.wraps,
             before_tile=stop_if_cancelled,
         )
@@ -242,7 +242,7 @@ class Dreamer:
         self.ascent.mix(
             shares,
             smooth=0 if is_plain else self.recipe.smooth or 0,
-            rescaled=0 if is_plain else sum(of_classes),
+            of_classes=0 if is_plain else sum(of_classes),
         )
 
     def dream(self, on_progress: Callable[[Progress], None] = lambda progress: None) -> Dream:

@@ -7,6 +7,7 @@ gradient.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import keras
@@ -33,11 +34,17 @@ class FeatureExtractor:
 
     It takes float32 pictures of shape (n, height, width, 3), preprocessed as the model expects, and returns a
     list of float32 activations of shape (n, rows, columns, channels) in the order of `names`. Everything
-    between is computed in `dtype`.
+    between is computed in `dtype`. The gradient that enters the branches of residual blocks, not their skip
+    connections, is multiplied by `branch_gradient`.
     """
 
     def __init__(
-        self, network: keras.Model | Graph, names: Iterable[str], dtype: tf.DType = tf.float32
+        self,
+        network: keras.Model | Graph,
+        names: Iterable[str],
+        dtype: tf.DType = tf.float32,
+        *,
+        branch_gradient: float = 1.0,
     ) -> None:
         graph = network if isinstance(network, Graph) else Graph(network)
         self._dtype = dtype
@@ -61,6 +68,8 @@ class FeatureExtractor:
                 output = (followers or [operation])[-1].outputs[0]
                 function = _Convolution(layer, [each.layer for each in followers], dtype, is_large)
                 self._steps.append(_step(function, operation.inputs[0], output))
+            elif isinstance(layer, layers.Add) and branch_gradient != 1:
+                self._steps.append(partial(_add_residual, operation, branch_gradient))
             else:
                 self._steps.append(_keras_step(operation, dtype))
 
@@ -186,6 +195,17 @@ def _step(
         values[output] = function(values[given])
 
     return step
+
+
+def _add_residual(operation: Operation, branch_gradient: float, values: dict[int, Any]) -> None:
+    """Add what a residual block began with and its branches, whose gradients are multiplied by a factor."""
+
+    @tf.custom_gradient
+    def branch(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+        return tf.identity(x), lambda upstream: upstream * tf.cast(branch_gradient, upstream.dtype)
+
+    skip, *others = sorted(operation.inputs)  # keys are numbered in the order of computation
+    values[operation.outputs[0]] = tf.add_n([values[skip], *(branch(values[key]) for key in others)])
 
 
 def _keras_step(operation: Operation, dtype: tf.DType) -> Callable[[dict[int, Any]], None]:

@@ -88,6 +88,27 @@ def test_a_feature_extractor_gives_several_layers_in_the_order_asked():
     assert np.array_equal(deep, again)
 
 
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+def test_the_gradient_of_branches_of_residual_blocks_is_scaled(dtype):
+    inputs = keras.Input((None, None, 3))
+    before = keras.layers.Conv2D(4, 3, name="before")(inputs)
+    branch = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(before)
+    model = keras.Model(inputs, keras.layers.Add(name="sum")([branch, before]))
+    x = np.random.default_rng(2).uniform(-1, 1, (1, 20, 30, 3)).astype(np.float32)
+    whole, scaled, of_the_skip = (
+        gradient(lambda x, extract=extract: extract(x)[0], x)
+        for extract in (
+            FeatureExtractor(model, ["sum"], dtype),
+            FeatureExtractor(model, ["sum"], dtype, branch_gradient=0.1),
+            FeatureExtractor(model, ["before"], dtype),
+        )
+    )
+    assert np.array_equal(scaled[0], whole[0]), "the activations are the same"
+    expected = of_the_skip[1] + 0.1 * (whole[1] - of_the_skip[1])
+    assert correlation(scaled[1], expected) > (0.99999 if dtype == tf.float32 else 0.99)
+    assert correlation(scaled[1], whole[1]) < 0.99
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(keras.layers.Layer):  # type: ignore[misc]
     def call(self, x):
