@@ -154,13 +154,17 @@ class Zoom(JobButton):
         await grow(interaction, row, falling, "result")
 
 
-class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
+class Compare(JobButton, template=r"(?P<key>sides|wipe|back):(?P<id>[\w-]+)"):
     """The picture and its dream, beside each other or as a loop."""
 
     def __init__(self, id: str, kind: Kind = Kind.SIDES) -> None:
         self.kind = kind
         self.key, self.line = str(kind), 1
-        self.label, self.emoji = (_("Before & after"), "🌓") if kind is Kind.SIDES else (_("As a GIF"), "🎞️")
+        self.label, self.emoji = {
+            Kind.SIDES: (Text("Before & after"), "🌓"),
+            Kind.WIPE: (Text("As a GIF"), "🎞️"),
+            Kind.BACK: (Text("Morph back"), "🔄"),
+        }[kind]
         super().__init__(id)
 
     @classmethod
@@ -443,7 +447,8 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     if job.kind is Kind.DREAM:
         view.add_item(Gentler(job.id)).add_item(Wilder(job.id)).add_item(Vary(job.id))
         if job.has_source:
-            view.add_item(Compare(job.id, Kind.SIDES)).add_item(Compare(job.id, Kind.WIPE))
+            for kind in (Kind.SIDES, Kind.WIPE, Kind.BACK):
+                view.add_item(Compare(job.id, kind))
         view.add_item(Zoom(job.id))
     if not job.variants and not job.kind.is_comparison:
         view.add_item(ShowRecipe(job.id))
@@ -467,6 +472,7 @@ def button_called(word: str) -> str | None:
         "variations": Vary("-"),
         "before": Compare("-", Kind.SIDES),
         "gif": Compare("-", Kind.WIPE),
+        "morph": Compare("-", Kind.BACK),
         "zoom": Zoom("-"),
         "delete": Delete("-"),
     }

@@ -27,7 +27,7 @@ from bot.store.opt_outs import Matter
 from bot.store.settings import AuditRow
 from bot.ui import buttons as of_dreams
 from bot.ui import daily_post, hall_post
-from bot.ui.choices import DreamOne
+from bot.ui.choices import DreamOne, TryAll
 from bot.ui.components import Component
 from bot.ui.consent import Consent, Decline, Withdraw
 from bot.ui.mine import Turn
@@ -44,7 +44,7 @@ from tests.support.waiting import until
 from tests.support.world import START, opened_world
 
 DAY = 24 * 60 * 60
-LOOP = "Compare as a loop"
+LOOP, BACK = "Compare as a loop", "Compare back"
 QUICK = "block3 steps=1 octaves=1 size=64"
 
 
@@ -53,15 +53,19 @@ class Server(HallWorld):
 
     messages: dict[str, discord.Message]
     """What has a component under it, by the component's name."""
+    ids: dict[str, str]
+    """The custom ids of these components."""
     operator: Speaker
     rows: dict[str, Any]
     """The database's rows that these are about, by the same names."""
 
-    async def post(self, name: str, component: Component, row: Any = None) -> None:
-        """Post a message with a component."""
-        view = discord.ui.View(timeout=None).add_item(component)
+    async def post(self, name: str, component: Component, row: Any = None, *above: Component) -> None:
+        """Post a message with a component, and others above it."""
+        view = discord.ui.View(timeout=None)
+        for one in (*above, component):
+            view.add_item(one)
         self.messages[name] = await self.bot_channel.send("```\nblock3 steps=1 octaves=1\n```", view=view)
-        self.rows[name] = row
+        self.ids[name], self.rows[name] = component.item.custom_id, row
 
     async def add(self, row: Any) -> Any:
         async with self.app.database.session() as session, session.begin():
@@ -73,8 +77,7 @@ class Server(HallWorld):
         message = self.messages[name]
         if name == "DreamOne":
             return await who.chooses("block3", message)
-        (row,) = message.components
-        return await who.click(message, custom_id=row.children[0].custom_id)  # type: ignore[union-attr]
+        return await who.click(message, custom_id=self.ids[name])
 
     async def logged(self, subject: str) -> int:
         """How often something about a subject stands in the log."""
@@ -134,10 +137,14 @@ async def fill(world: Server) -> None:
             continue
         made = make(row.job_id if isinstance(row, StarredRow) else row.id, *([1] if name == "Choose" else []))
         await world.post(name, made, row)
-    await world.post(LOOP, of_dreams.Compare(dream.id, Kind.WIPE), dream)
+    for name, loop in ((LOOP, Kind.WIPE), (BACK, Kind.BACK)):
+        await world.post(name, of_dreams.Compare(dream.id, loop), dream)
     other = await world.dreamt(world.alice, f"!sky {QUICK}")
     await world.post("Remix of another", of_dreams.Remix(other.id), other)
-    await world.post("DreamOne", DreamOne(discord.ui.Select(options=[discord.SelectOption(label="block3")])))
+    options = [discord.SelectOption(label="block3"), discord.SelectOption(label="block4")]
+    menu = DreamOne(discord.ui.Select(options=options))
+    await world.post("DreamOne", menu)
+    await world.post("TryAll", TryAll(0, "On my picture"), None, menu)
     await world.post("DreamRecipe", DreamRecipe())
     await world.post("DreamOf", DreamOf(photo.id, "ostrich", "Ostrich"))
     await world.post("Turn", Turn(0, "My dreams"))
@@ -169,7 +176,7 @@ async def fill_with_what_waits(world: Server) -> None:
 async def world(tmp_path_factory: pytest.TempPathFactory, farm: Farm) -> AsyncIterator[Server]:
     """A day after everything was posted, with a bot that was restarted since."""
     async with opened_world(tmp_path_factory.mktemp("data"), farm, Server) as world:
-        world.messages, world.rows = {}, {}
+        world.messages, world.ids, world.rows = {}, {}, {}
         await fill(world)
         await world.env.advance_time(DAY)
         await world.app.queue.purge()
@@ -187,8 +194,8 @@ def named(kind: type[Component]) -> str:
     return kind.__name__ + of.get(kind.__module__, "")
 
 
-ASKS = ["Again", "Deeper", "Bigger", "Gentler", "Wilder", "Vary", "Zoom", "Compare", LOOP, "Choose"]
-ASKS += ["DreamOne", "DreamRecipe", "DreamOf"]
+ASKS = ["Again", "Deeper", "Bigger", "Gentler", "Wilder", "Vary", "Zoom", "Compare", LOOP, BACK, "Choose"]
+ASKS += ["DreamOne", "TryAll", "DreamRecipe", "DreamOf"]
 SHOWS = ["Remix", "More", "ShowRecipe", "Turn", "ShowBefore of a daily dream"]
 
 
@@ -228,7 +235,7 @@ def answers(results: list[simcord.InteractionResult]) -> list[str]:
 @pytest.mark.parametrize("name", ASKS)
 async def test_what_asks_for_a_dream_asks_for_one_of_whoever_presses(world: Server, name: str) -> None:
     erin = world.joined("erin")
-    if name == "DreamRecipe":  # it dreams on one's own
+    if name in ("DreamRecipe", "TryAll"):  # they dream on one's own
         await erin.posts("mine", picture=CAT)
     assert answers(await at_once(world, name, erin)) == []
     assert len(await world.jobs(erin)) == 1
