@@ -270,7 +270,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too
     tried = []
 
     def small_machine(*args):
-        functions = dict(zip(("evaluate", "differentiate"), real(*args), strict=True))
+        functions = dict(zip(("evaluate", "differentiate", "by_skips"), real(*args), strict=True))
         enough = functions[too_much]
 
         def limited(tile, *rest):
