@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.asking import effective_in
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.pictures import pictures_of
 from bot.settings.scopes import Effective
 from bot.ui.choices import MOST, menus
 from bot.ui.errors import code, unknown_command
@@ -165,10 +166,17 @@ class About(commands.Cog, name="Help"):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Answer somebody who only says the bot's name."""
+        """Answer somebody who only says the bot's name: with a dream, if a picture goes with it."""
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
             await self.bot.speak_to_all(message.guild)
+            if message.reference or pictures_of(message):
+                context = await self.bot.get_context(message)
+                context.command = self.bot.get_command("dream")
+                context.prefix = await self._prefix(message.guild)
+                context.view.index = context.view.end  # nothing stands after the name
+                await self.bot.catch_up.answer_once(message, partial(self.bot.invoke, context))
+                return
             say = partial(_command, await self._prefix(message.guild))
             hello = _(
                 "Hello! Post a picture with {dream} and I'll dream on it. {help} shows the rest.",

@@ -44,7 +44,7 @@ class Comparing(commands.Cog, name="Compare"):
         context: commands.Context[DreamBot],
         picture: discord.Attachment | None = None,
         *,
-        recipes: str,
+        recipes: str = "",
     ) -> None:
         """Dream two recipes, or more, on one picture, side by side."""
         wanted = await wanted_pictures(context, recipes, picture)

@@ -17,7 +17,7 @@ from bot.language import ordinal, speak, spoken
 from bot.pictures import MOST_PICTURES, Found, Wanted, avatar, picture_in, upload, wanted_pictures
 from bot.queue.request import SKY, Upload
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import button_called, submit_remix
+from bot.ui.buttons import button_called, meant, submit_remix
 from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
@@ -152,7 +152,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     def _upload(self, found: Found) -> Upload:
         return upload(found.picture, self.bot.config.picture.max_bytes)
 
-    @commands.hybrid_command(aliases=["mydreams", "my", "yesterday"])
+    @commands.hybrid_command(aliases=["mydreams", "my", "dreams", "yesterday"])
     @anywhere
     async def mine(self, context: commands.Context[DreamBot]) -> None:
         """Look through your dreams of the last days; nobody else sees them."""
@@ -194,8 +194,18 @@ class Dreaming(commands.Cog, name="Dreams"):
         except RecipeError:
             typed = words.strip().lower()
             for word in typed.split():  # "make it wilder" as well as "wilder"
-                if sentence := button_called(word):
+                if sentence := button_called(meant(word)):
                     raise Refused(sentence) from None
+            if typed.isdecimal():
+                raise Refused(
+                    Text(
+                        "A number goes with its option: write “{prefix}{here} size={number}” for so many "
+                        "pixels.",
+                        prefix=self.bot.prefix_in(context),
+                        here=context.command,
+                        number=typed[:9],
+                    )
+                ) from None
             if (command := self.bot.all_commands.get(typed)) and not command.hidden:
                 raise Refused(
                     Text(

@@ -460,6 +460,25 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     return view
 
 
+SYNONYMS: Final = {
+    "again": ("nochmal", "reroll", "retry"),
+    "deeper": ("tiefer",),
+    "bigger": ("larger", "upscale", "enlarge", "hd", "größer"),
+    "gentler": ("weaker", "softer", "calmer", "subtler", "sanfter", "schwächer"),
+    "wilder": ("crazier", "stronger", "weirder", "intense", "stärker", "verrückter"),
+    "variations": ("variants", "varianten", "variationen"),
+    "before": ("original", "vorher"),
+    "zoom": ("animate", "video"),
+    "delete": ("löschen",),
+}
+"""Other words, in the bot's languages, for what `button_called` knows, where a dream is meant for certain."""
+
+
+def meant(word: str) -> str:
+    """A word for what a button does, by its first name."""
+    return next((name for name, others in SYNONYMS.items() if word in others), word)
+
+
 def button_called(word: str) -> str | None:
     """Where the button is that does what a word says, as members try it as a command; None if none does."""
     for button in (Remix, Again, Deeper, Bigger):
