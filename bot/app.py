@@ -33,7 +33,7 @@ from bot.settings.service import Settings
 from bot.store.database import Database
 from bot.store.lease import DURATION
 from bot.ui.buttons import BUTTONS
-from bot.ui.choices import DreamOne
+from bot.ui.choices import DreamOne, TryAll
 from bot.ui.daily_post import DAILY_BUTTONS
 from bot.ui.hall_post import HALL_BUTTONS
 from bot.ui.mine import Turn
@@ -59,6 +59,7 @@ COMPONENTS = (
     DreamOne,
     DreamRecipe,
     ForgetMe,
+    TryAll,
     Turn,
 )
 """All buttons and menus, which work on messages of earlier runs, too."""

@@ -30,6 +30,12 @@ MESSAGE_BYTES = 50_000
 SURPRISE: Final = "surprise me"
 """What asks for a preset that chance picks."""
 
+_THIS: Final = re.compile(
+    "this|it|that|these|my|the|picture|photo|pic|image|please|here|now|"
+    "das|dies|dieses|diesen|mein|meine|bild|foto|bitte|hier|jetzt"
+)
+"""Words that only point at the picture, in the bot's languages: alone, they ask for the usual recipe."""
+
 _SURPRISE: Final = re.compile(r"\bsurprise(\s+me)?\b", re.IGNORECASE)
 
 
@@ -200,6 +206,9 @@ async def _parse(
             )
         guild = getattr(channel, "guild", None)
         presets = await bot.settings.presets(guild.id if guild else None)
+        plain = _plain(words)
+        if plain and all(_THIS.fullmatch(word) and word not in presets for word in plain):
+            words = " ".join(word for word in re.sub(r"\s*=\s*", "=", words).split() if "=" in word)
         if _SURPRISE.search(words) and "surprise" not in presets:
             words = _SURPRISE.sub(secrets.choice(presets_allowed(bot, effective, presets) or [""]), words)
         recipe = effective.parse_recipe(words, presets)

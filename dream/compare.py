@@ -22,12 +22,12 @@ BAR: Final = 34
 """The height of a tile's label, in pixels."""
 BACKGROUND: Final = "#101014"
 LABEL: Final = "#f2f2f5"
-WIPE_SIZE: Final = 480
-"""The longer side of a wipe, in pixels: animations are stored uncompressed by viewers."""
-WIPE_FRAMES: Final = 16
-WIPE_SECONDS: Final = 0.06
+LOOP_SIZE: Final = 480
+"""The longer side of a loop, in pixels: animations are stored uncompressed by viewers."""
+LOOP_FRAMES: Final = 16
+LOOP_SECONDS: Final = 0.06
 HELD_SECONDS: Final = 0.9
-"""How long a wipe rests on either picture."""
+"""How long a loop rests on either picture."""
 
 
 def columns(count: int) -> int:
@@ -76,19 +76,45 @@ def wipe(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes
 
     It is made smaller until it has at most `max_bytes` (0: no limit). Raises PictureError.
     """
-    pictures = _same_size(before, after, WIPE_SIZE, limits)
+
+    def drawn(first: Pixels, second: Pixels, share: float) -> Pixels:
+        width = first.shape[1]
+        edge = round(width * share)
+        frame = first.copy()
+        frame[:, :edge] = second[:, :edge]
+        if 0 < edge < width:
+            frame[:, max(edge - 1, 0) : edge + 1] = 1
+        return frame
+
+    return _loop(_same_size(before, after, LOOP_SIZE, limits), drawn, max_bytes)
+
+
+def morph_back(before: bytes, after: bytes, limits: Limits = DEFAULT_LIMITS, max_bytes: int = 0) -> bytes:
+    """A GIF that loops: the dream turns back into its picture, and comes again.
+
+    It is made smaller until it has at most `max_bytes` (0: no limit). Raises PictureError.
+    """
+
+    def mixed(first: Pixels, second: Pixels, share: float) -> Pixels:
+        return first + np.float32(share) * (second - first)
+
+    picture, dream = _same_size(before, after, LOOP_SIZE, limits)
+    return _loop((dream, picture), mixed, max_bytes)
+
+
+def _loop(
+    pictures: tuple[Pixels, Pixels], between: Callable[[Pixels, Pixels, float], Pixels], max_bytes: int
+) -> bytes:
+    """A GIF from the first picture to the second and back, of what is `between` at a share of the way."""
     width, height = (max(2, side - side % 2) for side in pictures[1].shape[1::-1])
     first, second = (resize(one, width, height) for one in pictures)
     with TemporaryDirectory() as folder:
-        path = Path(folder, "wipe.gif")
+        path = Path(folder, "loop.gif")
         with Master(Path(folder), (width, height)) as master:
-            for number in (*range(WIPE_FRAMES + 1), *range(WIPE_FRAMES - 1, 0, -1)):
-                edge = round(width * (1 - math.cos(math.pi * number / WIPE_FRAMES)) / 2)
-                frame = first.copy()
-                frame[:, :edge] = second[:, :edge]
-                if 0 < edge < width:
-                    frame[:, max(edge - 1, 0) : edge + 1] = 1
-                master.add(frame, HELD_SECONDS if number in (0, WIPE_FRAMES) else WIPE_SECONDS)
+            for number in (*range(LOOP_FRAMES + 1), *range(LOOP_FRAMES - 1, 0, -1)):
+                share = (1 - math.cos(math.pi * number / LOOP_FRAMES)) / 2
+                seconds = HELD_SECONDS if number in (0, LOOP_FRAMES) else LOOP_SECONDS
+                master.add(between(first, second, share), seconds)
         write(master, path, "gif", max_bytes=max_bytes)
         return path.read_bytes()
 

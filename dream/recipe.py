@@ -257,12 +257,14 @@ class Recipe:
         presets: Mapping[str, str] | None = None,
         default: str = "",
         network: NetworkName = "",
+        options: Mapping[str, Option] = OPTIONS,
     ) -> Self:
         """Read a recipe from what somebody typed.
 
         `presets` maps names to recipe texts, which may be named in `text` and overridden option by option.
         `default` is the recipe that `text` only adjusts when it names neither a layer nor a preset. Layers of
-        `network` go before others of the same name. Raises RecipeError.
+        `network` go before others of the same name. `options` are those of `OPTIONS`, with narrower ranges
+        where less is allowed. Raises RecipeError.
         """
         if len(text) > MAX_LENGTH:
             raise RecipeError(
@@ -275,7 +277,7 @@ class Recipe:
         presets = presets or {}
         text = text.lower()
         stages = [text] if "<" in text else _ARROW.split(text)  # <#12> is a mention, and no morph
-        parts = [_read(stage, presets, network) for stage in stages]
+        parts = [_read(stage, presets, network, options) for stage in stages]
         if len(parts) == 1:
             return cls._completed(parts[0], presets, default, network)
         if not all(part.terms or part.preset for part in parts):
@@ -491,23 +493,25 @@ class _Words(NamedTuple):
     preset: str | None
 
 
-def _read(text: str, presets: Mapping[str, str], network: NetworkName) -> _Words:
+def _read(
+    text: str, presets: Mapping[str, str], network: NetworkName, options: Mapping[str, Option]
+) -> _Words:
     """Read one recipe of a morph, or all of another. Raises RecipeError."""
     terms: list[Term] = []
-    options: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     named: str | None = None
     spaced = with_classes(" ".join(text.split()), presets, network)
     joined = re.sub(r" ?([+*=:,]) ?|(?<=\w) (-) (?=[a-z])", r"\1\2", spaced)
-    _check_words([word for word in joined.split() if not _is_layer(word, network)], presets)
+    _check_words([word for word in joined.split() if not _is_layer(word, network)], presets, options)
     for word in joined.split():
         name, equals, value = ("as=still" if word == "still" else word).partition("=")
         if equals:
-            option = OPTIONS.get(name)
+            option = options.get(name)
             if option is None:
-                raise RecipeError(unknown_option(name, OPTIONS))
-            if option.field in options:
+                raise RecipeError(unknown_option(name, options))
+            if option.field in given:
                 raise RecipeError(Text("{name} is given twice; give it once.", name=name))
-            options[option.field] = option.read({"colour": "color"}.get(value, value))
+            given[option.field] = option.read({"colour": "color"}.get(value, value))
         elif word == AUTO and word not in presets:
             terms.append(Term(CLASS, top=AUTO_CLASSES))
         elif word in presets:
@@ -522,7 +526,7 @@ def _read(text: str, presets: Mapping[str, str], network: NetworkName) -> _Words
             named = word
         else:
             terms += read_terms(word, presets, network)
-    return _Words(tuple(terms), options, named)
+    return _Words(tuple(terms), given, named)
 
 
 _DEFAULTS: dict[str, Any] = {"blend": 1.0, "smooth": 1.0, "objective": "square", "quality": "normal"}
@@ -607,12 +611,12 @@ def _class_names(text: str) -> list[str]:
     return [imagenet.names()[number] for number in sorted(numbers)]
 
 
-def _check_words(words: Iterable[str], presets: Iterable[str]) -> None:
+def _check_words(words: Iterable[str], presets: Iterable[str], options: Mapping[str, Option]) -> None:
     """Refuse words that only a description has, such as "a red dragon". Raises RecipeError."""
     presets = list(presets)
     plain = [word for word in words if word.isalpha() and word not in (*presets, CLASS, AUTO, "still")]
     for word in plain[:MAX_TERMS]:
-        if option := OPTIONS.get(word):
+        if option := options.get(word):
             raise RecipeError(
                 Text(
                     "{word} needs a value: write {word}= and {expected}, without a space.",

@@ -54,7 +54,7 @@ class Work:
     `source` is the picture, as a file's contents or as its path on the worker's machine, None for a dream
     from nothing; `guide` a second picture whose features are to appear. A `sheet` of labels and recipes is
     dreamt in place of `recipe`. To `compare`, nothing is dreamt: `source` is shown with `guide`, its dream,
-    beside it ("sides"), or as a loop ("wipe"). `networks` are those that dream, as the operator has them.
+    beside it ("sides"), or as a loop ("wipe", "back"). `networks` dream, as the operator has them.
     Previews have a longer side of `preview_size` pixels (0: none). The result is at most `max_bytes` large. A
     dream that its worker has not done after `deadline` seconds is stopped. A clip with a `key` goes on where
     an earlier process that died had come with this key.
@@ -238,12 +238,14 @@ def _kept(key: str) -> Path | None:
 
 def _compared(work: Work) -> tuple[bytes, str]:
     """A picture and its dream as one file, and the file's name."""
-    from dream.compare import sides, wipe
+    from dream.compare import morph_back, sides, wipe
 
     assert work.source is not None and work.guide is not None
     pictures = contents(work.source), contents(work.guide)
     if work.compare == "wipe":
         return wipe(*pictures, work.limits, work.max_bytes), "wipe.gif"
+    if work.compare == "back":
+        return morph_back(*pictures, work.limits, work.max_bytes), "morph-back.gif"
     data, extension = encode(sides(*pictures, work.limits), max_bytes=work.max_bytes)
     return data, f"before-and-after.{extension}"
 

@@ -10,15 +10,17 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.asking import effective_in
 from bot.client import DreamBot
 from bot.errors import Refused
+from bot.pictures import pictures_of
+from bot.settings.scopes import Effective
 from bot.ui.choices import MOST, menus
 from bot.ui.errors import code, unknown_command
 from bot.ui.fitting import fitting
 from bot.user_installs import anywhere
 from dream import atlas
 from dream.backbone.catalog import LAYERS, NETWORKS, Network, layers_called
-from dream.recipe import OPTIONS
 from dream.suggestions import did_you_mean, either
 from dream.texts import Text, _
 
@@ -72,7 +74,7 @@ class About(commands.Cog, name="Help"):
         """Every layer one can dream of, and how to mix them."""
         wanted = network.strip().lower()
         shown = _networks(wanted)
-        effective = await self.bot.settings.effective(context.guild and context.guild.id, context.channel.id)
+        effective = await effective_in(self.bot, context.channel)
         embed = discord.Embed(
             title=_("What I can dream of"),
             description=_(
@@ -164,10 +166,17 @@ class About(commands.Cog, name="Help"):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Answer somebody who only says the bot's name."""
+        """Answer somebody who only says the bot's name: with a dream, if a picture goes with it."""
         user = self.bot.user
         if user and not message.author.bot and message.content in (f"<@{user.id}>", f"<@!{user.id}>"):
             await self.bot.speak_to_all(message.guild)
+            if message.reference or pictures_of(message):
+                context = await self.bot.get_context(message)
+                context.command = self.bot.get_command("dream")
+                context.prefix = await self._prefix(message.guild)
+                context.view.index = context.view.end  # nothing stands after the name
+                await self.bot.catch_up.answer_once(message, partial(self.bot.invoke, context))
+                return
             say = partial(_command, await self._prefix(message.guild))
             hello = _(
                 "Hello! Post a picture with {dream} and I'll dream on it. {help} shows the rest.",
@@ -250,7 +259,7 @@ class About(commands.Cog, name="Help"):
         say = partial(_command, prefix)
         name = name.removeprefix(prefix).strip()
         if name.lower() in TOPICS:
-            return _topic(name.lower())
+            return _topic(name.lower(), await effective_in(self.bot, context.channel))
         command = self.bot.get_command(name)
         if command is None:
             raise Refused(
@@ -286,13 +295,14 @@ class About(commands.Cog, name="Help"):
         return embed
 
 
-def _topic(word: str) -> discord.Embed:
-    """The page of one of the `TOPICS`."""
+def _topic(word: str, effective: Effective) -> discord.Embed:
+    """The page of one of the `TOPICS`, where these settings hold."""
     if word == "recipes":
         title, lines = _("Recipes: what to dream"), [str(line) for line in RECIPES]
     else:
         title = _("Options of a recipe")
-        lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in OPTIONS.values()]
+        options = effective.options.values()
+        lines = [f"`{option.name}=` {option.meaning}: {option.expected}" for option in options]
     return discord.Embed(title=title, description="\n".join(lines), colour=COLOUR)
 
 

@@ -44,7 +44,7 @@ class Comparing(commands.Cog, name="Compare"):
         context: commands.Context[DreamBot],
         picture: discord.Attachment | None = None,
         *,
-        recipes: str,
+        recipes: str = "",
     ) -> None:
         """Dream two recipes, or more, on one picture, side by side."""
         wanted = await wanted_pictures(context, recipes, picture)
@@ -87,7 +87,7 @@ class Comparing(commands.Cog, name="Compare"):
         """Complete the last recipe."""
         before, bar, last = typed.rpartition("|")
         start = f"{before.strip()} | " if bar else ""
-        found = await recipe_choices(self.bot, interaction.guild_id, last.strip())
+        found = await recipe_choices(self.bot, interaction.channel, last.strip())
         return following(start, found)
 
     async def _some_presets(self, context: commands.Context[DreamBot]) -> list[str]:

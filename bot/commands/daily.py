@@ -200,7 +200,7 @@ class DailyCommands(commands.Cog, name="Daily dream"):
     ) -> list[app_commands.Choice[str]]:
         """Offer the walk, and what `dream` offers."""
         walk = app_commands.Choice(name=_("walk · over the presets, led by your votes"), value="walk")
-        choices = await recipe_choices(self.bot, interaction.guild_id, typed)
+        choices = await recipe_choices(self.bot, interaction.channel, typed)
         return [walk, *choices][:MOST_CHOICES] if typed.lower() in "walk" else choices
 
     @daily.command(usage="on|off")

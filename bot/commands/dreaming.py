@@ -10,14 +10,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import SURPRISE, ask, read_recipe, seeded
+from bot.asking import SURPRISE, ask, effective_in, read_recipe, seeded
 from bot.client import DreamBot
 from bot.errors import Refused
 from bot.language import ordinal, speak, spoken
 from bot.pictures import MOST_PICTURES, Found, Wanted, avatar, picture_in, upload, wanted_pictures
 from bot.queue.request import SKY, Upload
 from bot.store.jobs import Job, Kind, State
-from bot.ui.buttons import button_called, submit_remix
+from bot.ui.buttons import button_called, meant, submit_remix
 from bot.ui.errors import code, send_ephemeral
 from bot.ui.mine import opener, page
 from bot.ui.recipes import recipe_message
@@ -121,7 +121,7 @@ class Dreaming(commands.Cog, name="Dreams"):
         self, interaction: discord.Interaction[Any], typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer presets, layers and options."""
-        return await recipe_choices(self.bot, interaction.guild_id, typed)
+        return await recipe_choices(self.bot, interaction.channel, typed)
 
     @commands.hybrid_command(aliases=["q", "line"])
     @anywhere
@@ -152,7 +152,7 @@ class Dreaming(commands.Cog, name="Dreams"):
     def _upload(self, found: Found) -> Upload:
         return upload(found.picture, self.bot.config.picture.max_bytes)
 
-    @commands.hybrid_command(aliases=["mydreams", "my", "yesterday"])
+    @commands.hybrid_command(aliases=["mydreams", "my", "dreams", "yesterday"])
     @anywhere
     async def mine(self, context: commands.Context[DreamBot]) -> None:
         """Look through your dreams of the last days; nobody else sees them."""
@@ -194,8 +194,18 @@ class Dreaming(commands.Cog, name="Dreams"):
         except RecipeError:
             typed = words.strip().lower()
             for word in typed.split():  # "make it wilder" as well as "wilder"
-                if sentence := button_called(word):
+                if sentence := button_called(meant(word)):
                     raise Refused(sentence) from None
+            if typed.isdecimal():
+                raise Refused(
+                    Text(
+                        "A number goes with its option: write “{prefix}{here} size={number}” for so many "
+                        "pixels.",
+                        prefix=self.bot.prefix_in(context),
+                        here=context.command,
+                        number=typed[:9],
+                    )
+                ) from None
             if (command := self.bot.all_commands.get(typed)) and not command.hidden:
                 raise Refused(
                     Text(
@@ -329,25 +339,29 @@ def _described(context: commands.Context[DreamBot], job: Job) -> str:
     return f"{described(job, 60)} {who}".rstrip()
 
 
-async def recipe_choices(bot: DreamBot, guild_id: int | None, typed: str) -> list[app_commands.Choice[str]]:
+async def recipe_choices(bot: DreamBot, channel: Any, typed: str) -> list[app_commands.Choice[str]]:
     """Offer presets, layers, then classes; after a space, options too, and after an option its values.
+
+    The presets and the ranges of options are those of `channel`.
 
     After a > all of that is offered anew, for the next recipe of a morph.
     """
     earlier, arrow, last = typed.rpartition(">")
     if arrow:
-        return following(f"{earlier.strip()} > ", await recipe_choices(bot, guild_id, last.lstrip()))
+        return following(f"{earlier.strip()} > ", await recipe_choices(bot, channel, last.lstrip()))
     before, space, word = typed.lower().rpartition(" ")
     before, plus, word = (before, space, word) if space else word.rpartition("+")
     name, equals = word.partition("=")[:2]
-    option = OPTIONS.get(name) if equals else None
-    presets = await bot.settings.presets(guild_id)
+    options = (await effective_in(bot, channel)).options
+    option = options.get(name) if equals else None
+    guild = getattr(channel, "guild", None)
+    presets = await bot.settings.presets(guild and guild.id)
     hint = ""
     if option:
         offers = {f"{name}={value}": f"{name}={value}" for value in option.choices}
         hint = f" · {option.expected}"
     elif space:
-        offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in OPTIONS.items()}
+        offers = {f"{option}=": f"{option}=…  {entry.meaning}" for option, entry in options.items()}
     else:
         offers = {} if plus else {name: _offer(bot, name, recipe) for name, recipe in presets.items()}
         offers |= {} if plus else {SURPRISE: f"{SURPRISE} · {_('a preset that chance picks')}"}

@@ -16,7 +16,7 @@ from bot.client import DreamBot
 from bot.discord_errors import is_transient
 from bot.language import speak, spoken
 from bot.store.outage import is_outage
-from bot.ui.buttons import button_called
+from bot.ui.buttons import button_called, meant
 from bot.ui.errors import code, explain, send_ephemeral, unknown_command
 from dream.backbone.catalog import is_layer
 from dream.backbone.classes import meanings, normal
@@ -114,7 +114,15 @@ class Events(commands.Cog):
                 sentence = _("To dream of that, write {command}.", command=code(f"{prefix}dream {word}"))
             else:
                 known = list(self.bot.all_commands)
-                sentence = button_called(word) or unknown_command(word, known, prefix)
+                is_ours = context.message.reference is not None and self._is_own(context.message.reference)
+                sentence = button_called(meant(word) if is_ours else word)
+                sentence = sentence or unknown_command(word, known, prefix)
+                if sentence is None and (context.prefix or "").startswith("<@"):  # the bot's own name
+                    sentence = _(
+                        "To dream on a picture, write {dream} with it; {help} shows the rest.",
+                        dream=code(f"{prefix}dream"),
+                        help=code(f"{prefix}help"),
+                    )
         else:
             command = context.command
             usage = f"{prefix}{command.qualified_name} {command.signature}".strip() if command else None
@@ -133,6 +141,11 @@ class Events(commands.Cog):
                     )
         except discord.HTTPException as refused:
             log.info("could not answer in channel %s: %s", context.channel.id, refused)
+
+    def _is_own(self, reference: discord.MessageReference) -> bool:
+        """Whether a reply is to a message of this bot's."""
+        replied = reference.resolved
+        return isinstance(replied, discord.Message) and replied.author == self.bot.user
 
 
 async def setup(bot: DreamBot) -> None:

@@ -47,8 +47,8 @@ class PresetCommands(commands.Cog, name="Presets"):
         embed = discord.Embed(
             title=_("Presets"),
             description=_(
-                "Choose one below to dream it on the newest picture here. {grid} shows some of them "
-                "on your picture at once.",
+                "Choose one below to dream it on the newest picture here. The buttons show them all on "
+                "your last picture; {grid}, those that you name.",
                 grid=grid,
             ),
         )

@@ -96,9 +96,10 @@ class PostRepository:
         )
         return await self._change(post, query, {**changes, "owner": None})
 
-    async def remove(self, post: PostRow) -> None:
-        """Set a post's state to removed, whatever it was."""
-        await self._change(post, update(PostRow).where(PostRow.id == post.id), {"state": PostState.REMOVED})
+    async def remove(self, post: PostRow) -> bool:
+        """Set a post's state to removed, whatever it was; False if it is already."""
+        query = update(PostRow).where(PostRow.id == post.id, PostRow.state != PostState.REMOVED)
+        return await self._change(post, query, {"state": PostState.REMOVED})
 
     async def delete_planned(self, guild_id: int, **where: Any) -> list[str]:
         """Delete a server's planned posts that are not being posted; returns the ids of their jobs.

@@ -223,8 +223,8 @@ class DailyService:
     async def remove(self, post: PostRow, *, by: int) -> None:
         """Exclude a post's picture from later dreams, and delete the dream."""
         await self._exclusions.add_picture(post)
-        await self.posts.remove(post)
-        await self._moderation.log_removal(post.guild_id, post.id, by=by)
+        if await self.posts.remove(post):
+            await self._moderation.log_removal(post.guild_id, post.id, by=by)
         if post.job_id:
             await self._queue.erase(post.job_id)
 

@@ -67,9 +67,9 @@ class HallService:
             StarredRow.post_message_id.in_(message_ids), placing=Placing.OUT, post_message_id=None
         )
 
-    async def remove(self, row: StarredRow) -> None:
-        """Take a dream out for good."""
-        await self.starred.withdraw(StarredRow.job_id == row.job_id)
+    async def remove(self, row: StarredRow) -> bool:
+        """Take a dream out for good; False if it is already."""
+        return await self.starred.withdraw(StarredRow.job_id == row.job_id)
 
     async def set_opt_out(self, member_id: int, wants_out: bool) -> None:
         """Leave a member's dreams, and those of their pictures, out from now on, or let them in (again)."""

@@ -68,8 +68,8 @@ class StarredRepository:
                 return False
         query = update(StarredRow).where(*conditions)
         async with self._database.session() as session, session.begin():
-            await session.execute(query.values({"generation": StarredRow.generation + 1} | values))
-        return True
+            changed = query.values({"generation": StarredRow.generation + 1} | values)
+            return bool((await session.scalars(changed.returning(StarredRow.job_id))).all())
 
     # Acting on it
 

@@ -221,9 +221,9 @@ class Queue:
                 for held in await self.jobs.held(Job.origin_message_id == message_id):
                     await self.cancel(held.id, PICTURE_DELETED)
 
-    async def erase(self, id: str) -> None:
-        """Stop and delete a job, with its source and result."""
-        await self._erase(Job.id == id)
+    async def erase(self, id: str) -> bool:
+        """Stop and delete a job, with its source and result; False if it was already."""
+        return await self._erase(Job.id == id) > 0
 
     async def withdraw(self, job: Job) -> int:
         """Stop and delete every dream that grew from a job's picture; how many there were."""

@@ -17,7 +17,7 @@ from bot.store.settings import WHOLE_SERVER
 from config.schema import Commands, Config, Dream, Limits
 from dream.backbone.catalog import LAYERS
 from dream.octaves import DEFAULT_SIZE, VIDEO_SIZE
-from dream.recipe import Recipe, RecipeError
+from dream.recipe import OPTIONS, Option, Recipe, RecipeError
 from dream.suggestions import either
 from dream.texts import CountedText, Text
 
@@ -38,7 +38,13 @@ class Effective(Values):
 
     def parse_recipe(self, text: str, presets: Mapping[str, str]) -> Recipe:
         """Parse a recipe and complete it from these settings. Raises RecipeError if it is not allowed."""
-        return self.resolve(Recipe.parse(text, presets, default=self.recipe))
+        return self.resolve(Recipe.parse(text, presets, default=self.recipe, options=self.options))
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """The options of a recipe, with the ranges that hold here."""
+        most = {"size": self.max_size, "steps": self.max_steps}
+        return {name: replace(option, high=most.get(name, option.high)) for name, option in OPTIONS.items()}
 
     def resolve(self, recipe: Recipe) -> Recipe:
         """Complete a recipe from these settings. Raises RecipeError if it is not allowed here."""

@@ -24,6 +24,7 @@ from bot.settings.values import (
     SETTINGS,
     Kind,
     SettingError,
+    Values,
     kind,
 )
 from bot.store.database import Database, shielded
@@ -32,7 +33,7 @@ from config.presets import Preset
 from config.problems import suggestion
 from config.schema import Config
 from dream.backbone.catalog import CLASS, LAYERS, NETWORKS
-from dream.recipe import AUTO, OPTIONS, Recipe, RecipeError
+from dream.recipe import AUTO, OPTIONS, Option, Recipe, RecipeError
 from dream.suggestions import both
 from dream.texts import Text, _
 
@@ -131,7 +132,8 @@ class Settings:
             raise SettingError(
                 Text("That is no channel of this server; choose one from the list that # opens.")
             )
-        accepted = self._validate(guild_id, name, value, channel_id, exists)
+        here = await self.effective(guild_id, channel_id)
+        accepted = self._validate(guild_id, name, value, channel_id, exists, self.ceilings(name, here))
         return await self._change(
             guild_id,
             lambda server: server.with_choice(name, accepted, channel_id),
@@ -214,7 +216,8 @@ class Settings:
 
     async def save_preset(self, guild_id: int, name: str, recipe: str, *, by: int) -> str:
         """Save a server's preset; returns its normalised recipe. Raises SettingError."""
-        accepted = self._validate_preset(name, recipe)
+        here = await self.effective(guild_id)
+        accepted = self._validate_preset(name, recipe, here.options)
 
         def saved(server: ServerSettings) -> ServerSettings:
             if name not in server.presets and len(server.presets) >= MAX_PRESETS:
@@ -286,8 +289,22 @@ class Settings:
         async with self._database.session() as session, session.begin():
             await session.execute(delete(AuditRow).where(AuditRow.at < before))
 
-    def _validate(self, guild_id: int, name: str, value: object, channel_id: int, exists: Exists) -> Any:
-        accepted = parse_value(name, value, self.operator)
+    def ceilings(self, name: str, here: Effective) -> Values:
+        """The values that a setting goes up to: a size up to the largest one where it holds, others up to the
+        operator's.
+        """
+        return here if name == "size" else self.operator
+
+    def _validate(
+        self,
+        guild_id: int,
+        name: str,
+        value: object,
+        channel_id: int,
+        exists: Exists,
+        ceilings: Values | None = None,
+    ) -> Any:
+        accepted = parse_value(name, value, ceilings or self.operator)
         if channel_id != WHOLE_SERVER and name not in CHANNEL_SETTINGS:
             raise SettingError(
                 Text("{setting} is set for the whole server, not for one channel.", setting=named(name))
@@ -329,7 +346,7 @@ class Settings:
             )
         return accepted
 
-    def _validate_preset(self, name: str, recipe: object) -> str:
+    def _validate_preset(self, name: str, recipe: object, options: Mapping[str, Option] = OPTIONS) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", name):
             raise SettingError(
                 Text(
@@ -356,7 +373,7 @@ class Settings:
                 )
             )
         try:
-            return str(Recipe.parse(recipe, self.shipped_presets))
+            return str(Recipe.parse(recipe, self.shipped_presets, options=options))
         except RecipeError as error:
             raise SettingError(f"{name}: {error}") from None
 

@@ -51,11 +51,13 @@ class Kind(StrEnum):
     """A picture beside its dream; nothing is dreamt."""
     WIPE = "wipe"
     """The same as a loop that wipes from one to the other."""
+    BACK = "back"
+    """The same as a loop in which the dream turns back into the picture."""
 
     @property
     def is_comparison(self) -> bool:
         """Whether it only shows a picture and its dream."""
-        return self in (Kind.SIDES, Kind.WIPE)
+        return self in (Kind.SIDES, Kind.WIPE, Kind.BACK)
 
 
 def _text(choices: type[StrEnum]) -> Choice:

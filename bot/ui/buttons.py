@@ -154,13 +154,17 @@ class Zoom(JobButton):
         await grow(interaction, row, falling, "result")
 
 
-class Compare(JobButton, template=r"(?P<key>sides|wipe):(?P<id>[\w-]+)"):
+class Compare(JobButton, template=r"(?P<key>sides|wipe|back):(?P<id>[\w-]+)"):
     """The picture and its dream, beside each other or as a loop."""
 
     def __init__(self, id: str, kind: Kind = Kind.SIDES) -> None:
         self.kind = kind
         self.key, self.line = str(kind), 1
-        self.label, self.emoji = (_("Before & after"), "🌓") if kind is Kind.SIDES else (_("As a GIF"), "🎞️")
+        self.label, self.emoji = {
+            Kind.SIDES: (Text("Before & after"), "🌓"),
+            Kind.WIPE: (Text("As a GIF"), "🎞️"),
+            Kind.BACK: (Text("Morph back"), "🔄"),
+        }[kind]
         super().__init__(id)
 
     @classmethod
@@ -266,8 +270,8 @@ class Delete(JobButton):
             raise Refused(Text("Only whoever asked for this dream, or a moderator, can delete it."))
         await interaction.response.defer()
         bot = interaction.client
-        await bot.queue.erase(row.id)
-        if interaction.guild_id and interaction.user.id != row.member_id:
+        is_first = await bot.queue.erase(row.id)
+        if is_first and interaction.guild_id and interaction.user.id != row.member_id:
             await bot.moderation.log_removal(interaction.guild_id, row.id, by=interaction.user.id)
         if row.channel_id and row.status_message_id:
             channel = bot.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
@@ -350,7 +354,7 @@ async def submit_remix(interaction: Interaction) -> None:
             raise Refused(JobButton.gone)
         presets = await interaction.client.settings.presets(interaction.guild_id)
         effective = await effective_in(interaction.client, interaction.channel)
-        recipe, preset = remixed(job, chosen, presets, effective.recipe)
+        recipe, preset = remixed(job, chosen, presets, effective)
         guide = guide_in_form(interaction)
         await grow(interaction, job, recipe, action=Remix.key, preset=preset, guide=guide)
     except Exception as error:
@@ -443,7 +447,8 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     if job.kind is Kind.DREAM:
         view.add_item(Gentler(job.id)).add_item(Wilder(job.id)).add_item(Vary(job.id))
         if job.has_source:
-            view.add_item(Compare(job.id, Kind.SIDES)).add_item(Compare(job.id, Kind.WIPE))
+            for kind in (Kind.SIDES, Kind.WIPE, Kind.BACK):
+                view.add_item(Compare(job.id, kind))
         view.add_item(Zoom(job.id))
     if not job.variants and not job.kind.is_comparison:
         view.add_item(ShowRecipe(job.id))
@@ -453,6 +458,25 @@ def _more(job: Job, takes_reports: bool, is_author: bool) -> discord.ui.View:
     if takes_reports:
         view.add_item(Flag(job.id))
     return view
+
+
+SYNONYMS: Final = {
+    "again": ("nochmal", "reroll", "retry"),
+    "deeper": ("tiefer",),
+    "bigger": ("larger", "upscale", "enlarge", "hd", "größer"),
+    "gentler": ("weaker", "softer", "calmer", "subtler", "sanfter", "schwächer"),
+    "wilder": ("crazier", "stronger", "weirder", "intense", "stärker", "verrückter"),
+    "variations": ("variants", "varianten", "variationen"),
+    "before": ("original", "vorher"),
+    "zoom": ("animate", "video"),
+    "delete": ("löschen",),
+}
+"""Other words, in the bot's languages, for what `button_called` knows, where a dream is meant for certain."""
+
+
+def meant(word: str) -> str:
+    """A word for what a button does, by its first name."""
+    return next((name for name, others in SYNONYMS.items() if word in others), word)
 
 
 def button_called(word: str) -> str | None:
@@ -467,6 +491,7 @@ def button_called(word: str) -> str | None:
         "variations": Vary("-"),
         "before": Compare("-", Kind.SIDES),
         "gif": Compare("-", Kind.WIPE),
+        "morph": Compare("-", Kind.BACK),
         "zoom": Zoom("-"),
         "delete": Delete("-"),
     }

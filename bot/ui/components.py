@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import discord
@@ -20,19 +21,43 @@ Interaction = discord.Interaction[DreamBot]
 Row = TypeVar("Row")
 
 DOUBLE_CLICK_SECONDS: Final = 2.0
-"""Two presses of a button by one user within this time are one."""
+"""Two presses of a component by one user within this time, and no other between them, are one."""
 
 
 class Component(discord.ui.DynamicItem[Any], template="-"):
     """A message component whose state is in its custom id. Subclasses define `handle`."""
 
+    may_repeat: ClassVar[bool] = False
+    """Whether doing the same twice in a row is no double click."""
+    _last: ClassVar[dict[int, tuple[object, float]]] = {}
+    """What each user pressed last, and when."""
+
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Run `handle` in the language of whoever presses; errors are answered ephemerally."""
+        """Run `handle` in the language of whoever presses; errors are answered ephemerally.
+
+        The second half of a double click does nothing.
+        """
         speak(spoken(interaction.locale))
         try:
-            await self.handle(interaction)
+            if self._is_repeated(interaction) and not self.may_repeat:
+                await interaction.response.defer()
+            else:
+                await self.handle(interaction)
         except Exception as error:
             await send_ephemeral(interaction, explain(error))
+
+    def _is_repeated(self, interaction: Interaction) -> bool:
+        """Whether the same user did the same under the same message a moment ago, and nothing since."""
+        data: Mapping[str, Any] = interaction.data or {}
+        message_id = interaction.message and interaction.message.id
+        pressed = message_id, data.get("custom_id"), data.get("values")
+        now, (before, at) = time.monotonic(), self._last.get(interaction.user.id, (None, -math.inf))
+        self._last[interaction.user.id] = pressed, now
+        if len(self._last) > 1000:
+            recent = {user: last for user, last in self._last.items() if now - last[1] < DOUBLE_CLICK_SECONDS}
+            self._last.clear()
+            self._last.update(recent)
+        return pressed == before and now - at < DOUBLE_CLICK_SECONDS
 
     async def handle(self, interaction: Interaction) -> None:
         """Handle an interaction. Raises Refused, or any error that `explain` handles."""
@@ -53,8 +78,6 @@ class RowButton(Component, Generic[Row], template="-"):
     """The answer if the row no longer exists."""
     line: int | None = None
     """The line of buttons that it stands in; the first with room, if not given."""
-    _last: ClassVar[dict[tuple[int, str], float]] = {}
-    """When a user last pressed a button, by their id and its custom id."""
 
     def __init_subclass__(cls, *, template: str | None = None) -> None:
         super().__init_subclass__(template=template or rf"{cls.key}:(?P<id>[\w-]+)")
@@ -77,13 +100,7 @@ class RowButton(Component, Generic[Row], template="-"):
         return cls(match["id"])
 
     async def handle(self, interaction: Interaction) -> None:
-        """Load the row and act on it; one that does not belong here counts as missing.
-
-        The second half of a double click does nothing.
-        """
-        if self._is_repeated(interaction):
-            await interaction.response.defer()
-            return
+        """Load the row and act on it; one that does not belong here counts as missing."""
         row = await self.load(interaction.client)
         if row is None or not self.belongs(interaction, row):
             await self.miss(interaction)
@@ -93,17 +110,6 @@ class RowButton(Component, Generic[Row], template="-"):
     def belongs(self, interaction: Interaction, row: Row) -> bool:
         """Whether a row is of the server on which the button is pressed."""
         return getattr(row, "guild_id", None) == interaction.guild_id
-
-    def _is_repeated(self, interaction: Interaction) -> bool:
-        """Whether the same user pressed the same button a moment ago."""
-        now, key = time.monotonic(), (interaction.user.id, self.item.custom_id)
-        last = self._last.get(key, -math.inf)
-        self._last[key] = now
-        if len(self._last) > 1000:
-            recent = {key: at for key, at in self._last.items() if now - at < DOUBLE_CLICK_SECONDS}
-            self._last.clear()
-            self._last.update(recent)
-        return now - last < DOUBLE_CLICK_SECONDS
 
     async def load(self, bot: DreamBot) -> Row | None:
         """The row, or None if it no longer exists."""

@@ -141,8 +141,8 @@ class TakeOut(HallButton):
         is_theirs = interaction.user.id in (row.member_id, row.author_id)
         if not is_theirs and not await may_moderate(interaction, row.post_channel_id):
             raise Refused(Text("Only whose dream or picture it is, or a moderator, can take it out."))
-        await interaction.client.hall.remove(row)
-        if interaction.guild_id and not is_theirs:
+        is_first = await interaction.client.hall.remove(row)
+        if is_first and interaction.guild_id and not is_theirs:
             await interaction.client.moderation.log_removal(
                 interaction.guild_id, row.job_id, by=interaction.user.id
             )

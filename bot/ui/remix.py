@@ -13,6 +13,7 @@ from typing import Any, Final
 import discord
 
 from bot.asking import effective_in, preset_in
+from bot.settings.scopes import Effective
 from bot.store.jobs import Job
 from bot.ui.components import Interaction
 from config.presets import preset_title
@@ -60,16 +61,19 @@ async def remix_form(interaction: Interaction, job: Job) -> discord.ui.Modal:
 
 
 def remixed(
-    job: Job, chosen: Mapping[str, str], presets: Mapping[str, str], default: str
+    job: Job, chosen: Mapping[str, str], presets: Mapping[str, str], effective: Effective
 ) -> tuple[Recipe, str | None]:
     """A job's recipe as a form changed it, and the preset that it now comes from. Raises RecipeError.
+
+    What was typed keeps to the ranges of `effective`.
 
     The seed stays, so that what is different comes from the change; where nothing was changed, it goes.
     """
     before, typed, preset = _unseeded(job), chosen.get("recipe", "").strip(), chosen.get("preset")
     named = job.preset
     if typed and typed != str(before):
-        recipe, named = Recipe.parse(typed, presets, default), preset_in(typed, presets)
+        recipe = Recipe.parse(typed, presets, effective.recipe, options=effective.options)
+        named = preset_in(typed, presets)
     elif preset and preset in presets:
         recipe, named = Recipe.parse(presets[preset]), preset
         recipe = replace(recipe, size=recipe.size or before.size)

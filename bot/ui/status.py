@@ -184,6 +184,8 @@ def title(job: Job) -> str:
             return _("Before and after")
         case Kind.WIPE:
             return _("From before to after")
+        case Kind.BACK:
+            return _("Back to the picture")
         case _:
             return preset_title(job.preset) if job.preset else _("Dreamt")
 
@@ -208,7 +210,7 @@ def _origin(job: Job) -> str:
         url = message_url(job.guild_id, job.channel_id, job.origin_message_id)
         origin = f"[{_('this dream') if job.parent else _('this picture')}](<{url}>)"
     else:
-        origin = _("a dream") if job.parent else _("a picture")
+        origin = _("another dream") if job.parent else _("another picture")
     if not job.parent and job.author_id is not None:
         origin = _("{picture} by {member}", picture=origin, member=f"<@{job.author_id}>")
     return f" · {_(ACTIONS.get(job.action or '', FROM).message, origin=origin)}"

@@ -25,7 +25,7 @@ from bot.moderation import Approval
 from bot.store.daily import PostRow, PostState
 from bot.store.hall import StarredRow
 from bot.ui.buttons import BUTTONS, Choose, Delete
-from bot.ui.choices import DreamOne
+from bot.ui.choices import DreamOne, TryAll
 from bot.ui.components import Component
 from bot.ui.consent import Consent, Decline, Withdraw
 from bot.ui.daily_post import DAILY_BUTTONS
@@ -267,6 +267,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     made |= {
         Choice: [("*My choices*", own_choices)],
         DreamOne: [("a preset of a menu", one_of_a_menu)],
+        TryAll: [("all of a menu on one's own picture", partial(value, TryAll, 0, "x"))],
         DreamRecipe: [("a recipe that was read", partial(value, DreamRecipe))],
         Turn: [("*My dreams*", partial(value, Turn, 0, "x"))],
         ForgetMe: [("*Delete everything of me*", partial(value, ForgetMe, world.alice.id))],

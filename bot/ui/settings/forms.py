@@ -10,6 +10,7 @@ import discord
 
 from bot.client import DreamBot
 from bot.language import speak, spoken
+from bot.settings.scopes import Effective
 from bot.settings.text import expected, serialize
 from bot.settings.values import title
 from bot.ui.components import Interaction
@@ -37,16 +38,16 @@ class ValueForm(Form):
     """Asks for a setting's value as text and calls `save` with it."""
 
     def __init__(
-        self, bot: DreamBot, name: str, value: Any, save: Callable[[Interaction, str], Awaitable[None]]
+        self, bot: DreamBot, name: str, here: Effective, save: Callable[[Interaction, str], Awaitable[None]]
     ) -> None:
         super().__init__(bot, _("Change {title}", title=title(name)))
         self.save = save
-        held = serialize(value)
+        held = serialize(getattr(here, name))
         text = ", ".join(held) if isinstance(held, list) else str(held)
         self.value: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="value", default=text[:300], max_length=300, required=False
         )
-        may = _("It can be {expected}.", expected=expected(name, bot.settings.operator))
+        may = _("It can be {expected}.", expected=expected(name, bot.settings.ceilings(name, here)))
         self.add_item(discord.ui.Label(text=title(name)[:45], description=may[:100], component=self.value))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:

@@ -88,7 +88,7 @@ async def panel(
     menu: discord.ui.Select[Any] = discord.ui.Select(placeholder=_("Change…"), options=options, row=2)
     _add(view, "show", channel_id, group, menu)
     if name:
-        may = expected(name, bot.settings.operator)
+        may = expected(name, bot.settings.ceilings(name, here))
         about = _(
             "{description}\nIt can be {may}. In words: `settings set {name} …`",
             description=description(name),
@@ -119,6 +119,8 @@ class Control(
     template=r"settings:(?P<action>\w+):(?P<channel>\d+):(?P<subject>\w*)",
 ):
     """A button or select of the panel."""
+
+    may_repeat = True  # what is set already is not changed again
 
     def __init__(self, item: Any, action: str, channel_id: int, subject: str) -> None:
         item.custom_id = f"settings:{action}:{channel_id}:{subject}"
@@ -154,7 +156,7 @@ class Control(
                 await self._choose(interaction, self.action)
             case "edit":
                 here = await bot.settings.effective(guild.id, self.channel_id)
-                form = ValueForm(bot, self.subject, getattr(here, self.subject), self._submit)
+                form = ValueForm(bot, self.subject, here, self._submit)
                 await interaction.response.send_modal(form)
             case "reset":
                 changes = await bot.settings.reset(

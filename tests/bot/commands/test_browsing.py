@@ -23,12 +23,12 @@ async def test_presets_are_a_picture_and_a_menu_that_dreams_at_once(world: World
     with Image.open(io.BytesIO(await picture.read())) as image:
         assert image.width > 700
     assert shown.embeds[0].image.url and len(shown.embeds[0].fields) <= 2
-    (menu,) = [item for row in shown.components for item in row.children]  # type: ignore[union-attr]
+    menu, *_ = [item for row in shown.components for item in row.children]  # type: ignore[union-attr]
     assert isinstance(menu, discord.SelectMenu)
     offered = {option.value: option.description or "" for option in menu.options}
     assert "tiny" in offered and "own favourite" in offered["serpents"]
 
-    nothing = await world.bob.chooses("tiny", shown, menu.custom_id)
+    nothing = await world.alice.chooses("tiny", shown, menu.custom_id)
     assert "post one and choose again" in whispered(nothing)
     await world.bob.posts("mine", picture=CAT)
     await world.bob.chooses("tiny", shown, menu.custom_id)
@@ -37,11 +37,30 @@ async def test_presets_are_a_picture_and_a_menu_that_dreams_at_once(world: World
     await world.admin.says("!preset delete tiny")
 
 
+async def test_all_presets_are_tried_on_ones_last_picture(world: World) -> None:
+    await world.admin.says("!preset save tiny block4 steps=1 octaves=1")
+    await world.alice.says("!presets")
+    shown = world.answers[-1]
+    first, *more = buttons(shown)
+    assert (first.label or "").startswith("On my picture: tiny … ") and more
+    nothing = await world.bob.presses(first.custom_id or "", shown)
+    assert "post one and choose again" in whispered(nothing)
+    await world.admin.says("!preset delete tiny")
+    for who, picture in ((world.alice, png(90)), (world.admin, CAT)):
+        await who.posts("mine", ("cat.png", picture))
+    await world.alice.presses(first.custom_id or "", shown)
+    (job,) = await world.jobs(world.alice)
+    await world.app.queue.finished(job.id)
+    assert await world.app.queue.jobs.picture(job.id, "source") == png(90), "hers, not the newest"
+    labels = [one["label"] for one in job.variants or []]
+    assert "Serpents" in labels and "tiny" not in labels and len(labels) > 8
+
+
 async def test_layers_have_a_menu_of_those_that_may_be_dreamt(world: World) -> None:
     await world.alice.says("!layers squeezenet")
-    (menu,) = [item for row in world.answers[-1].components for item in row.children]  # type: ignore[union-attr]
-    assert isinstance(menu, discord.SelectMenu)
-    assert menu.options[0].value == "fire2"
+    menu, button = [item for row in world.answers[-1].components for item in row.children]  # type: ignore[union-attr]
+    assert isinstance(menu, discord.SelectMenu) and isinstance(button, discord.Button)
+    assert menu.options[0].value == "fire2" and button.label == "On my picture: fire2 … fire9"
 
 
 async def dreamt(world: World, who: Speaker, seed: int) -> discord.Message:

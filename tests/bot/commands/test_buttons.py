@@ -78,7 +78,7 @@ async def test_one_row_stands_under_a_dream_and_more_is_a_press_away(world: Worl
     panel = await more(world.bob, dream)
     assert [button.label for button in buttons(panel)] == [
         *("Gentler", "Wilder", "Four variations"),
-        *("Before & after", "As a GIF", "Fall into it"),
+        *("Before & after", "As a GIF", "Morph back", "Fall into it"),
         *("Recipe", "Delete"),
     ]
     recipe = await world.bob.presses("recipe", panel)
@@ -140,6 +140,11 @@ async def test_before_and_after_beside_each_other_and_as_a_loop(real_world: Worl
     wipe = await real_world.newest_dream()
     assert wipe.attachments[0].filename.endswith(".gif")
     with Image.open(io.BytesIO(await wipe.attachments[0].read())) as loop:
+        assert getattr(loop, "n_frames", 1) > 20 and loop.info["loop"] == 0
+    await real_world.bob.presses("back", panel)
+    back = await real_world.newest_dream()
+    assert back.content.startswith("✨ **Back to the picture** ")
+    with Image.open(io.BytesIO(await back.attachments[0].read())) as loop:
         assert getattr(loop, "n_frames", 1) > 20 and loop.info["loop"] == 0
     assert keys(wipe) == ["more"]
     assert "🎲 another seed" in panel.content

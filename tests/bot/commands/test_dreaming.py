@@ -198,6 +198,22 @@ async def test_whatever_is_wrong_is_said_in_one_sentence(
     assert "✨" in (await world.newest_dream()).content
 
 
+async def test_a_value_is_refused_with_the_range_that_holds_there(world: World) -> None:
+    here = world.dreams.mention
+    assert "from 1 to 50," in await world.alice.says("!dream block3 steps=51", picture=CAT)
+    for most in (1024, 300):
+        await world.admin.says(f"!settings set {here} max_size {most}")
+        for typed in ("9999", "large", str(most + 1)):
+            assert f"from 16 to {most}, not" in await world.alice.says(f"!dream block3 size={typed}")
+        assert f"from 16 to {most}" in await world.alice.says("!dream block3 size")
+        assert f"from 16 to {most}" in await world.alice.says("!help options")
+        assert f"from 64 to {most}," in await world.admin.says(f"!settings set {here} size 9999")
+    await world.alice.says(f"!dream {QUICK}", picture=CAT)
+    form = await world.alice.presses("remix", await world.newest_dream())
+    assert "from 16 to 300" in whispered(await world.alice.fills(form, recipe="block3 size=9999"))
+    assert "from 16 to 1024" in await world.admin.says("!preset save wide block3 size=9999")
+
+
 async def test_what_nobody_foresaw_is_noted_and_said_kindly(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -257,7 +273,7 @@ async def test_presets_are_offered_first_and_what_is_not_here_says_so(world: Wor
     choices = await world.alice.is_offered("dream", "recipe", "mixed")
     assert all("not here yet" in choice["name"] for choice in choices if choice["value"] != "mixed")
     (choice,) = await world.alice.is_offered("dream", "recipe", "block8 steps=")
-    assert "from 1 to 5000" in choice["name"]
+    assert "from 1 to 50" in choice["name"], "the most here"
 
 
 async def test_the_line_is_seen_and_left(world: World) -> None:

@@ -49,12 +49,12 @@ async def test_wrong_words_are_one_sentence_and_ask_for_nothing(world: World) ->
 async def test_every_class_is_offered_as_it_is_typed(world: World) -> None:
     bot = world.app.bot
     for name in (*classes.names()[::97], "tabby", "scale"):
-        offers = await recipe_choices(bot, world.guild.id, name.replace("_", " "))
+        offers = await recipe_choices(bot, world.bot_channel, name.replace("_", " "))
         values = [offer.value for offer in offers]
         assert name in values or f"class:{name}" in values, name
-    values = [offer.value for offer in await recipe_choices(bot, world.guild.id, "block8+great wh")]
+    values = [offer.value for offer in await recipe_choices(bot, world.bot_channel, "block8+great wh")]
     assert "block8+great_white_shark" in values
-    assert all(len(offer.name) <= 100 for offer in await recipe_choices(bot, world.guild.id, "a"))
+    assert all(len(offer.name) <= 100 for offer in await recipe_choices(bot, world.bot_channel, "a"))
 
 
 async def test_a_second_picture_guides_and_stays_for_dreaming_again(world: World) -> None:

@@ -114,9 +114,9 @@ def test_what_is_typed_goes_before_every_default_but_not_over_a_limit() -> None:
     assert str(here.parse_recipe("", PRESETS)) == "block3 steps=9 size=300"
     assert str(here.parse_recipe("steps=4", PRESETS)) == "block3 steps=4 size=300"
     assert str(here.parse_recipe("fire7 size=200", PRESETS)) == "fire7 size=200"
-    with pytest.raises(RecipeError, match="size=600"):
+    with pytest.raises(RecipeError, match="from 16 to 600"):
         here.parse_recipe("size=601", PRESETS)
-    with pytest.raises(RecipeError, match="steps=50"):
+    with pytest.raises(RecipeError, match="from 1 to 50"):
         here.parse_recipe("steps=51", PRESETS)
 
 

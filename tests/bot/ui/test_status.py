@@ -97,4 +97,4 @@ def test_an_answer_names_the_preset_first_and_says_who_asked_and_what_it_grew_fr
     )
     assert done(author_id=7, **place) == "✨ **Dreamt** for <@7>"
     elsewhere = place | {"origin_channel_id": 60}
-    assert done(action="deeper", parent="0", **elsewhere).endswith("deeper from a dream")
+    assert done(action="deeper", parent="0", **elsewhere).endswith("deeper from another dream")
