@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from math import isfinite
 
 from bot.alarms import UPDATE_SECONDS, Alarms
+from bot.allocator import return_free_pages
 from bot.catch_up import CatchUp
 from bot.client import DreamBot
 from bot.clock import Clock
@@ -130,6 +131,7 @@ class App:
         self.periodic.every_minutes(1, self.daily_posts.post_due)
         self.periodic.every_minutes(1, self.best_posts.post_due)
         self.periodic.every_minutes(1, self.daily.planner.run)
+        self.periodic.every_minutes(1, return_free_pages)
         self.periodic.every_minutes(60, self.privacy.purge)
         self.bot = DreamBot(
             config,

@@ -111,14 +111,18 @@ async def wanted_pictures(
     if not context.interaction and message.reference and message.reference.message_id:
         replied = await _replied(context)
         if replied and (own or not message.attachments):
-            return Wanted(replied, own[0] if own else None, plain)
+            return Wanted(replied, own[0], _without_guide(plain)) if own else Wanted(replied, None, plain)
     if not context.interaction and message.attachments and not own:
         own = [Found(of_attachment(message.attachments[0]), author_id)]  # it will be refused by name
     if len(own) > 1 and (_GUIDE.search(plain) or _PLACE.search(plain)):
-        return Wanted(own[:1], own[1], " ".join(_GUIDE.sub(" ", plain).split()))
+        return Wanted(own[:1], own[1], _without_guide(plain))
     if own or (not context.interaction and message.reference):
         return Wanted(own, None, plain)
     return Wanted(await _newest(context), None, plain)
+
+
+def _without_guide(words: str) -> str:
+    return " ".join(_GUIDE.sub(" ", words).split())
 
 
 async def _newest(context: commands.Context[DreamBot]) -> list[Found]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from importlib.metadata import version
 
 import aiohttp
@@ -17,6 +16,7 @@ from discord.http import Route
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import stop_after_delay
 
+from bot.allocator import return_large_blocks
 from bot.app import App
 from bot.backoff import attempts
 from bot.client import DreamBot
@@ -58,25 +58,12 @@ class StartError(Exception):
     """The bot cannot run; the text is a sentence that says what the operator can do."""
 
 
-def return_freed_memory() -> None:
-    """Make glibc's allocator return large blocks, as pictures are, to the system as soon as they are freed.
-
-    By itself it keeps them once a few were freed: members who send large pictures would leave 100 MB more. It
-    would also keep free memory for each thread; these share it.
-    """
-    with suppress(OSError, TypeError, AttributeError):  # another C library, or Windows
-        mmap_threshold, arena_max = -3, -8
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(mmap_threshold, 2**20)
-        allocator.mallopt(arena_max, 1)
-
-
 def run(config: Config, farm: Farm | None = None) -> int:
     """Run the bot until SIGTERM or SIGINT. Returns the exit status: 0 when stopped, 1 when it cannot run.
 
     `farm` replaces the one that `config` describes; benchmarks pass one whose dreams only sleep.
     """
-    return_freed_memory()
+    return_large_blocks()
     os.umask(0o077)  # pictures, interaction tokens and keys are readable by this user alone
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     configure(config.log.settings)

@@ -13,11 +13,12 @@ import struct
 import sys
 from pathlib import Path
 
+import bot.run  # noqa: F401 (with it all that the bot needs is in memory)
 from bench.support import pretended_dreams
+from bot.allocator import return_large_blocks
 from bot.clock import Clock
 from bot.queue.queue import Queue
 from bot.queue.request import DreamRequest, Upload
-from bot.run import return_freed_memory  # and with it all that the bot needs is in memory
 from bot.store.database import Database
 from config.schema import Config
 from dream.farm import Farm
@@ -39,7 +40,7 @@ async def main(folder: str, members: int, size: int) -> None:
         return data
 
     config = Config(data=Path(folder))
-    return_freed_memory()
+    return_large_blocks()
     database = Database(config.database_url)
     await database.open()
     farm = Farm(workers=1, memory_limit="0", render=pretended_dreams.render, warm=pretended_dreams.warm)

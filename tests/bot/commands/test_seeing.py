@@ -6,6 +6,7 @@ import asyncio
 import io
 
 import discord
+import pytest
 from PIL import Image
 
 from bot.commands.dreaming import recipe_choices
@@ -70,10 +71,11 @@ async def test_a_second_picture_guides_and_stays_for_dreaming_again(world: World
     assert await world.app.queue.jobs.picture(again.id, "guide") == other
 
 
-async def test_a_picture_in_a_reply_guides_the_dream_of_the_one_replied_to(world: World) -> None:
+@pytest.mark.parametrize("word", ["", "guide "])
+async def test_a_picture_in_a_reply_guides_the_dream_of_the_one_replied_to(world: World, word: str) -> None:
     other = png(64, 64)
     picture = await world.bob.posts("look", picture=CAT)
-    await world.alice.says(f"!dream block3 {QUICK}", ("sea.png", other), reply_to=picture)
+    await world.alice.says(f"!dream {word}block3 {QUICK}", ("sea.png", other), reply_to=picture)
     assert "120 × 80" in (await world.newest_dream()).content
     job = await world.newest_job()
     assert job.author_id == world.bob.id
