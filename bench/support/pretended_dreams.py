@@ -53,4 +53,4 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
         1.0,
     )
     source = b"of a sky" if work.source is None else contents(work.source)
-    return Rendered(b"dreamt " + source, "dream.png", report)
+    return Rendered(b"dreamt " + source, "dream.mp4" if recipe.moves else "dream.png", report)
