@@ -18,6 +18,7 @@ from bot.clock import Clock
 from bot.command_rate import SECONDS, CommandRate
 from bot.daily.service import DailyService
 from bot.discord_errors import is_transient
+from bot.double_clicks import DoubleClicks
 from bot.hall.service import HallService
 from bot.health import HealthMonitor
 from bot.language import ENGLISH, speak, speaking, spoken
@@ -102,6 +103,7 @@ class DreamBot(commands.AutoShardedBot):
         self.run_id: Final = secrets.token_hex(4)
         """Part of the custom ids of forms: those of an earlier run have no handler."""
         self._set_up = set_up
+        self.double_clicks = DoubleClicks()
         self._command_rate = CommandRate(config.discord.commands_in_ten_seconds)
 
     async def setup_hook(self) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
-import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import discord
 
@@ -20,17 +18,12 @@ from dream.texts import Text
 Interaction = discord.Interaction[DreamBot]
 Row = TypeVar("Row")
 
-DOUBLE_CLICK_SECONDS: Final = 2.0
-"""Two presses of a component by one user within this time, and no other between them, are one."""
-
 
 class Component(discord.ui.DynamicItem[Any], template="-"):
     """A message component whose state is in its custom id. Subclasses define `handle`."""
 
     may_repeat: ClassVar[bool] = False
     """Whether doing the same twice in a row is no double click."""
-    _last: ClassVar[dict[int, tuple[object, float]]] = {}
-    """What each user pressed last, and when."""
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Run `handle` in the language of whoever presses; errors are answered ephemerally.
@@ -51,13 +44,7 @@ class Component(discord.ui.DynamicItem[Any], template="-"):
         data: Mapping[str, Any] = interaction.data or {}
         message_id = interaction.message and interaction.message.id
         pressed = message_id, data.get("custom_id"), data.get("values")
-        now, (before, at) = time.monotonic(), self._last.get(interaction.user.id, (None, -math.inf))
-        self._last[interaction.user.id] = pressed, now
-        if len(self._last) > 1000:
-            recent = {user: last for user, last in self._last.items() if now - last[1] < DOUBLE_CLICK_SECONDS}
-            self._last.clear()
-            self._last.update(recent)
-        return pressed == before and now - at < DOUBLE_CLICK_SECONDS
+        return interaction.client.double_clicks.is_second(interaction.user.id, pressed)
 
     async def handle(self, interaction: Interaction) -> None:
         """Handle an interaction. Raises Refused, or any error that `explain` handles."""

@@ -174,8 +174,9 @@ async def _settings_panel(page: Any) -> Any:
     await page.fill("#text", "/settings")
     await page.locator("#suggestions li", has_text="/settings").first.wait_for()
     await page.keyboard.press("Enter")
+    panels = page.locator(".message.ephemeral")
+    panel = panels.nth(await panels.count())  # an earlier test's may stand above it
     await page.get_by_role("button", name="Send").click()
-    panel = page.locator(".message.ephemeral").last
     await panel.wait_for()
     return panel
 
