@@ -43,6 +43,9 @@ def render(work: Work, on_progress: Callable[[Progress], None], cancelled: Calla
                     file.write(f"{os.getpid()}\n")
             case "sleep":
                 _sleep(float(value), on_progress, cancelled)
+            case "until":
+                while not Path(value).exists():
+                    time.sleep(0.02)
             case "hang":
                 time.sleep(float(value))
             case "die":

@@ -59,7 +59,7 @@ async def until(true: Callable[[], object]) -> None:
 
 
 async def started(note: Path) -> None:
-    await until(note.exists)
+    await until(lambda: note.exists() and note.read_text())
 
 
 def attempts(note: Path) -> int:
@@ -189,9 +189,10 @@ async def test_a_dream_that_hangs_after_its_cancel_loses_its_worker(farm: Farm, 
 
 async def test_a_killed_worker_dreams_again(farm: Farm, tmp_path: Path) -> None:
     note = tmp_path / "attempts"
-    dreaming = asyncio.create_task(farm.dream("killed", work(f"note={note} sleep=0.5")))
+    dreaming = asyncio.create_task(farm.dream("killed", work(f"note={note} until={tmp_path}/killed")))
     await started(note)
     os.kill(int(note.read_text()), signal.SIGKILL)
+    (tmp_path / "killed").touch()
     await dreaming
     assert attempts(note) == 2
 
