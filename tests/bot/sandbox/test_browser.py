@@ -209,7 +209,9 @@ async def test_menus_offer_words_people_roles_and_channels_one_or_several(
             await panel.locator("select").nth(1).select_option(group)
             await panel.locator(f"option[value={name}]").first.wait_for(state="attached")
             await panel.locator("select").nth(2).select_option(name)
-            return panel.locator(".row").nth(3)
+            menu = panel.locator(".row").nth(3)
+            await menu.locator(f"[data-key$=':{name}']").wait_for()
+            return menu
 
         for group, name, labels, value in several:
             menu = await edit(group, name)
