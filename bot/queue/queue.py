@@ -429,5 +429,5 @@ class Queue:
         if rendered and not rendered.is_cold and job and learnable and job.width and job.height:
             took = rendered.seconds or seconds
             frames = rendered.report.frames if rendered.report else 1
-            format = clip_format(PurePath(rendered.filename)) if job.kind is Kind.ZOOM else "mp4"
+            format = clip_format(PurePath(rendered.filename)) if frames > 1 else "mp4"
             self.cost_model.learn(Recipe.parse(job.recipe), job.width, job.height, took, frames, format)

@@ -1,6 +1,7 @@
 """A dream's whole way: asked for, stored, dreamt on a real farm, and answered in a simulated Discord."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 import simcord
 from discord.ext import commands
+from PIL import Image
 
 from bench.support import pretended_dreams
 from bot.catch_up import CatchUp
@@ -149,6 +151,18 @@ async def test_a_dream_becomes_its_one_status_message(world: World) -> None:
     assert [file.filename for file in status.attachments] == ["dream.png"]
     assert await world.queue.jobs.picture(job.id, "result") == b"dreamt " + CAT
     assert (await world.queue.jobs.get(job.id)).report["model"] == "efficientnet_lite0"
+
+
+async def test_a_clip_that_becomes_a_picture_teaches_what_it_cost(world: World) -> None:
+    """As a damaged one does of which the decoder reads a single frame."""
+    blinking = io.BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("black", "white")]
+    frames[0].save(blinking, "GIF", save_all=True, append_images=frames[1:])
+    job = await world.ask(source=blinking.getvalue())
+    assert job.kind is Kind.ZOOM
+    world.queue.cost_model.fits.clear()
+    assert (await world.ended(job)).filename == "dream.png"
+    await world.until(lambda: world.queue.cost_model.fits)
 
 
 async def test_a_scheduled_dream_gives_way_to_members_until_its_minute_is_near(world: World) -> None:
