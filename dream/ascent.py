@@ -265,10 +265,14 @@ class _Part:
 
     def __init__(self, objective: NetworkObjective) -> None:
         self.objective = self.whole = objective
-        self.evaluate_tile, self.differentiate_tile, self.differentiate_by_skips = compiled(
-            objective.backbone, objective.layers, objective.statistics
-        )
+        self._function = objective.backbone, objective.layers, objective.statistics
+        self.evaluate_tile, self.differentiate_tile = compiled(*self._function)
         self.magnitudes: NDArray[np.float32] | None = None
+
+    @functools.cached_property
+    def differentiate_by_skips(self) -> Any:
+        """As `differentiate_tile`, with a gradient that mostly takes skip connections."""
+        return compiled(*self._function, BRANCH_GRADIENT)[1]
 
 
 def _deviation(gradient: NDArray[np.float32]) -> float:
@@ -311,20 +315,20 @@ def _responses(height: int, width: int, smooth: float) -> tuple[tf.Tensor, tf.Te
     return tf.constant(down, tf.float32), tf.constant(across, tf.float32)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=12)
 def compiled(
-    backbone: Backbone, layers: tuple[str, ...], statistics: tuple[str | Function, ...]
-) -> tuple[Any, Any, Any]:
-    """Three TensorFlow functions of one tile, each traced once for tiles of every size.
+    backbone: Backbone,
+    layers: tuple[str, ...],
+    statistics: tuple[str | Function, ...],
+    branch_gradient: float = 1.0,
+) -> tuple[Any, Any]:
+    """Two TensorFlow functions of one tile, each traced once for tiles of every size.
 
     The first evaluates the terms and returns values and magnitudes; the second returns these and the blurred
-    gradient, of shape (colours, height, width), of the values' weighted sum; the third the same with a
-    gradient that mostly takes skip connections.
+    gradient, of shape (colours, height, width), of the values' weighted sum. `branch_gradient` is as
+    in `FeatureExtractor`.
     """
-    extract, extract_by_skips = (
-        FeatureExtractor(backbone.graph, layers, runtime.fast_dtype(), branch_gradient=factor)
-        for factor in (1.0, BRANCH_GRADIENT)
-    )
+    extract = FeatureExtractor(backbone.graph, layers, runtime.fast_dtype(), branch_gradient=branch_gradient)
     channels = [backbone.channels(layer) for layer in layers]
     picture = tf.TensorSpec((1, None, None, 3))
     weights = tf.TensorSpec((len(layers),))
@@ -337,15 +341,11 @@ def compiled(
 
     colors, response = tf.TensorSpec((3, 3)), tf.TensorSpec((len(BLURS), None))
 
+    @tf.function(
+        input_signature=(picture, weights, masks, guides, colors, response, response), autograph=False
+    )
     def differentiate(
-        extract: FeatureExtractor,
-        picture: Any,
-        weights: Any,
-        masks: Any,
-        guides: Any,
-        colors: Any,
-        down: Any,
-        across: Any,
+        picture: Any, weights: Any, masks: Any, guides: Any, colors: Any, down: Any, across: Any
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
@@ -358,9 +358,4 @@ def compiled(
         kept = tf.cast(tf.matmul(down, across, transpose_a=True), tf.complex64)
         return values, magnitudes, tf.signal.irfft2d(tf.signal.rfft2d(planes) * kept, shape)
 
-    signature = (picture, weights, masks, guides, colors, response, response)
-    whole, by_skips = (
-        tf.function(partial(differentiate, each), input_signature=signature, autograph=False)
-        for each in (extract, extract_by_skips)
-    )
-    return evaluate, whole, by_skips
+    return evaluate, differentiate

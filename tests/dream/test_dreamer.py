@@ -270,7 +270,7 @@ def test_out_of_memory_halves_the_tile_and_goes_on(cat, monkeypatch, caplog, too
     tried = []
 
     def small_machine(*args):
-        functions = dict(zip(("evaluate", "differentiate", "by_skips"), real(*args), strict=True))
+        functions = dict(zip(("evaluate", "differentiate"), real(*args), strict=True))
         enough = functions[too_much]
 
         def limited(tile, *rest):
@@ -310,7 +310,7 @@ def test_the_network_is_traced_once_for_every_picture_and_recipe_of_its_layers()
     ):
         dream(sky(*size), f"{recipe} octaves=2 steps=1")
     assert ascent.compiled.cache_info().misses == 1
-    _, differentiate, _ = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), ("square",))
+    _, differentiate = ascent.compiled(bundled("efficientnet_lite0"), ("block3",), ("square",))
     assert differentiate.experimental_get_tracing_count() == 1
 
 
