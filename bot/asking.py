@@ -208,7 +208,7 @@ async def _parse(
         presets = await bot.settings.presets(guild.id if guild else None)
         plain = _plain(words)
         if plain and all(_THIS.fullmatch(word) and word not in presets for word in plain):
-            words = " ".join(word for word in re.sub(r"\s*=\s*", "=", words).split() if "=" in word)
+            words = " ".join(filter(_is_option, _split(words)))
         if _SURPRISE.search(words) and "surprise" not in presets:
             words = _SURPRISE.sub(secrets.choice(presets_allowed(bot, effective, presets) or [""]), words)
         recipe = effective.parse_recipe(words, presets)
@@ -238,8 +238,16 @@ def preset_in(words: str, presets: Collection[str]) -> str | None:
 
 def _plain(words: str) -> list[str]:
     """The words that are no options."""
-    words = re.sub(r"\s*=\s*", "=", words.lower())
-    return [word for word in words.split() if "=" not in word and word != "still"]
+    return [word for word in _split(words.lower()) if not _is_option(word)]
+
+
+def _split(words: str) -> list[str]:
+    """Words and options, of which blanks may surround the equals sign."""
+    return re.sub(r"\s*=\s*", "=", words).split()
+
+
+def _is_option(word: str) -> bool:
+    return "=" in word or word.lower() == "still"
 
 
 def _may_write(channel: Any, permissions: discord.Permissions) -> bool:

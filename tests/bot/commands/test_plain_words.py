@@ -22,6 +22,13 @@ async def test_words_that_only_point_at_the_picture_dream_it(world: World, words
     assert (await world.newest_job()).recipe.startswith("block3 ")
 
 
+async def test_options_beside_such_words_hold(world: World) -> None:
+    await world.admin.says("!settings set recipe block3")
+    await world.alice.says("!dream this still steps = 1", picture=CAT)
+    recipe = (await world.newest_job()).recipe
+    assert "as=still" in recipe and "steps=1" in recipe
+
+
 async def test_the_bots_name_with_a_picture_or_in_reply_to_one_dreams_it(world: World, spoken: str) -> None:
     photo = await world.alice.posts(spoken, picture=CAT)
     assert (await world.newest_job()).request_message_id == photo.id
