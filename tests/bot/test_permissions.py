@@ -22,7 +22,7 @@ from discord.ext import commands
 from bot import checks
 from bot.app import COMPONENTS
 from bot.moderation import Approval
-from bot.store.daily import PostRow, PostState
+from bot.store.daily import PostRow
 from bot.store.hall import StarredRow
 from bot.ui.buttons import BUTTONS, Choose, Delete
 from bot.ui.choices import DreamOne, TryAll
@@ -37,8 +37,9 @@ from bot.ui.recipes import DreamRecipe
 from bot.ui.seeing import DreamOf
 from bot.ui.settings.panel import Control
 from tests.support.pictures import PHOTO
+from tests.support.posted_rows import post_row, starred_row
 from tests.support.speaker import Speaker
-from tests.support.world import START, World
+from tests.support.world import World
 
 PAGE = Path(__file__).parents[2] / "docs/permissions.md"
 REFUSALS = (
@@ -201,16 +202,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
     lines += ["", "| button | " + " | ".join(ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
 
     async def post() -> PostRow:
-        new = PostRow(
-            guild_id=world.guild.id,
-            slot=os.urandom(8).hex(),
-            due_at=START,
-            state=PostState.POSTED,
-            kind="samples",
-            source="samples/coffee.jpg",
-            channel_id=world.dreams.id,
-            job_id=dream.id,
-        )
+        new = post_row(world, dream.id)
         async with world.app.database.session() as session, session.begin():
             session.add(new)
         return new
@@ -231,17 +223,7 @@ async def test_everybody_may_what_the_page_says_and_no_more(world: World) -> Non
         return Withdraw(newest)
 
     async def starred() -> StarredRow:
-        new = StarredRow(
-            job_id=os.urandom(8).hex(),
-            guild_id=world.guild.id,
-            channel_id=world.dreams.id,
-            message_id=int.from_bytes(os.urandom(7)),
-            member_id=world.alice.id,
-            recipe="block3",
-            spoiler=False,
-            dreamt_at=START,
-            post_channel_id=world.dreams.id,
-        )
+        new = starred_row(world)
         async with world.app.database.session() as session, session.begin():
             session.add(new)
         return new

@@ -6,7 +6,6 @@ deleted. Somebody who may not presses as well: `docs/permissions.md` says who ma
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from sqlalchemy import select
 from bench.support.pretended_dreams import WAITS
 from bot.app import COMPONENTS
 from bot.moderation import Approval
-from bot.store.daily import PostRow, PostState
+from bot.store.daily import PostState
 from bot.store.hall import StarredRow
 from bot.store.jobs import Job, Kind, State
 from bot.store.opt_outs import Matter
@@ -39,9 +38,10 @@ from bot.ui.settings.panel import Control
 from dream.farm import Farm
 from tests.support.hall_world import HallWorld
 from tests.support.pictures import CAT
+from tests.support.posted_rows import post_row, starred_row
 from tests.support.speaker import Speaker, whispered
 from tests.support.waiting import until
-from tests.support.world import START, opened_world
+from tests.support.world import opened_world
 
 DAY = 24 * 60 * 60
 LOOP, BACK = "Compare as a loop", "Compare back"
@@ -88,33 +88,6 @@ class Server(HallWorld):
         return await self.app.queue.jobs.get(self.rows[name].id)
 
 
-def starred(world: Server) -> StarredRow:
-    return StarredRow(
-        job_id=os.urandom(8).hex(),
-        guild_id=world.guild.id,
-        channel_id=world.dreams.id,
-        message_id=int.from_bytes(os.urandom(7)),
-        member_id=world.alice.id,
-        recipe="block3",
-        spoiler=False,
-        dreamt_at=START,
-        post_channel_id=world.dreams.id,
-    )
-
-
-def posted(world: Server, job: Job) -> PostRow:
-    return PostRow(
-        guild_id=world.guild.id,
-        slot=os.urandom(8).hex(),
-        due_at=START,
-        state=PostState.POSTED,
-        kind="samples",
-        source="samples/coffee.jpg",
-        channel_id=world.dreams.id,
-        job_id=job.id,
-    )
-
-
 async def fill(world: Server) -> None:
     """Post a message with each of the components, of dreams of Alice's unless somebody else must be asked."""
     await world.admin.at(world.art).says(f"!settings set report_channel {world.art.mention}")
@@ -126,13 +99,13 @@ async def fill(world: Server) -> None:
         if kind in (of_dreams.Delete, Withdraw):
             row = await world.dreamt(world.alice, f"!dream {QUICK}", picture=CAT)
         elif kind is daily_post.Remove:  # takes its dream away
-            row = await world.add(posted(world, await world.dreamt(world.alice, f"!sky {QUICK}")))
+            row = await world.add(post_row(world, (await world.dreamt(world.alice, f"!sky {QUICK}")).id))
         elif kind is of_dreams.Choose:
             row = await world.dreamt(world.alice, "!compare block3 | block4", picture=CAT)
         elif kind in daily_post.DAILY_BUTTONS:
-            row = await world.add(posted(world, dream))
+            row = await world.add(post_row(world, dream.id))
         elif kind in hall_post.HALL_BUTTONS:
-            row = await world.add(starred(world))
+            row = await world.add(starred_row(world))
         elif kind in (of_dreams.Cancel, of_dreams.PingMe, Consent, Decline):
             continue
         made = make(row.job_id if isinstance(row, StarredRow) else row.id, *([1] if name == "Choose" else []))
