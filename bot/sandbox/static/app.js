@@ -113,6 +113,7 @@ function become(name) {
   person = name;
   said = new Map();
   channels = [];
+  $("channels").inert = true;  // until this person's are there
   composer.leave();
   for (const input of document.querySelectorAll("#people input")) input.checked = input.value === name;
   stop();
@@ -171,6 +172,7 @@ function drawChannels() {
   })));
   const focused = document.activeElement?.closest("#channels [data-channel]")?.dataset.channel;
   $("channels").replaceChildren(...buttons);
+  $("channels").inert = !channels.length;
   if (focused) $("channels").querySelector(`[data-channel="${focused}"]`)?.focus();
 }
 

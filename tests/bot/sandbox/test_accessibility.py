@@ -131,6 +131,7 @@ async def test_all_can_be_done_by_the_keyboard(opened: Opened) -> None:
         await reach(page, "Tab", "Alice")
         await page.keyboard.press("ArrowDown")
         await page.wait_for_function("() => document.querySelector('#people input[value=Bob]').checked")
+        await page.locator("#channels:not([inert])").wait_for()
         await reach(page, "Shift+Tab", "@ Dreambot")
         await page.keyboard.press("Enter")
         await page.locator("h1", has_text="@Dreambot").wait_for()
